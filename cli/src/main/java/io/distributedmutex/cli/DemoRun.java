@@ -1,0 +1,231 @@
+package io.distributedmutex.cli;
+
+import io.distributedmutex.cli.DemoEvent.Kind;
+import io.distributedmutex.cli.StoreOptions.Server;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs the workers of a demo: offers them jobs, kills one while it holds the shared file's lock, and collects what they
+ * tell. One thread does it all, looking every few milliseconds at the events that the workers' readers bring.
+ */
+final class DemoRun implements AutoCloseable {
+
+    private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+    private static final long JOB_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    /** No job is offered later than this before the end. */
+    private static final long LAST_JOB_NANOS = TimeUnit.MILLISECONDS.toNanos(700);
+    /** When the kill comes, in parts of the whole time. */
+    private static final double KILL_AT = 0.35;
+    /** Bounds for a busy machine, far above what is usual. */
+    private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
+
+    private static final long END_MILLIS = 30_000;
+    private static final long CLOSE_MILLIS = 5_000;
+
+    private final DemoSettings settings;
+    private final Server server;
+    private final Path directory;
+    private final DemoProgress progress;
+
+    private final Queue<DemoEvent> inbox = new ConcurrentLinkedQueue<>();
+    private final List<DemoWorkerProcess> workers = new CopyOnWriteArrayList<>();
+    private volatile boolean closed;
+
+    private final List<DemoEvent> events = new ArrayList<>();
+    private final Set<Integer> ready = new HashSet<>();
+    private final List<Integer> offered = new ArrayList<>();
+    private long originNanos;
+
+    private @Nullable DemoWorkerProcess victim;
+    private @Nullable DemoEvent stalled;
+    private @Nullable DemoWorkerProcess replacement;
+    private boolean takenOver;
+
+    DemoRun(DemoSettings settings, Server server, Path directory, DemoProgress progress) {
+        this.settings = settings;
+        this.server = server;
+        this.directory = directory;
+        this.progress = progress;
+    }
+
+    /** Runs from the first worker's start to the last one's end. */
+    void run() throws IOException, InterruptedException {
+        for (int i = 0; i < settings.workers(); i++) {
+            startWorker();
+        }
+        awaitReady();
+        if (closed) {
+            return;
+        }
+        originNanos = System.nanoTime();
+        progress.started(originNanos, workers);
+        workers.forEach(worker -> worker.tell("start"));
+        work();
+        finish();
+    }
+
+    private void work() throws IOException {
+        long endNanos = originNanos + TimeUnit.SECONDS.toNanos(settings.seconds());
+        long killNanos = originNanos + (long) ((endNanos - originNanos) * KILL_AT);
+        long nextJobNanos = originNanos;
+        for (long now = originNanos; now < endNanos && !closed; now = System.nanoTime()) {
+            receive();
+            if (now >= nextJobNanos && now < endNanos - LAST_JOB_NANOS) {
+                offerJob();
+                nextJobNanos += JOB_INTERVAL_NANOS;
+            }
+            if (now >= killNanos && victim == null) {
+                victim = workers.get(new Random(settings.seed()).nextInt(settings.workers()));
+                victim.tell("stall");
+            }
+            startReplacement();
+            progress.show(now, offered.size());
+            LockSupport.parkNanos(TICK_NANOS);
+        }
+    }
+
+    private DemoWorkerProcess startWorker() throws IOException {
+        DemoWorkerProcess worker = DemoWorkerProcess.start(workers.size() + 1, server, directory, settings, inbox::add);
+        workers.add(worker);
+        if (closed) {
+            worker.destroy();
+        }
+        return worker;
+    }
+
+    private void offerJob() {
+        int job = offered.size() + 1;
+        offered.add(job);
+        workers.forEach(worker -> worker.tell("job " + job));
+    }
+
+    private void receive() {
+        for (DemoEvent event = inbox.poll(); event != null; event = inbox.poll()) {
+            record(event);
+            if (event.kind() == Kind.READY) {
+                ready.add(event.worker());
+            } else if (event.kind() == Kind.STALLED) {
+                kill(event);
+            } else if (event.kind() == Kind.ENTER && event.key().equals(DemoHistory.COUNTER)) {
+                noteTakeOver(event);
+            }
+        }
+    }
+
+    private void record(DemoEvent event) {
+        events.add(event);
+        progress.note(event);
+    }
+
+    private void kill(DemoEvent stalledNow) {
+        DemoWorkerProcess dying = victim;
+        if (dying != null && stalled == null && !closed) {
+            stalled = stalledNow;
+            DemoEvent killed = dying.kill();
+            record(killed);
+            progress.killed(killed, dying.pid(), stalledNow);
+        }
+    }
+
+    private void noteTakeOver(DemoEvent entered) {
+        DemoEvent before = stalled;
+        if (before != null && !takenOver && entered.nanos() > before.nanos()) {
+            takenOver = true;
+            progress.takenOver(entered, before);
+        }
+    }
+
+    private void startReplacement() throws IOException {
+        if (takenOver && replacement == null) {
+            replacement = startWorker();
+        } else if (replacement != null && victim != null && ready.remove(replacement.id())) {
+            replacement.tell("start");
+            progress.replaced(replacement.id(), replacement.pid(), victim.id());
+        }
+    }
+
+    private void awaitReady() {
+        long deadline = System.nanoTime() + START_NANOS;
+        while (!closed && !workers.stream().allMatch(worker -> ready.contains(worker.id()) || !worker.isAlive())) {
+            if (System.nanoTime() > deadline) {
+                throw new IllegalStateException(
+                        "the workers were not ready within 60 s; see worker-*.log in " + directory);
+            }
+            LockSupport.parkNanos(TICK_NANOS);
+            receive();
+        }
+    }
+
+    private void finish() throws InterruptedException {
+        if (closed) {
+            return;
+        }
+        progress.stopping();
+        workers.forEach(worker -> worker.tell("stop"));
+        for (DemoWorkerProcess worker : workers) {
+            if (!worker.awaitEnd(END_MILLIS)) {
+                fail(worker, "did not end within " + END_MILLIS / 1_000 + " s");
+                worker.destroy();
+            } else if (!worker.wasKilled() && worker.exitCode() != ExitCodes.OK && !closed) {
+                fail(worker, "ended with " + worker.exitCode() + "; see worker-" + worker.id() + ".log");
+            }
+            receive();
+        }
+    }
+
+    private void fail(DemoWorkerProcess worker, String what) {
+        record(new DemoEvent(System.nanoTime(), worker.id(), Kind.FAILED, "", 0, 0, what));
+    }
+
+    /** When the workers were let go. */
+    long originNanos() {
+        return originNanos;
+    }
+
+    DemoHistory history() {
+        return DemoHistory.of(events);
+    }
+
+    List<Integer> offered() {
+        return offered;
+    }
+
+    List<DemoWorkerProcess> workers() {
+        return workers;
+    }
+
+    /** Whether this was ended from outside, by Ctrl-C. */
+    boolean isClosed() {
+        return closed;
+    }
+
+    /** Ends all workers. */
+    @Override
+    public void close() {
+        closed = true;
+        workers.forEach(DemoWorkerProcess::destroy);
+        boolean interrupted = false;
+        for (DemoWorkerProcess worker : workers) {
+            try {
+                worker.awaitEnd(CLOSE_MILLIS);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package io.distributedmutex.cli;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.cli.DemoEvent.Kind;
+import io.distributedmutex.cli.StoreOptions.Server;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * One of the processes of {@code dmutex demo}. It is told what to do on its standard input, a word a line: {@code start},
+ * {@code job N}, {@code stall}, {@code stop}; and tells on its standard output what it does, an event a line. When the
+ * input ends, so does it: nothing outlives the demo.
+ */
+@Command(name = "demo-worker", hidden = true, description = "For 'dmutex demo' alone.")
+final class DemoWorkerCommand implements Callable<Integer> {
+
+    /** How long the shared file's lock outlives a killed worker. */
+    static final Duration COUNTER_LEASE = Duration.ofSeconds(2);
+
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    @Mixin
+    private StoreOptions store = new StoreOptions();
+
+    @Option(names = "--id", required = true)
+    private int id;
+
+    @Option(names = "--directory", required = true)
+    private Path directory = Path.of(".");
+
+    @Option(names = "--seed", required = true)
+    private long seed;
+
+    @Option(names = "--without-lock")
+    private boolean withoutLock;
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        PrintStream events = System.out;
+        // Whatever else prints goes to the log.
+        System.setOut(System.err);
+        try (Server server = store.open();
+                DistributedMutex mutex = withoutLock ? null : connect(server)) {
+            DemoWorker worker = new DemoWorker(id, directory, seed, mutex, event -> tell(events, event));
+            tell(
+                    events,
+                    DemoEvent.now(id, Kind.READY, "", 0, ProcessHandle.current().pid()));
+            obey(worker);
+            worker.await();
+        }
+        tell(events, DemoEvent.now(id, Kind.BYE, "", 0, 0));
+        return ExitCodes.OK;
+    }
+
+    private DistributedMutex connect(Server server) {
+        LockOptions options = LockOptions.builder()
+                .leaseTime(COUNTER_LEASE)
+                .waitTime(PATIENCE)
+                .build();
+        return server.connectMutex("worker " + id, options);
+    }
+
+    private static void obey(DemoWorker worker) throws IOException {
+        BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+        for (String line = orders.readLine(); !"stop".equals(line); line = orders.readLine()) {
+            if (line == null) {
+                Runtime.getRuntime().halt(ExitCodes.FAILED);
+            } else if (line.equals("start")) {
+                worker.start();
+            } else if (line.equals("stall")) {
+                worker.stallAtNextUpdate();
+            } else if (line.startsWith("job ")) {
+                worker.offer(Integer.parseInt(line.substring(4)));
+            }
+        }
+        worker.stop();
+    }
+
+    private static void tell(PrintStream events, DemoEvent event) {
+        synchronized (events) {
+            events.println(event.line());
+            events.flush();
+        }
+    }
+}

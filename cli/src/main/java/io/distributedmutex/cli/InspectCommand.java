@@ -1,0 +1,67 @@
+package io.distributedmutex.cli;
+
+import io.distributedmutex.LockInfo;
+import io.distributedmutex.cli.StoreOptions.Server;
+import io.distributedmutex.redis.RedisLockStore;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Says who holds a lock. */
+@Command(
+        name = "inspect",
+        mixinStandardHelpOptions = true,
+        versionProvider = DmutexCommand.Version.class,
+        description = "Show who holds a lock, its fencing token, how long its lease lasts still, and how many wait.",
+        abbreviateSynopsis = true,
+        sortOptions = false,
+        parameterListHeading = "%nArguments:%n",
+        optionListHeading = "%nOptions:%n",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:the lock is held",
+            "1:the lock is free",
+            "64:the command line is wrong",
+            "69:Redis was not reached",
+            "77:Redis refused"
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  dmutex inspect report:daily",
+            "  dmutex inspect report:daily --json | jq .remainingMillis",
+            "  if dmutex inspect deploy >/dev/null; then echo 'somebody deploys'; fi"
+        })
+final class InspectCommand implements Callable<Integer> {
+
+    @Spec
+    private @Nullable CommandSpec command;
+
+    @Parameters(paramLabel = "KEY", description = "The lock's name.")
+    private String key = "";
+
+    @Option(names = "--json", description = "One JSON object instead of text for people.")
+    private boolean json;
+
+    @Mixin
+    private StoreOptions store = new StoreOptions();
+
+    @Override
+    public Integer call() {
+        CommandSpec spec = Arguments.present(command);
+        Arguments.checkKey(spec, key);
+        try (Server server = store.open();
+                RedisLockStore connected = server.connectStore()) {
+            Optional<LockInfo> found = Replies.await(connected.inspect(key));
+            spec.commandLine()
+                    .getOut()
+                    .print(json ? Json.write(LockText.json(key, found)) + "\n" : LockText.details(key, found));
+            return found.isPresent() ? ExitCodes.OK : ExitCodes.NO;
+        }
+    }
+}

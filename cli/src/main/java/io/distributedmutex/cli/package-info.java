@@ -1,0 +1,5 @@
+/** The {@code dmutex} command-line tool. */
+@NullMarked
+package io.distributedmutex.cli;
+
+import org.jspecify.annotations.NullMarked;

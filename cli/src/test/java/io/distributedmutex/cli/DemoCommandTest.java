@@ -1,0 +1,114 @@
+package io.distributedmutex.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The demo with its real processes, and that it can fail. */
+class DemoCommandTest {
+
+    private static final Pattern PROCESS = Pattern.compile("\\(process (\\d+)\\)");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aShortDemoPassesAndLeavesNoProcess() throws Exception {
+        Tool.Result result =
+                Tool.run("demo", "--seconds", "6", "--workers", "3", "--seed", "5", "--output", directory.toString());
+        assertThat(result.out()).contains("All checks passed.").contains("kill -9 ");
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.err()).isEmpty();
+        assertThat(Files.readString(directory.resolve("timeline.svg")))
+                .startsWith("<svg")
+                .contains("kill -9");
+        assertThat(Files.readString(directory.resolve("summary.txt"))).contains("All checks passed.");
+        assertThat(Files.readAllLines(directory.resolve("history.tsv"))).hasSizeGreaterThan(50);
+        assertThat(processes(result.out())).hasSizeGreaterThanOrEqualTo(4).noneMatch(DemoCommandTest::isRunning);
+    }
+
+    @Test
+    void withoutTheLockTheDemoFails() {
+        Tool.Result result = Tool.run(
+                "demo",
+                "--seconds",
+                "5",
+                "--workers",
+                "3",
+                "--seed",
+                "5",
+                "--without-lock",
+                "--output",
+                directory.toString());
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.out())
+                .contains("FAILED  no two holders of a key at once")
+                .contains("FAILED  no update of the shared file is lost")
+                .contains("FAILED  every job is done exactly once")
+                .contains("CHECKS FAILED.");
+        assertThat(processes(result.out())).noneMatch(DemoCommandTest::isRunning);
+    }
+
+    @Test
+    void workersWithoutARedisFailTheDemo() {
+        Tool.Result result = Tool.run(
+                "demo",
+                "--seconds",
+                "5",
+                "--workers",
+                "2",
+                "--redis",
+                "redis://:sesame@127.0.0.1:1",
+                "--output",
+                directory.toString());
+        assertThat(result.exitCode()).isEqualTo(69);
+        assertThat(result.err())
+                .startsWith("dmutex: could not connect to Redis at 127.0.0.1:1")
+                .hasLineCount(1);
+        assertThat(result.out() + result.err()).doesNotContain("sesame");
+    }
+
+    @Test
+    void ctrlCEndsAllProcesses() throws Exception {
+        try (Tool.Running running = Tool.start(
+                directory, "demo", "--output", directory.resolve("out").toString())) {
+            running.awaitOut("1.00 s");
+            List<Long> processes = processes(running.out());
+            assertThat(processes).hasSizeGreaterThanOrEqualTo(5).allMatch(DemoCommandTest::isRunning);
+            running.signal("INT");
+            Tool.Result result = running.end();
+            assertThat(result.exitCode()).isEqualTo(130);
+            assertThat(result.err()).isEmpty();
+            assertThat(result.out()).doesNotContain("FAILED");
+            Tool.await("the end of all processes", () -> processes.stream().noneMatch(DemoCommandTest::isRunning));
+        }
+    }
+
+    @Test
+    void workersEndWithTheDemoThatIsKilled() throws Exception {
+        try (Tool.Running running = Tool.start(
+                directory, "demo", "--output", directory.resolve("out").toString())) {
+            running.awaitOut("Ready");
+            List<Long> processes = processes(running.out());
+            running.signal("KILL");
+            Tool.await("the end of all processes", () -> processes.stream().noneMatch(DemoCommandTest::isRunning));
+        }
+    }
+
+    private static List<Long> processes(String output) {
+        return PROCESS.matcher(output)
+                .results()
+                .map(match -> Long.valueOf(match.group(1)))
+                .distinct()
+                .toList();
+    }
+
+    private static boolean isRunning(long pid) {
+        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
+    }
+}

@@ -1,0 +1,120 @@
+package io.distributedmutex.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIOException;
+
+import io.distributedmutex.cli.DemoEvent.Kind;
+import java.io.IOException;
+import java.io.StringReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalLong;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.w3c.dom.Document;
+import org.xml.sax.InputSource;
+
+/** What the demo's workers share, tell and leave. */
+class DemoFilesTest {
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void theFileRefusesASmallerTokenThanItHasSeenEvenIfThatOnlyRead() throws IOException {
+        FencedFile file = new FencedFile(directory.resolve("counter"), 1);
+        assertThat(file.read(10)).isEqualTo(OptionalLong.of(0));
+        assertThat(file.write(1, 10)).isTrue();
+        assertThat(file.read(12)).isEqualTo(OptionalLong.of(1));
+
+        assertThat(file.write(99, 11)).isFalse();
+        assertThat(file.read(11)).isEmpty();
+        assertThat(file.value()).isEqualTo(1);
+
+        assertThat(file.write(2, 12)).isTrue();
+        assertThat(new FencedFile(directory.resolve("counter"), 2).value()).isEqualTo(2);
+        assertThat(directory.toFile().list()).containsExactly("counter");
+    }
+
+    @Test
+    void theJobLogRemembersWhatIsDone() throws IOException {
+        JobLog log = new JobLog(directory.resolve("jobs"));
+        assertThat(log.contains(1)).isFalse();
+        log.add(1, 3);
+        log.add(12, 4);
+        assertThat(log.jobs()).containsExactly(1, 12);
+        assertThat(log.contains(12)).isTrue();
+        assertThat(log.contains(2)).isFalse();
+    }
+
+    @Test
+    void anEventSurvivesItsWayThroughALine() {
+        DemoEvent event = new DemoEvent(123, 4, Kind.ENTER, "job:7", 1795429187232068L, -5, "");
+        assertThat(DemoEvent.parse(4, event.line())).isEqualTo(event);
+        DemoEvent failed = new DemoEvent(123, 4, Kind.FAILED, "", 0, 0, "a\tb\nc");
+        assertThat(DemoEvent.parse(4, failed.line()))
+                .isEqualTo(new DemoEvent(123, 4, Kind.FAILED, "", 0, 0, "a\\tb\\nc"));
+    }
+
+    @Test
+    void aFolderServesOneDemoAtATimeAndKeepsWhatIsNotOurs() throws IOException {
+        Files.writeString(directory.resolve("counter"), "99 99");
+        Files.writeString(directory.resolve("worker-1.log"), "old");
+        Files.writeString(directory.resolve("mine.txt"), "mine");
+        try (DemoFolder folder = DemoFolder.open(directory)) {
+            assertThat(folder.counter(1).value()).isZero();
+            Files.createFile(folder.path().resolve("worker-1.log"));
+            Files.writeString(folder.path().resolve("worker-2.log"), "trouble");
+            assertThatIOException()
+                    .isThrownBy(() -> DemoFolder.open(directory))
+                    .withMessage("another demo is writing to " + directory);
+        }
+        assertThat(directory.toFile().list()).containsExactlyInAnyOrder("mine.txt", "worker-2.log");
+    }
+
+    @Test
+    void otherOutputIsNoEvent() {
+        assertThat(DemoEvent.parse(1, "")).isNull();
+        assertThat(DemoEvent.parse(1, "12:00 WARN something")).isNull();
+        assertThat(DemoEvent.parse(1, "@dmutex\tx\tENTER\tk\t1\t1\t")).isNull();
+        assertThat(DemoEvent.parse(1, "@dmutex\t1\tNO_SUCH\tk\t1\t1\t")).isNull();
+    }
+
+    @Test
+    void theTimelineIsWellFormedAndShowsTheKillAndTheTakeOver() throws Exception {
+        long ms = 1_000_000;
+        DemoHistory history = DemoHistory.of(List.of(
+                new DemoEvent(0, 1, Kind.WANT, "counter", 0, 0, ""),
+                new DemoEvent(10 * ms, 1, Kind.ENTER, "counter", 5, 2_000 * ms, ""),
+                new DemoEvent(50 * ms, 1, Kind.KILLED, "", 0, 1, ""),
+                new DemoEvent(20 * ms, 2, Kind.WANT, "counter", 0, 0, ""),
+                new DemoEvent(2_013 * ms, 2, Kind.ENTER, "counter", 6, 2_000 * ms, ""),
+                new DemoEvent(2_050 * ms, 2, Kind.WRITE, "counter", 6, 1, ""),
+                new DemoEvent(2_050 * ms, 2, Kind.LEAVE, "counter", 6, 0, "")));
+        String svg = DemoTimeline.svg(history, 0, new DemoSettings(3, 2, 1, false));
+
+        Document document =
+                DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(new InputSource(new StringReader(svg)));
+        assertThat(document.getDocumentElement().getTagName()).isEqualTo("svg");
+        assertThat(svg)
+                .contains("kill -9")
+                .contains("class=\"kill\"")
+                .contains("class=\"lease\"")
+                .contains("lease ends; 3.0 ms later: worker 2")
+                .contains("two at once (there is none)");
+    }
+
+    @Test
+    void theTimelineShowsAnOverlap() {
+        DemoHistory history = DemoHistory.of(List.of(
+                new DemoEvent(10, 1, Kind.ENTER, "counter", 0, 0, ""),
+                new DemoEvent(20, 2, Kind.ENTER, "counter", 0, 0, ""),
+                new DemoEvent(30, 1, Kind.LEAVE, "counter", 0, 0, ""),
+                new DemoEvent(40, 2, Kind.LEAVE, "counter", 0, 0, "")));
+        assertThat(DemoTimeline.svg(history, 0, new DemoSettings(3, 2, 1, true)))
+                .contains("worker 1 and worker 2 hold counter at once")
+                .contains("TWO AT ONCE");
+    }
+}

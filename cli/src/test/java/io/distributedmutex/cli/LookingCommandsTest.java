@@ -1,0 +1,205 @@
+package io.distributedmutex.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
+import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.WithRedis;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** inspect, list and release, as their users see them. */
+@WithRedis
+class LookingCommandsTest {
+
+    private static final String AWKWARD = "a \"b\"\n{c} \u00fc\ud83d\ude00";
+    private static final String AWKWARD_JSON = "\"a \\\"b\\\"\\n{c} \\u00fc\\ud83d\\ude00\"";
+
+    private final EmbeddedRedis redis;
+    private DistributedMutex mutex;
+
+    LookingCommandsTest(EmbeddedRedis redis) {
+        this.redis = redis;
+    }
+
+    @BeforeEach
+    void connect() {
+        mutex = RedisMutex.builder().uri(redis.uri()).holderLabel("tester").connect();
+    }
+
+    @AfterEach
+    void close() {
+        mutex.close();
+    }
+
+    private Tool.Result run(String command, String... arguments) {
+        String[] all = new String[arguments.length + 2];
+        all[0] = command;
+        all[1] = "--redis=" + redis.uri();
+        System.arraycopy(arguments, 0, all, 2, arguments.length);
+        return Tool.run(all);
+    }
+
+    @Test
+    void inspectShowsAHeldLock() {
+        Lease lease = mutex.acquire("job:42");
+        Tool.Result result = run("inspect", "job:42");
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.err()).isEmpty();
+        assertThat(result.out())
+                .matches("key            job:42\n"
+                        + "state          held\n"
+                        + "holder         tester\n"
+                        + "fencing token  " + lease.fencingToken() + "\n"
+                        + "remaining      (1m|5\\d(\\.\\d)?s)\n"
+                        + "waiters        0\n");
+    }
+
+    @Test
+    void inspectShowsAFreeLockByItsExitCode() {
+        Tool.Result result = run("inspect", "job:42");
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.out()).isEqualTo("key            job:42\nstate          free\n");
+    }
+
+    @Test
+    void inspectShowsAnAwkwardKeyToPeopleOnItsLine() {
+        mutex.acquire(AWKWARD);
+        assertThat(run("inspect", AWKWARD).out())
+                .startsWith("key            a \"b\"\\n{c} \u00fc\ud83d\ude00\nstate  ");
+    }
+
+    @Test
+    void inspectSpeaksJson() {
+        Lease lease = mutex.acquire(AWKWARD);
+        Tool.Result result = run("inspect", "--json", AWKWARD);
+        Matcher matcher = Pattern.compile("\\{\"key\":(.*),\"held\":true,\"holder\":\"tester\",\"fencingToken\":(\\d+),"
+                        + "\"remainingMillis\":(\\d+),\"waiters\":0}\n")
+                .matcher(result.out());
+        assertThat(matcher.matches()).as(result.out()).isTrue();
+        assertThat(matcher.group(1)).isEqualTo(AWKWARD_JSON);
+        assertThat(Long.parseLong(matcher.group(2))).isEqualTo(lease.fencingToken());
+        assertThat(Long.parseLong(matcher.group(3))).isBetween(30_000L, 60_000L);
+
+        assertThat(run("inspect", "--json", "free").out())
+                .isEqualTo("{\"key\":\"free\",\"held\":false,\"holder\":null,\"fencingToken\":null,"
+                        + "\"remainingMillis\":null,\"waiters\":0}\n");
+    }
+
+    @Test
+    void inspectShowsWhatAnotherLibraryWrote() {
+        redis.command("SET", "lock:theirs", "some-value");
+        assertThat(run("inspect", "theirs").out())
+                .contains("holder         another library")
+                .contains("fencing token  -")
+                .contains("remaining      no expiry");
+        assertThat(run("inspect", "--json", "theirs").out())
+                .contains("\"held\":true,\"holder\":null,\"fencingToken\":null,\"remainingMillis\":null");
+    }
+
+    @Test
+    void aKeyThatHoldsSomethingElseIsRefused() {
+        redis.command("HSET", "lock:hash", "a", "b");
+        Tool.Result result = run("inspect", "hash");
+        assertThat(result.exitCode()).isEqualTo(77);
+        assertThat(result.err()).startsWith("dmutex: ").contains("WRONGTYPE").hasLineCount(1);
+    }
+
+    @Test
+    void listShowsAllLocksInOrder() {
+        mutex.acquire("tenant:2");
+        mutex.acquire("tenant:1");
+        mutex.acquire("other");
+        Tool.Result result = run("list");
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.out().lines().map(line -> line.split(" +", 3)[0]))
+                .containsExactly("KEY", "other", "tenant:1", "tenant:2");
+        assertThat(result.out()).contains("HOLDER").contains("tester");
+    }
+
+    @Test
+    void listTakesAPatternAndSpeaksJson() {
+        mutex.acquire("tenant:1");
+        mutex.acquire("other");
+        assertThat(run("list", "tenant:*", "--json").out())
+                .startsWith("{\"locks\":[{\"key\":\"tenant:1\",\"held\":true,\"holder\":\"tester\"")
+                .endsWith("}],\"more\":false}\n")
+                .doesNotContain("other");
+        assertThat(run("list", "nothing:*", "--json").out()).isEqualTo("{\"locks\":[],\"more\":false}\n");
+        assertThat(run("list", "nothing:*").out()).isEqualTo("no locks are held that match nothing:*\n");
+    }
+
+    @Test
+    void listSaysWhenThereIsMore() {
+        for (int i = 0; i < 5; i++) {
+            mutex.acquire("k" + i);
+        }
+        Tool.Result text = run("list", "--limit", "3");
+        assertThat(text.out().lines()).hasSize(4);
+        assertThat(text.err()).isEqualTo("dmutex: there are more than 3; use --limit to see them\n");
+        assertThat(run("list", "--limit", "3", "--json").out()).endsWith("\"more\":true}\n");
+        Tool.Result all = run("list", "--limit", "5", "--json");
+        assertThat(all.out()).endsWith("\"more\":false}\n");
+        assertThat(all.err()).isEmpty();
+    }
+
+    @Test
+    void listGoesThroughTheKeysByScan() {
+        for (int i = 0; i < 1_200; i++) {
+            redis.command("SET", "data:" + i, "x");
+        }
+        mutex.acquire("k");
+        redis.command("CONFIG", "RESETSTAT");
+        assertThat(run("list").out()).contains("k ");
+        String statistics = String.valueOf(redis.command("INFO", "commandstats"));
+        assertThat(statistics).contains("cmdstat_scan:").doesNotContain("cmdstat_keys:");
+        Matcher calls = Pattern.compile("cmdstat_scan:calls=(\\d+)").matcher(statistics);
+        assertThat(calls.find()).isTrue();
+        assertThat(Integer.parseInt(calls.group(1))).isBetween(2, 20);
+    }
+
+    @Test
+    void anotherPrefixIsAnotherSetOfLocks() {
+        mutex.acquire("k");
+        assertThat(run("list", "--prefix=other:").out()).isEqualTo("no locks are held\n");
+        assertThat(run("list", "--prefix=").out()).contains("lock:k ");
+        assertThat(run("inspect", "--prefix=", "lock:k").exitCode()).isZero();
+    }
+
+    @Test
+    void releaseIsRefusedWithoutForce() {
+        Lease lease = mutex.acquire("k");
+        Tool.Result result = run("release", "k");
+        assertThat(result.exitCode()).isEqualTo(64);
+        assertThat(result.err()).startsWith("dmutex: ").contains("--force").hasLineCount(1);
+        assertThat(lease.release()).isTrue();
+    }
+
+    @Test
+    void releaseByForceEvictsTheHolder() {
+        Lease lease = mutex.acquire("k");
+        Tool.Result result = run("release", "--force", "k");
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.out()).matches("released 'k', held by tester, for .* still unless renewed; nobody waited\n");
+        assertThat(result.err()).isEmpty();
+        assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
+        assertThat(lease.release()).isFalse();
+    }
+
+    @Test
+    void releaseSpeaksJsonAndSaysWhenTheKeyWasFree() {
+        mutex.acquire(AWKWARD);
+        assertThat(run("release", "--force", "--json", AWKWARD).out())
+                .startsWith("{\"key\":" + AWKWARD_JSON + ",\"released\":true,\"evicted\":{\"key\":" + AWKWARD_JSON
+                        + ",\"held\":true,\"holder\":\"tester\"");
+        Tool.Result free = run("release", "--force", "--json", AWKWARD);
+        assertThat(free.exitCode()).isEqualTo(1);
+        assertThat(free.out()).isEqualTo("{\"key\":" + AWKWARD_JSON + ",\"released\":false,\"evicted\":null}\n");
+        assertThat(run("release", "--force", "k").out()).isEqualTo("'k' was free\n");
+    }
+}

@@ -1,0 +1,291 @@
+package io.distributedmutex;
+
+import io.distributedmutex.internal.Checks;
+import io.distributedmutex.internal.Engine;
+import io.distributedmutex.internal.LockView;
+import io.distributedmutex.internal.SystemEnvironment;
+import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.LockStore;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.Lock;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A mutex across processes and machines. Make one per application; it is thread-safe, and any number of keys and
+ * threads may use it.
+ *
+ * <p>A key is any non-empty text of at most 512 characters that is well-formed Unicode; case matters. Every method that
+ * takes one throws {@link IllegalArgumentException} for another, {@link NullPointerException} for null, and
+ * {@link MutexClosedException} after {@link #close}.
+ *
+ * <p>A view made by {@link #with(UnaryOperator)} shares everything with the instance that it was made from but the options.
+ */
+public final class DistributedMutex implements AutoCloseable {
+
+    private final Engine engine;
+    private final LockOptions options;
+
+    private DistributedMutex(Engine engine, LockOptions options) {
+        this.engine = engine;
+        this.options = options;
+    }
+
+    /**
+     * Builds an instance on any store. For Redis use {@code RedisMutex.connect}.
+     *
+     * @param store the store, which the instance then owns and closes
+     * @return a new builder
+     */
+    public static Builder builder(LockStore store) {
+        return new Builder(Objects.requireNonNull(store, "store"));
+    }
+
+    /**
+     * A cheap view of this instance with other options.
+     *
+     * @param change sets the options that differ, for instance {@code o -> o.leaseTime(ofSeconds(10))}
+     * @return the view; closing it closes the instance
+     * @throws IllegalArgumentException if the options are out of bounds or contradict each other
+     */
+    public DistributedMutex with(UnaryOperator<LockOptions.Builder> change) {
+        return new DistributedMutex(engine, change.apply(options.toBuilder()).build());
+    }
+
+    /**
+     * The options that this view acquires with.
+     *
+     * @return the options
+     */
+    public LockOptions options() {
+        return options;
+    }
+
+    /**
+     * Acquires a key: waits for it for the wait time at most.
+     *
+     * @param key the key
+     * @return the lease; use try-with-resources
+     * @throws LockNotObtainedException if others held the key all the time; says who, and for how long still
+     * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
+     * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
+     */
+    public Lease acquire(String key) {
+        return engine.acquire(key, options);
+    }
+
+    /**
+     * Acquires a key if it is free now, without waiting for other holders or queueing behind them. Takes one round trip,
+     * or none if this instance itself holds the key.
+     *
+     * @param key the key
+     * @return the lease, or empty if the key is taken or others wait for it
+     * @throws StoreException if the store could not be reached within its command time-out, or refused; not retried
+     */
+    public Optional<Lease> tryAcquire(String key) {
+        return Optional.ofNullable(engine.tryAcquire(key, options));
+    }
+
+    /**
+     * Acquires a key without a thread waiting for it. Cancelling the future gives up and leaves nothing behind.
+     *
+     * @param key the key
+     * @return completes with the lease, or exceptionally with what {@link #acquire} would throw; dependent stages run on
+     *     a callback thread of the instance and may block. An interrupt plays no part
+     */
+    public CompletableFuture<Lease> acquireAsync(String key) {
+        return engine.acquireAsync(key, options);
+    }
+
+    /**
+     * Does work under a lease, and gives it back.
+     *
+     * @param key the key
+     * @param action the work
+     * @param <E> what the work may throw; passes through
+     * @throws E what the work threw
+     * @throws LeaseLostException if the work ended normally but the lease had been lost before
+     * @throws LockException as {@link #acquire}
+     */
+    public <E extends Exception> void run(String key, LeaseAction<E> action) throws E {
+        Objects.requireNonNull(action, "action");
+        this.<@Nullable Void, E>call(key, lease -> {
+            action.run(lease);
+            return null;
+        });
+    }
+
+    /**
+     * Does work with a result under a lease, and gives it back.
+     *
+     * @param key the key
+     * @param function the work
+     * @param <R> the result
+     * @param <E> what the work may throw; passes through
+     * @return the result
+     * @throws E what the work threw
+     * @throws LeaseLostException if the work ended normally but the lease had been lost before
+     * @throws LockException as {@link #acquire}
+     */
+    public <R extends @Nullable Object, E extends Exception> R call(String key, LeaseFunction<R, E> function) throws E {
+        Objects.requireNonNull(function, "function");
+        try (Lease lease = acquire(key)) {
+            R result = function.call(lease);
+            if (lease.state() == LeaseState.LOST) {
+                throw new LeaseLostException(
+                        "the lease on '" + Checks.shown(key)
+                                + "' was lost while its work ran, so another holder may have interfered",
+                        lease.lossReason().orElse(null));
+            }
+            return result;
+        }
+    }
+
+    /**
+     * The key as a {@link Lock}: reentrant by thread, for code that wants a lock. All views of one key on one instance
+     * share their holds.
+     *
+     * <p>{@code lock()} waits for holders without limit, but throws {@link StoreUnreachableException} once the store has
+     * been unreachable for the wait time. {@code unlock()} throws {@link IllegalMonitorStateException} if the thread does
+     * not hold the lock, and {@link LeaseLostException} if its lease was lost meanwhile (so does locking again inside);
+     * the hold is then over. {@code newCondition()} is not supported. The other failures are those of {@link #acquire}.
+     *
+     * @param key the key
+     * @return a view without a state of its own
+     */
+    public Lock asLock(String key) {
+        return new LockView(engine, key, options);
+    }
+
+    /**
+     * Looks at a key without touching it.
+     *
+     * @param key the key
+     * @return who holds it, or empty if it is free
+     * @throws StoreException if the store could not be reached within its command time-out, or refused
+     */
+    public Optional<LockInfo> inspect(String key) {
+        return engine.inspect(key);
+    }
+
+    /**
+     * Takes a key from whoever holds it: the next waiter gets it, else it is free. The holder is not asked; it learns of it
+     * at its next renewal or at release, and believes in its lease until then. Logged at WARN with this instance's label.
+     *
+     * @param key the key
+     * @return who held it, or empty if it was free
+     * @throws StoreException if the store could not be reached within its command time-out, or refused
+     */
+    public Optional<LockInfo> forceRelease(String key) {
+        return engine.forceRelease(key);
+    }
+
+    /**
+     * Ends the instance: all waiters get a {@link MutexClosedException}, all leases are released (their state says so), and
+     * connections and threads end. Waits for the store's answers for 2 s at most. Idempotent.
+     */
+    @Override
+    public void close() {
+        engine.close();
+    }
+
+    /** Builds an instance. Not thread-safe. */
+    public static final class Builder {
+
+        private static final int MAXIMUM_LABEL_LENGTH = 128;
+
+        private final LockStore store;
+        private LockOptions options = LockOptions.defaults();
+        private @Nullable String holderLabel;
+        private @Nullable MutexListener listener;
+        private @Nullable Environment environment;
+
+        private Builder(LockStore store) {
+            this.store = store;
+        }
+
+        /**
+         * What leases are acquired with unless a view says otherwise. Default {@link LockOptions#defaults()}.
+         *
+         * @param options the options
+         * @return this builder
+         */
+        public Builder options(LockOptions options) {
+            this.options = Objects.requireNonNull(options, "options");
+            return this;
+        }
+
+        /**
+         * How this instance is called in what others see of its leases. Default: host name and process id.
+         *
+         * @param holderLabel 1 to 128 characters
+         * @return this builder
+         * @throws IllegalArgumentException if it is empty, longer, or not well-formed Unicode
+         */
+        public Builder holderLabel(String holderLabel) {
+            Checks.text("holderLabel", holderLabel, MAXIMUM_LABEL_LENGTH);
+            this.holderLabel = holderLabel;
+            return this;
+        }
+
+        /**
+         * Who hears of everything that happens. Default: nobody.
+         *
+         * @param listener the listener
+         * @return this builder
+         */
+        public Builder listener(MutexListener listener) {
+            this.listener = Objects.requireNonNull(listener, "listener");
+            return this;
+        }
+
+        /**
+         * Time and threads, for tests and simulations. Default: the system's.
+         *
+         * @param environment the environment, which the instance then owns and closes
+         * @return this builder
+         */
+        public Builder environment(Environment environment) {
+            this.environment = Objects.requireNonNull(environment, "environment");
+            return this;
+        }
+
+        /**
+         * Starts the instance.
+         *
+         * @return the instance
+         */
+        public DistributedMutex build() {
+            Environment environment = this.environment != null ? this.environment : new SystemEnvironment();
+            String label = holderLabel != null ? holderLabel : defaultLabel();
+            boolean started = false;
+            try {
+                DistributedMutex mutex = new DistributedMutex(new Engine(store, environment, label, listener), options);
+                started = true;
+                return mutex;
+            } finally {
+                if (!started) {
+                    environment.close();
+                }
+            }
+        }
+
+        private static String defaultLabel() {
+            long pid = ProcessHandle.current().pid();
+            String host = System.getenv("HOSTNAME");
+            if (host == null || host.isEmpty()) {
+                try {
+                    host = InetAddress.getLocalHost().getHostName();
+                } catch (UnknownHostException e) {
+                    host = "unknown-host";
+                }
+            }
+            String suffix = ":" + pid;
+            return host.substring(0, Math.min(host.length(), MAXIMUM_LABEL_LENGTH - suffix.length())) + suffix;
+        }
+    }
+}

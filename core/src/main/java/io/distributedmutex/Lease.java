@@ -1,0 +1,123 @@
+package io.distributedmutex;
+
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+
+/**
+ * One holding of a key by one holder, with an end. The handle proves ownership, not the thread: any thread may use or
+ * release it. All methods are safe for use by many threads.
+ *
+ * <p>Validity is decided by a deadline on the monotonic clock of this process, counted from before the request was sent
+ * and less a drift margin of 1 % + 2 ms, so that it always ends before the store's expiry. No method but
+ * {@link #extend}, {@link #ensure} and {@link #release} does I/O.
+ *
+ * <p>Right after a hand-off from another instance, and until the store's answer to a background request arrives (a round
+ * trip), a lease may be shorter than its lease time: not less than what is left of the claim time of 2 s.
+ */
+public interface Lease extends AutoCloseable {
+
+    /**
+     * The key as the user gave it.
+     *
+     * @return the key
+     */
+    String key();
+
+    /**
+     * A number that is larger than that of every earlier lease on this key. Hand it to the guarded resource, which must
+     * refuse a smaller one than it has seen. Positive, and below 2^53 so that JSON clients can carry it.
+     *
+     * @return the fencing token
+     */
+    long fencingToken();
+
+    /**
+     * Where the lease is in its life. A lease whose deadline has passed is LOST at the latest when this is called.
+     *
+     * @return the state
+     */
+    LeaseState state();
+
+    /**
+     * Whether the lease is still ours, by the local deadline. No I/O.
+     *
+     * @return true while HELD or AT_RISK and before the deadline
+     */
+    boolean isValid();
+
+    /**
+     * How long the lease is still valid unless renewed.
+     *
+     * @return the time left, {@link Duration#ZERO} if the lease is not valid
+     */
+    Duration remaining();
+
+    /**
+     * Why the lease was lost.
+     *
+     * @return the reason, or empty if the lease is not LOST
+     */
+    Optional<LossReason> lossReason();
+
+    /**
+     * Sets the remaining time, up or down, from now. Repeats the request after transient errors while the lease is valid,
+     * for the wait time at most. Waits for the store even if interrupted (the flag is kept).
+     *
+     * <p>A shorter time is believed at once, before the store confirms it. If such a request fails, later renewals can
+     * no longer make this lease valid for longer than that time, because the request may still take effect.
+     *
+     * @param leaseTime from 10 ms to 365 days, whole milliseconds; cut off at the maximum hold of a renewed lease
+     * @throws IllegalArgumentException if the time is out of bounds
+     * @throws LeaseLostException if the lease is lost or released; it is never resurrected
+     * @throws StoreException if the store did not confirm; the lease keeps its old deadline if that was earlier
+     */
+    void extend(Duration leaseTime);
+
+    /**
+     * Makes sure that at least this much time remains: extends if less does, without I/O if not.
+     *
+     * @param leaseTime from 10 ms to 365 days, whole milliseconds
+     * @throws IllegalArgumentException if the time is out of bounds
+     * @throws LeaseLostException if the lease is lost or released
+     * @throws StoreException if the store did not confirm
+     */
+    void ensure(Duration leaseTime);
+
+    /**
+     * Adds a listener that is called once if the lease is lost, on a thread of its own, no later than the deadline
+     * (plus scheduling delay); at once if it is lost already, never if it is released. It may block; what it throws is
+     * logged.
+     *
+     * @param listener receives this lease
+     */
+    void onLost(Consumer<? super Lease> listener);
+
+    /**
+     * A future that completes with the reason if the lease is lost, and is cancelled when it is released. Dependent
+     * stages run on the instance's callback threads and may block.
+     *
+     * @return a future of its own for each call; completing it has no effect on the lease
+     */
+    CompletableFuture<LossReason> lost();
+
+    /**
+     * Gives the lease back, waits for the store's answer and says whether the lease was still held. Transient errors are
+     * retried for the wait time, and in the background until the lease's end. Waits even if interrupted (the flag is
+     * kept). A lease that passes to another waiter of the same instance is answered by its local deadline.
+     *
+     * @return true if the lease was held until now; false if it had been lost or released before, in which case nothing
+     *     is touched
+     * @throws StoreException if the store did not answer: the key then frees itself at the lease's end
+     */
+    boolean release();
+
+    /**
+     * Gives the lease back without waiting for the store's answer. Idempotent; throws nothing for a lease that is lost
+     * already (listener, state and a WARN line tell). The request is repeated until the lease's end, and a later request
+     * of this instance does not overtake it.
+     */
+    @Override
+    void close();
+}

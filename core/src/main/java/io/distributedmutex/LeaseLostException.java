@@ -1,0 +1,33 @@
+package io.distributedmutex;
+
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** An operation needed a lease that is no longer held. What it guarded may have been entered by another holder. */
+public final class LeaseLostException extends LockException {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Why, or null if it was released. */
+    private final @Nullable LossReason reason;
+
+    /**
+     * For the library.
+     *
+     * @param message what happened, with the key
+     * @param reason why, or null if the lease had been released
+     */
+    public LeaseLostException(String message, @Nullable LossReason reason) {
+        super(message, null);
+        this.reason = reason;
+    }
+
+    /**
+     * Why the lease is no longer held.
+     *
+     * @return the reason; empty if it had been released
+     */
+    public Optional<LossReason> reason() {
+        return Optional.ofNullable(reason);
+    }
+}

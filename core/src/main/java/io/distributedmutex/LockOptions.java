@@ -1,0 +1,197 @@
+package io.distributedmutex;
+
+import io.distributedmutex.internal.Checks;
+import java.time.Duration;
+
+/**
+ * How a lock is acquired and held: an immutable set of durations that cannot contradict each other.
+ *
+ * <p>Every duration has millisecond resolution; a fraction of a millisecond is refused, not rounded, because the store
+ * counts in whole milliseconds. Defaults are those of the original Go package: a lease of one minute, and twenty
+ * retries of 250 ms, which is a wait time of five seconds. Instances are immutable and safe to share.
+ *
+ * @param leaseTime how long a lease lasts unless it is extended or renewed; see {@link Builder#leaseTime}
+ * @param waitTime how long an acquire may wait for another holder; see {@link Builder#waitTime}
+ * @param retryInterval how often a waiter polls as a safety net behind the push; see {@link Builder#retryInterval}
+ * @param maximumHold how long renewal keeps a lease alive, {@link Duration#ZERO} for no renewal; see
+ *     {@link Builder#autoRenew}
+ * @param minimumHold how long the key stays taken at least, {@link Duration#ZERO} for no minimum; see
+ *     {@link Builder#minimumHold}
+ */
+public record LockOptions(
+        Duration leaseTime, Duration waitTime, Duration retryInterval, Duration maximumHold, Duration minimumHold) {
+
+    /** The shortest lease time: 10 ms. Below it the drift margin and a round trip would leave nothing of the lease. */
+    public static final Duration MINIMUM_LEASE_TIME = Duration.ofMillis(10);
+
+    /** The shortest lease time that can be renewed: 300 ms, so that a renewal has 100 ms to be sent, lost and repeated. */
+    public static final Duration MINIMUM_RENEWED_LEASE_TIME = Duration.ofMillis(300);
+
+    /** The longest duration that any option takes: 365 days. */
+    public static final Duration MAXIMUM = Duration.ofDays(365);
+
+    private static final LockOptions DEFAULTS = new LockOptions(
+            Duration.ofMinutes(1), Duration.ofSeconds(5), Duration.ofMillis(250), Duration.ZERO, Duration.ZERO);
+
+    /**
+     * Checks every duration and every pair of durations that depend on each other.
+     *
+     * @param leaseTime as above
+     * @param waitTime as above
+     * @param retryInterval as above
+     * @param maximumHold as above
+     * @param minimumHold as above
+     * @throws IllegalArgumentException if a duration is out of its bounds or two contradict each other; the message
+     *     names the values and the bounds
+     */
+    public LockOptions {
+        Checks.duration("leaseTime", leaseTime, MINIMUM_LEASE_TIME, MAXIMUM);
+        Checks.duration("waitTime", waitTime, Duration.ZERO, MAXIMUM);
+        Checks.duration("retryInterval", retryInterval, Duration.ofMillis(10), Duration.ofMinutes(1));
+        Checks.duration("autoRenew (maximum hold)", maximumHold, Duration.ZERO, MAXIMUM);
+        Checks.duration("minimumHold", minimumHold, Duration.ZERO, MAXIMUM);
+        if (!maximumHold.isZero()) {
+            if (leaseTime.compareTo(MINIMUM_RENEWED_LEASE_TIME) < 0) {
+                throw new IllegalArgumentException("autoRenew needs a leaseTime of at least "
+                        + Checks.shown(MINIMUM_RENEWED_LEASE_TIME)
+                        + " so that a lost renewal can be repeated, but leaseTime is "
+                        + Checks.shown(leaseTime));
+            }
+            if (maximumHold.compareTo(leaseTime) < 0) {
+                throw new IllegalArgumentException("autoRenew (maximum hold) of " + Checks.shown(maximumHold)
+                        + " is shorter than the leaseTime of " + Checks.shown(leaseTime));
+            }
+        }
+        if (minimumHold.compareTo(leaseTime) > 0) {
+            throw new IllegalArgumentException("minimumHold of " + Checks.shown(minimumHold)
+                    + " is longer than the leaseTime of " + Checks.shown(leaseTime)
+                    + ": a holder that dies could not honour it");
+        }
+    }
+
+    /**
+     * The defaults: lease 1 min, wait 5 s, retry interval 250 ms, no renewal, no minimum hold.
+     *
+     * @return the default options
+     */
+    public static LockOptions defaults() {
+        return DEFAULTS;
+    }
+
+    /**
+     * A builder that starts from the defaults.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return DEFAULTS.toBuilder();
+    }
+
+    /**
+     * A builder that starts from these options.
+     *
+     * @return a new builder
+     */
+    public Builder toBuilder() {
+        return new Builder(this);
+    }
+
+    /**
+     * Whether a lease is renewed in the background.
+     *
+     * @return true if {@link #maximumHold} is not zero
+     */
+    public boolean renews() {
+        return !maximumHold.isZero();
+    }
+
+    /** Collects options; each method says the default, the bounds and what the option trades. Not thread-safe. */
+    public static final class Builder {
+        private Duration leaseTime;
+        private Duration waitTime;
+        private Duration retryInterval;
+        private Duration maximumHold;
+        private Duration minimumHold;
+
+        private Builder(LockOptions from) {
+            this.leaseTime = from.leaseTime;
+            this.waitTime = from.waitTime;
+            this.retryInterval = from.retryInterval;
+            this.maximumHold = from.maximumHold;
+            this.minimumHold = from.minimumHold;
+        }
+
+        /**
+         * How long a lease lasts unless extended or renewed. Default 1 min; from 10 ms to 365 days. A short lease frees
+         * the key soon after its holder died; a long one tolerates a longer pause or outage of a living holder.
+         *
+         * @param leaseTime whole milliseconds
+         * @return this builder
+         */
+        public Builder leaseTime(Duration leaseTime) {
+            this.leaseTime = leaseTime;
+            return this;
+        }
+
+        /**
+         * How long {@code acquire} may wait for another holder, and how long a failing store is retried. Default 5 s;
+         * from 0 (one attempt, no waiting) to 365 days.
+         *
+         * @param waitTime whole milliseconds
+         * @return this builder
+         */
+        public Builder waitTime(Duration waitTime) {
+            this.waitTime = waitTime;
+            return this;
+        }
+
+        /**
+         * How often a waiter polls the store. Default 250 ms; from 10 ms to 1 min. A freed key reaches its waiter by
+         * push, so polling only bounds the delay after a lost push and shows that the waiter lives; a shorter
+         * interval costs commands and gains nothing while pushes arrive.
+         *
+         * @param retryInterval whole milliseconds
+         * @return this builder
+         */
+        public Builder retryInterval(Duration retryInterval) {
+            this.retryInterval = retryInterval;
+            return this;
+        }
+
+        /**
+         * Renews the lease in the background, every third of the lease time, until it is released or this much time has
+         * passed since it was granted. Default {@link Duration#ZERO}: no renewal. At least the lease time (which must
+         * then be 300 ms or more) and at most 365 days. The maximum is what ends a lock whose holder lives but hangs.
+         *
+         * @param maximumHold whole milliseconds; zero turns renewal off
+         * @return this builder
+         */
+        public Builder autoRenew(Duration maximumHold) {
+            this.maximumHold = maximumHold;
+            return this;
+        }
+
+        /**
+         * Keeps the key taken until this long after the grant, even if the lease is released earlier: for jobs that
+         * must not run twice in a period, on machines whose clocks differ. Default {@link Duration#ZERO}; at most the
+         * lease time.
+         *
+         * @param minimumHold whole milliseconds; zero turns it off
+         * @return this builder
+         */
+        public Builder minimumHold(Duration minimumHold) {
+            this.minimumHold = minimumHold;
+            return this;
+        }
+
+        /**
+         * Checks all durations together.
+         *
+         * @return the options
+         * @throws IllegalArgumentException if a duration is out of its bounds or two contradict each other
+         */
+        public LockOptions build() {
+            return new LockOptions(leaseTime, waitTime, retryInterval, maximumHold, minimumHold);
+        }
+    }
+}

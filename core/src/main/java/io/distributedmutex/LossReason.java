@@ -1,0 +1,13 @@
+package io.distributedmutex;
+
+/** Why a lease was lost. */
+public enum LossReason {
+    /** Its deadline passed: it was not extended, renewals failed, the process was paused, or the maximum hold ended. */
+    EXPIRED,
+    /** The store says that another holder has the key. */
+    TAKEN,
+    /** Somebody deleted the key or released it by force. */
+    REVOKED,
+    /** The store has lost its data: neither the lease nor the fence counter is there. */
+    STORE_LOST
+}

@@ -1,0 +1,84 @@
+package io.distributedmutex;
+
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * Hears of everything that happens to the locks of one instance. All methods default to doing nothing.
+ *
+ * <p>Calls come one at a time and in order, on a callback thread of the instance; a listener that throws is logged, and
+ * one that blocks delays only its own further calls: up to 10,000 of them wait, beyond that they are dropped and counted in
+ * a WARN line.
+ */
+public interface MutexListener {
+
+    /**
+     * A lease was granted.
+     *
+     * @param lease the lease
+     * @param waited how long the caller waited for it
+     */
+    default void onAcquired(Lease lease, Duration waited) {}
+
+    /**
+     * An acquire ended without a lease.
+     *
+     * @param key the key
+     * @param waited how long the caller waited
+     * @param outcome why
+     */
+    default void onNotObtained(String key, Duration waited, LockException outcome) {}
+
+    /**
+     * A holder gave its lease back.
+     *
+     * @param lease the lease
+     * @param held how long it was held
+     */
+    default void onReleased(Lease lease, Duration held) {}
+
+    /**
+     * Renewal of a lease is failing; it is still valid.
+     *
+     * @param lease the lease
+     */
+    default void onAtRisk(Lease lease) {}
+
+    /**
+     * A lease that was at risk has been renewed.
+     *
+     * @param lease the lease
+     */
+    default void onRecovered(Lease lease) {}
+
+    /**
+     * A lease was lost.
+     *
+     * @param lease the lease
+     * @param reason why
+     */
+    default void onLost(Lease lease, LossReason reason) {}
+
+    /**
+     * The store did not confirm a release until the lease's end: the key was freed by its expiry.
+     *
+     * @param key the key
+     * @param error the last error
+     */
+    default void onReleaseUnconfirmed(String key, StoreException error) {}
+
+    /**
+     * Threads of this instance seem to wait for each other in a circle. A suspicion, not a proof: a lease may be
+     * released by another thread than the one that acquired it.
+     *
+     * @param keys the keys of the circle, in order, the one now asked for first
+     */
+    default void onDeadlockSuspected(List<String> keys) {}
+
+    /**
+     * This instance released a key by force.
+     *
+     * @param evicted what was released
+     */
+    default void onForcedRelease(LockInfo evicted) {}
+}

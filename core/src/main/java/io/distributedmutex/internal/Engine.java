@@ -1,0 +1,618 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.LockException;
+import io.distributedmutex.LockInfo;
+import io.distributedmutex.LockInterruptedException;
+import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.MutexListener;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.StoreEvents;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One instance: its keys, its store, its clock. Asynchronous throughout; a blocking call is an asynchronous one on which
+ * the caller parks. Keys share nothing but the map that they stand in, so one never delays another.
+ *
+ * <p>Times inside the engine are nanoseconds since the instance was made, so that they compare without overflow.
+ */
+public final class Engine implements StoreEvents {
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
+
+    /** How long close() waits for the store. */
+    private static final long CLOSE_NANOS = 2_000_000_000L;
+
+    private static final long GIVE_BACK_RETRY_NANOS = 250_000_000L;
+
+    /** A wait is worth a look for deadlocks after this long. */
+    private static final long DEADLOCK_CHECK_NANOS = 50_000_000L;
+
+    private final LockStore store;
+    private final Environment environment;
+    private final String label;
+    private final Events events;
+    private final long origin;
+    private final ConcurrentHashMap<String, KeyQueue> queues = new ConcurrentHashMap<>();
+    private final DeadlockDetector deadlocks = new DeadlockDetector(this);
+    private final ThreadHolds holds = new ThreadHolds(false);
+    /** What may still leave something in the store: requests being made or answered, and what is being given back. */
+    private final AtomicInteger unfinished = new AtomicInteger();
+
+    /** What failed to be given back; see {@link #reconnected}. */
+    private final Set<Repetition> repetitions = ConcurrentHashMap.newKeySet();
+
+    private volatile boolean closed;
+    private volatile @Nullable Thread closing;
+
+    /**
+     * Starts the store.
+     *
+     * @param label the holder's label
+     */
+    public Engine(LockStore store, Environment environment, String label, @Nullable MutexListener listener) {
+        this.store = store;
+        this.environment = environment;
+        this.label = label;
+        this.events = new Events(environment, listener);
+        this.origin = environment.nanoTime();
+        store.start(label, this);
+    }
+
+    // ---- what users ask
+
+    /** Waits for the wait time of the options; interruptible. */
+    public Lease acquire(String key, LockOptions options) {
+        return acquire(key, options, options.waitTime().toNanos(), true);
+    }
+
+    /**
+     * Waits.
+     *
+     * @param waitNanos how long at most; {@link Long#MAX_VALUE} for no limit
+     */
+    Lease acquire(String key, LockOptions options, long waitNanos, boolean interruptible) {
+        Checks.key(key);
+        if (interruptible && Thread.interrupted()) {
+            throw interrupted(key, new InterruptedException("interrupted before waiting"));
+        }
+        Waiter waiter = new Waiter(key, options, now(), waitNanos, Thread.currentThread(), null);
+        if (waitNanos <= 0) {
+            tryOnce(waiter);
+            while (!waiter.isSettled()) {
+                parkUninterruptibly(waiter, Long.MAX_VALUE);
+            }
+        } else {
+            await(enqueue(waiter), waiter, interruptible);
+        }
+        HeldLease lease = waiter.lease();
+        return lease != null ? lease : notObtained(waiter);
+    }
+
+    /** Returns null if the key is taken. */
+    public @Nullable Lease tryAcquire(String key, LockOptions options) {
+        Checks.key(key);
+        KeyQueue queue = queues.get(key);
+        LockNotObtainedException refusal = queue == null ? null : queue.refusal();
+        if (refusal != null) {
+            checkOpen(key);
+            events.notObtained(key, new FlightEvents.Acquire(), 0, refusal);
+            return null;
+        }
+        try {
+            return acquire(key, options, 0, false);
+        } catch (LockNotObtainedException e) {
+            return null;
+        }
+    }
+
+    /** Waits for the wait time of the options, without a thread. */
+    public CompletableFuture<Lease> acquireAsync(String key, LockOptions options) {
+        Checks.key(key);
+        CompletableFuture<Lease> future = new CompletableFuture<>();
+        Waiter waiter = new Waiter(key, options, now(), options.waitTime().toNanos(), null, future);
+        if (waiter.waitNanos == 0) {
+            tryOnce(waiter);
+        } else {
+            KeyQueue queue = enqueue(waiter);
+            CompletableFuture<Lease> unused = future.whenComplete((lease, error) -> {
+                if (error != null && !waiter.isSettled()) {
+                    queue.giveUpBecause(
+                            waiter,
+                            new LockNotObtainedException(
+                                    "'" + Checks.shown(key) + "' not obtained: the future was cancelled",
+                                    key,
+                                    null,
+                                    null));
+                }
+            });
+        }
+        return future;
+    }
+
+    /** Looks at a key. */
+    public Optional<LockInfo> inspect(String key) {
+        Checks.key(key);
+        return required(askAndWait(key, "inspected", () -> store.inspect(key)));
+    }
+
+    /** Releases a key by force. */
+    public Optional<LockInfo> forceRelease(String key) {
+        Checks.key(key);
+        Optional<LockInfo> evicted = required(askAndWait(key, "released", () -> store.forceRelease(key)));
+        evicted.ifPresent(info -> events.forcedRelease(info, label));
+        return evicted;
+    }
+
+    /** Wakes waiters, releases what is held, ends everything. */
+    public void close() {
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+        }
+        closing = Thread.currentThread();
+        queues.values().forEach(KeyQueue::close);
+        long end = now() + CLOSE_NANOS;
+        while (unfinished.get() > 0 && now() < end) {
+            parkUninterruptibly(this, end - now());
+        }
+        store.close();
+        environment.close();
+    }
+
+    // ---- waiting
+
+    private KeyQueue enqueue(Waiter waiter) {
+        String key = waiter.key;
+        begin();
+        try {
+            while (true) {
+                checkOpen(key);
+                KeyQueue queue = queues.get(key);
+                if (queue == null) {
+                    queue = queues.computeIfAbsent(key, k -> new KeyQueue(this, k));
+                }
+                // False if it retired just now, or is being closed: then it has left the map, or the instance is
+                // closed.
+                if (queue.add(waiter)) {
+                    if (closed) {
+                        // close() may have walked past this queue before it was there.
+                        queue.close();
+                    }
+                    return queue;
+                }
+            }
+        } finally {
+            end();
+        }
+    }
+
+    /**
+     * Something begins that may leave something in the store. Called before the look at {@code closed}, so that either that
+     * look sees the close, or close() sees this and waits for its {@link #end}, by when all is given back that has to be.
+     */
+    void begin() {
+        unfinished.incrementAndGet();
+    }
+
+    void end() {
+        if (unfinished.decrementAndGet() == 0) {
+            LockSupport.unpark(closing);
+        }
+    }
+
+    private void await(KeyQueue queue, Waiter waiter, boolean interruptible) {
+        boolean interrupted = false;
+        boolean checked = false;
+        try {
+            while (!waiter.isSettled()) {
+                long left = waiter.leftNanos(now());
+                if (left <= 0) {
+                    queue.timeOut(waiter);
+                    continue;
+                }
+                if (!checked && now() - waiter.startNanos >= DEADLOCK_CHECK_NANOS) {
+                    checked = true;
+                    deadlocks.waiting(queue.key, waiter);
+                    // The log may have parked this thread, and so have used up a wake-up that was ours: look again.
+                    continue;
+                }
+                environment.park(queue, checked ? left : Math.min(left, DEADLOCK_CHECK_NANOS));
+                if (Thread.interrupted()) {
+                    if (interruptible) {
+                        InterruptedException cause = new InterruptedException("interrupted while waiting");
+                        queue.giveUpBecause(waiter, interrupted(queue.key, cause));
+                        HeldLease lease = waiter.lease();
+                        if (lease != null) {
+                            // Granted in the same moment: an interrupted acquire always throws, and leaves nothing.
+                            lease.close();
+                            throw interrupted(queue.key, cause);
+                        }
+                    } else {
+                        interrupted = true;
+                    }
+                }
+            }
+        } finally {
+            if (checked) {
+                deadlocks.resolved();
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private Lease notObtained(Waiter waiter) {
+        LockException failure = waiter.failure();
+        if (failure == null) {
+            throw new IllegalStateException("neither granted nor failed");
+        }
+        // Made by another thread: what its stack says is of no use to the caller.
+        failure.fillInStackTrace();
+        events.notObtained(waiter.key, waiter.event, now() - waiter.startNanos, failure);
+        throw failure;
+    }
+
+    /** One request that does not queue. */
+    private void tryOnce(Waiter waiter) {
+        begin();
+        try {
+            checkOpen(waiter.key);
+            askOnce(waiter);
+        } finally {
+            end();
+        }
+    }
+
+    private void askOnce(Waiter waiter) {
+        String key = waiter.key;
+        String token = environment.newToken();
+        long leaseMillis = waiter.options.leaseTime().toMillis();
+        long sent = now();
+        AcquireRequest message = new AcquireRequest(
+                key,
+                token,
+                leaseMillis,
+                false,
+                Math.min(Request.CLAIM_MILLIS, leaseMillis),
+                Request.aliveMillis(waiter.options),
+                null);
+        ask(() -> store.acquire(message), (reply, error) -> {
+            if (error != null) {
+                if (error.isTransient()) {
+                    // It may have taken effect, or may do so still.
+                    giveBack(GiveBack.release(key, token, 0, now() + leaseMillis * 1_000_000, null, true));
+                }
+                waiter.fail(closed ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
+            } else if (reply instanceof AcquireReply.Granted granted) {
+                long deadline = sent + validNanos(leaseMillis);
+                if (now() < deadline && adopt(token, granted.fencingToken(), deadline, waiter)) {
+                    return;
+                }
+                giveBack(GiveBack.release(key, token, 0, now() + leaseMillis * 1_000_000, null, true));
+                waiter.fail(
+                        closed
+                                ? closedMeanwhile(key)
+                                : new StoreUnreachableException(
+                                        "'" + Checks.shown(key) + "' not obtained: the store's grant arrived after "
+                                                + (now() - sent) / 1_000_000 + " ms, when the lease time of "
+                                                + leaseMillis + " ms was over",
+                                        null));
+            } else if (reply instanceof AcquireReply.Refused refused) {
+                waiter.fail(notObtained(
+                        "'" + Checks.shown(key) + "' not obtained: ",
+                        key,
+                        refused.holder(),
+                        refused.remainingMillis()));
+            }
+            waiter.signal(this);
+        });
+    }
+
+    private boolean adopt(String token, long fencingToken, long deadline, Waiter waiter) {
+        while (!closed) {
+            KeyQueue queue = queues.computeIfAbsent(waiter.key, k -> new KeyQueue(this, k));
+            Holding granted = queue.newHolding(
+                    token, fencingToken, deadline, waiter.options.leaseTime().toMillis());
+            if (queue.adopt(granted, waiter)) {
+                if (closed) {
+                    queue.close();
+                }
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static MutexClosedException closedMeanwhile(String key) {
+        return new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed meanwhile");
+    }
+
+    private void checkOpen(String key) {
+        if (closed) {
+            throw new MutexClosedException("'" + Checks.shown(key) + "' not obtained: this DistributedMutex is closed");
+        }
+    }
+
+    // ---- the store
+
+    /** Makes a request; whatever way it fails, the answer is taken in once, as a reply or a StoreException. */
+    <T> void ask(Supplier<CompletionStage<T>> request, BiConsumer<@Nullable T, @Nullable StoreException> answer) {
+        begin();
+        CompletionStage<T> stage;
+        try {
+            stage = request.get();
+        } catch (RuntimeException e) {
+            try {
+                answer.accept(null, storeException(e));
+            } finally {
+                end();
+            }
+            return;
+        }
+        stage.whenComplete((reply, error) -> {
+            try {
+                answer.accept(error == null ? reply : null, error == null ? null : storeException(error));
+            } catch (RuntimeException | Error e) {
+                LOG.error("an answer of the store was not taken in; please report this", e);
+                throw e;
+            } finally {
+                end();
+            }
+        });
+    }
+
+    private <T> T askAndWait(String key, String what, Supplier<CompletionStage<T>> request) {
+        if (closed) {
+            throw new MutexClosedException("'" + Checks.shown(key) + "' not " + what + ": closed");
+        }
+        CompletableFuture<T> answer = new CompletableFuture<>();
+        ask(request, (reply, error) -> {
+            if (error != null) {
+                answer.completeExceptionally(error);
+            } else {
+                answer.complete(reply);
+            }
+        });
+        try {
+            return required(await(answer, Long.MAX_VALUE));
+        } catch (StoreException e) {
+            throw copy("'" + Checks.shown(key) + "' not " + what + ": ", e);
+        }
+    }
+
+    private static <T> T required(@Nullable T value) {
+        if (value == null) {
+            throw new IllegalStateException("the store answered with null");
+        }
+        return value;
+    }
+
+    /** Gives something back, and repeats that until the store has answered or it is over by itself. */
+    void giveBack(GiveBack what) {
+        begin();
+        sendGiveBack(what);
+    }
+
+    private void sendGiveBack(GiveBack what) {
+        Supplier<CompletionStage<Ownership>> request = what.leaveQueue()
+                ? () -> store.cancel(what.key(), what.token())
+                : () -> store.release(what.key(), what.token(), what.keepMillis());
+        ask(request, (reply, error) -> {
+            if (error != null && error.isTransient() && !closed && now() + GIVE_BACK_RETRY_NANOS < what.untilNanos()) {
+                repeatLater(what.again());
+                return;
+            }
+            HeldLease lease = what.lease();
+            if (error != null) {
+                if (lease != null) {
+                    events.releaseUnconfirmed(what.key(), what.token(), error);
+                    lease.releaseFailed(error);
+                } else {
+                    LOG.debug("not given back before it was over by itself: {}", Checks.shown(what.key()), error);
+                }
+            } else if (lease != null && reply != null) {
+                lease.releaseAnswered(reply, what.repeated());
+            }
+            end();
+        });
+    }
+
+    private void repeatLater(GiveBack what) {
+        Repetition repetition = new Repetition(what);
+        repetitions.add(repetition);
+        repetition.timer = environment.schedule(() -> repeat(repetition), GIVE_BACK_RETRY_NANOS);
+    }
+
+    private void repeat(Repetition repetition) {
+        // Due by its timer and by connections that are back: who removes it makes the attempt.
+        if (repetitions.remove(repetition)) {
+            Timer timer = repetition.timer;
+            if (timer != null) {
+                timer.cancel();
+            }
+            sendGiveBack(repetition.what);
+        }
+    }
+
+    /** A give-back that failed and waits for its next attempt. */
+    private static final class Repetition {
+        private final GiveBack what;
+        private volatile @Nullable Timer timer;
+
+        Repetition(GiveBack what) {
+            this.what = what;
+        }
+    }
+
+    /** Frees what the store may hold for a token that nobody here knows any more. */
+    void disown(String key, String token) {
+        giveBack(GiveBack.cancel(key, token, now() + Request.ALIVE_MILLIS * 1_000_000));
+    }
+
+    @Override
+    public void granted(String key, String token, long fencingToken, int fencingTokens) {
+        KeyQueue queue = queues.get(key);
+        if (queue != null) {
+            queue.granted(token, fencingToken, fencingTokens);
+        } else if (!closed) {
+            disown(key, token);
+        }
+    }
+
+    @Override
+    public void reconnected() {
+        // First, so that a poll for the same key finds it free.
+        repetitions.forEach(this::repeat);
+        queues.values().forEach(KeyQueue::poll);
+    }
+
+    void retire(KeyQueue queue) {
+        queues.remove(queue.key, queue);
+    }
+
+    @Nullable
+    KeyQueue queue(String key) {
+        return queues.get(key);
+    }
+
+    // ---- parking
+
+    /** Waits for an answer, interrupted or not (the flag is kept). Returns null if there is none in time. */
+    <T> @Nullable T await(CompletableFuture<T> answer, long nanos) {
+        if (!answer.isDone()) {
+            Thread thread = Thread.currentThread();
+            CompletableFuture<T> unused = answer.whenComplete((reply, error) -> LockSupport.unpark(thread));
+            long start = now();
+            boolean interrupted = false;
+            while (!answer.isDone() && now() - start < nanos) {
+                environment.park(answer, nanos == Long.MAX_VALUE ? nanos : nanos - (now() - start));
+                interrupted |= Thread.interrupted();
+            }
+            if (interrupted) {
+                thread.interrupt();
+            }
+        }
+        try {
+            return answer.isDone() ? answer.join() : null;
+        } catch (CompletionException e) {
+            throw storeException(e);
+        }
+    }
+
+    /** Waits for a time, interrupted or not (the flag is kept). */
+    void sleep(Object blocker, long nanos) {
+        long end = now() + nanos;
+        while (now() < end) {
+            parkUninterruptibly(blocker, end - now());
+        }
+    }
+
+    private void parkUninterruptibly(Object blocker, long nanos) {
+        environment.park(blocker, nanos);
+        if (Thread.interrupted()) {
+            // The flag would make every further park return at once: wait in a way that keeps it.
+            try {
+                environment.park(blocker, Math.min(nanos, 1_000_000));
+            } finally {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    // ---- shared
+
+    long now() {
+        return environment.nanoTime() - origin;
+    }
+
+    /**
+     * How long a lease may be believed in, counted from before its request was sent: the lease time less a margin of 1 % for
+     * clocks that run at different rates (the factor that Redlock uses) and 2 ms for the resolution of the store's expiry.
+     */
+    static long validNanos(long leaseMillis) {
+        return leaseMillis * 1_000_000 - leaseMillis * 10_000 - 2_000_000;
+    }
+
+    Environment environment() {
+        return environment;
+    }
+
+    LockStore store() {
+        return store;
+    }
+
+    Events events() {
+        return events;
+    }
+
+    String label() {
+        return label;
+    }
+
+    ThreadHolds holds() {
+        return holds;
+    }
+
+    private static LockInterruptedException interrupted(String key, InterruptedException cause) {
+        Thread.currentThread().interrupt();
+        return new LockInterruptedException("'" + Checks.shown(key) + "' not obtained: interrupted", cause);
+    }
+
+    static LockNotObtainedException notObtained(
+            String prefix, String key, @Nullable String holder, long remainingMillis) {
+        String who = holder == null ? "another client that is not of this library" : Checks.shown(holder);
+        String howLong = remainingMillis < 0 ? ", without an expiry" : " for " + remainingMillis + " ms still";
+        return new LockNotObtainedException(
+                prefix + "held by " + who + howLong,
+                key,
+                holder,
+                remainingMillis < 0 ? null : Duration.ofMillis(remainingMillis));
+    }
+
+    /** The same outcome for one caller: with what it was about, and without a stack shared with others. */
+    static StoreException copy(String prefix, StoreException error) {
+        String message = prefix + error.getMessage();
+        if (error instanceof StoreRefusedException refused) {
+            return new StoreRefusedException(refused.reason(), message, error);
+        }
+        return new StoreUnreachableException(message, error);
+    }
+
+    private static StoreException storeException(Throwable error) {
+        Throwable cause = error;
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        if (cause instanceof StoreException known) {
+            return known;
+        }
+        return new StoreRefusedException(StoreRefusedException.Reason.OTHER, "the store failed: " + cause, cause);
+    }
+}

@@ -1,0 +1,72 @@
+package io.distributedmutex.internal;
+
+import jdk.jfr.Category;
+import jdk.jfr.Description;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.Name;
+import jdk.jfr.StackTrace;
+import org.jspecify.annotations.Nullable;
+
+/** What a flight recording shows of locks, without any set-up. Costs nothing while nobody records. */
+final class FlightEvents {
+
+    private FlightEvents() {}
+
+    /** An attempt to acquire a key. */
+    @Name("io.distributedmutex.Acquire")
+    @Label("Lock Acquire")
+    @Category("Distributed Mutex")
+    @Description("An attempt to acquire a key; the duration is the time waited")
+    @StackTrace(false)
+    static final class Acquire extends Event {
+        @Label("Key")
+        @Nullable
+        String key;
+
+        @Label("Outcome")
+        @Nullable
+        String outcome;
+
+        @Label("Fencing Token")
+        long fencingToken;
+    }
+
+    /** A lease from its grant to its end. */
+    @Name("io.distributedmutex.Hold")
+    @Label("Lock Hold")
+    @Category("Distributed Mutex")
+    @Description("A lease from its grant to its release or loss")
+    @StackTrace(false)
+    static final class Hold extends Event {
+        @Label("Key")
+        @Nullable
+        String key;
+
+        @Label("Outcome")
+        @Nullable
+        String outcome;
+
+        @Label("Fencing Token")
+        long fencingToken;
+    }
+
+    /** A lease was lost. */
+    @Name("io.distributedmutex.Loss")
+    @Label("Lock Loss")
+    @Category("Distributed Mutex")
+    @Description("A lease was lost: expired, taken, revoked, or lost by the store")
+    @StackTrace(false)
+    static final class Loss extends Event {
+        @Label("Key")
+        @Nullable
+        String key;
+
+        @Label("Reason")
+        @Nullable
+        String reason;
+
+        @Label("Fencing Token")
+        long fencingToken;
+    }
+}

@@ -1,0 +1,38 @@
+package io.distributedmutex.internal;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Something to give back to the store: a lease, or a place in the queue and what may have been granted to it. The engine
+ * repeats it until the store has answered, or until it is over by itself.
+ *
+ * @param key the key
+ * @param token the token that owns it or queues for it
+ * @param leaveQueue whether it may still be in the store's queue
+ * @param keepMillis how long the key stays taken still
+ * @param untilNanos when it is over by itself, on the engine's clock
+ * @param lease who is told the outcome, if anybody
+ * @param repeated whether the store may have done it before, so that "not the owner" is no bad news
+ */
+record GiveBack(
+        String key,
+        String token,
+        boolean leaveQueue,
+        long keepMillis,
+        long untilNanos,
+        @Nullable HeldLease lease,
+        boolean repeated) {
+
+    static GiveBack release(
+            String key, String token, long keepMillis, long untilNanos, @Nullable HeldLease lease, boolean repeated) {
+        return new GiveBack(key, token, false, keepMillis, untilNanos, lease, repeated);
+    }
+
+    static GiveBack cancel(String key, String token, long untilNanos) {
+        return new GiveBack(key, token, true, 0, untilNanos, null, true);
+    }
+
+    GiveBack again() {
+        return new GiveBack(key, token, leaveQueue, keepMillis, untilNanos, lease, true);
+    }
+}

@@ -1,0 +1,376 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseLostException;
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.LossReason;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Ownership;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The handle of a holder. Its state changes under the monitor of the {@link KeyQueue}, by one transition that decides
+ * every race between release, expiry and loss; reading it takes no monitor.
+ */
+final class HeldLease implements Lease {
+
+    static final String EXPIRED_DETAIL = "its deadline passed without a confirmed renewal, extension or release";
+
+    private final KeyQueue queue;
+    private final Holding holding;
+    private final long fencingToken;
+    private final LockOptions options;
+    private final long grantedNanos;
+    /** When the maximum hold of a renewed lease is over. */
+    private final long limitNanos;
+
+    private final FlightEvents.Hold event = new FlightEvents.Hold();
+
+    private volatile LeaseState state = LeaseState.HELD;
+    private volatile @Nullable LossReason lossReason;
+    /** Who waits when this thread waits for a key; for deadlock detection. */
+    private volatile @Nullable Thread owner;
+
+    /** Guarded by the monitor; created when first needed. */
+    private @Nullable List<Runnable> onLost;
+
+    private @Nullable List<CompletableFuture<LossReason>> lost;
+
+    /** The store's answer to the release, for who waits for it. Guarded by the monitor. */
+    private @Nullable CompletableFuture<Boolean> releaseAnswer;
+
+    private boolean releaseSettled;
+
+    HeldLease(KeyQueue queue, Holding holding, long fencingToken, Waiter waiter, long grantedNanos) {
+        this.queue = queue;
+        this.holding = holding;
+        this.fencingToken = fencingToken;
+        this.options = waiter.options;
+        this.owner = waiter.thread;
+        this.grantedNanos = grantedNanos;
+        this.limitNanos =
+                options.renews() ? grantedNanos + options.maximumHold().toNanos() : Long.MAX_VALUE;
+        event.begin();
+    }
+
+    // ---- what the holder asks
+
+    @Override
+    public String key() {
+        return queue.key;
+    }
+
+    @Override
+    public long fencingToken() {
+        return fencingToken;
+    }
+
+    @Override
+    public boolean isValid() {
+        if (!isLive()) {
+            return false;
+        }
+        if (queue.engine.now() < deadline()) {
+            return true;
+        }
+        queue.expire(this);
+        return false;
+    }
+
+    @Override
+    public LeaseState state() {
+        isValid();
+        return state;
+    }
+
+    @Override
+    public Duration remaining() {
+        return isLive() ? Duration.ofNanos(Math.max(0, deadline() - queue.engine.now())) : Duration.ZERO;
+    }
+
+    @Override
+    public Optional<LossReason> lossReason() {
+        isValid();
+        return Optional.ofNullable(lossReason);
+    }
+
+    @Override
+    public void onLost(Consumer<? super Lease> listener) {
+        Objects.requireNonNull(listener, "listener");
+        Runnable call = () -> listener.accept(this);
+        boolean now;
+        synchronized (queue) {
+            now = state == LeaseState.LOST;
+            if (!now && !releaseSettled) {
+                if (onLost == null) {
+                    onLost = new ArrayList<>(2);
+                }
+                onLost.add(call);
+            }
+        }
+        if (now) {
+            queue.engine.environment().execute(call);
+        }
+    }
+
+    @Override
+    public CompletableFuture<LossReason> lost() {
+        CompletableFuture<LossReason> future = new CompletableFuture<>();
+        LossReason reason;
+        synchronized (queue) {
+            reason = lossReason;
+            if (reason == null) {
+                if (releaseSettled) {
+                    future.cancel(false);
+                } else {
+                    if (lost == null) {
+                        lost = new ArrayList<>(2);
+                    }
+                    lost.add(future);
+                }
+            }
+        }
+        if (reason != null) {
+            future.complete(reason);
+        }
+        return future;
+    }
+
+    // ---- what the holder does
+
+    @Override
+    public void extend(Duration leaseTime) {
+        Checks.duration("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
+        Engine engine = queue.engine;
+        long millis = leaseTime.toMillis();
+        long end = engine.now() + options.waitTime().toNanos();
+        boolean shorter = engine.now() + Engine.validNanos(millis) < deadline();
+        while (true) {
+            CompletableFuture<Ownership> answer = holding.extend(this, millis, shorter);
+            if (answer == null) {
+                isValid();
+                throw lostException("cannot be extended");
+            }
+            try {
+                engine.await(answer, Long.MAX_VALUE);
+                if (!isValid()) {
+                    throw lostException("was not extended");
+                }
+                return;
+            } catch (StoreException e) {
+                long retry = retryNanos();
+                if (!e.isTransient() || engine.now() + retry >= Math.min(end, deadline()) || !isLive()) {
+                    throw Engine.copy("'" + Checks.shown(queue.key) + "' not extended: ", e);
+                }
+                engine.sleep(this, retry);
+            }
+        }
+    }
+
+    @Override
+    public void ensure(Duration leaseTime) {
+        Checks.duration("ensure", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
+        if (isValid() && remaining().compareTo(leaseTime) >= 0) {
+            return;
+        }
+        // More than was asked for, so that a loop that ensures the same time does not ask the store each time.
+        Duration enough = leaseTime.plusMillis(10 + leaseTime.toMillis() / 50);
+        Duration wanted = enough.compareTo(options.leaseTime()) > 0 ? enough : options.leaseTime();
+        extend(wanted.compareTo(LockOptions.MAXIMUM) > 0 ? LockOptions.MAXIMUM : wanted);
+    }
+
+    @Override
+    public boolean release() {
+        CompletableFuture<Boolean> answer = new CompletableFuture<>();
+        if (!queue.release(this, answer)) {
+            return false;
+        }
+        Engine engine = queue.engine;
+        try {
+            // A store answers within its command time-out; a wait time of zero means one attempt, not no answer.
+            long patience = options.waitTime().isZero()
+                    ? Long.MAX_VALUE
+                    : options.waitTime().toNanos();
+            Boolean held = engine.await(answer, patience);
+            if (held == null) {
+                throw new StoreUnreachableException("not confirmed within " + Checks.shown(options.waitTime()), null);
+            }
+            return held;
+        } catch (StoreException e) {
+            throw Engine.copy(
+                    "release of '" + Checks.shown(queue.key)
+                            + "' not confirmed; it is repeated until the lease's end, which frees the key: ",
+                    e);
+        }
+    }
+
+    @Override
+    public void close() {
+        queue.release(this, null);
+    }
+
+    // ---- what the engine does
+
+    Holding holding() {
+        return holding;
+    }
+
+    long deadline() {
+        return Math.min(holding.deadline(), limitNanos);
+    }
+
+    boolean isLive() {
+        LeaseState now = state;
+        return now == LeaseState.HELD || now == LeaseState.AT_RISK;
+    }
+
+    boolean renews() {
+        return options.renews();
+    }
+
+    long leaseMillis() {
+        return options.leaseTime().toMillis();
+    }
+
+    long retryNanos() {
+        return options.retryInterval().toNanos();
+    }
+
+    @Nullable
+    Thread owner() {
+        return owner;
+    }
+
+    String tokenPrefix() {
+        return prefix(holding.token);
+    }
+
+    static String prefix(String token) {
+        return token.substring(0, Math.min(6, token.length()));
+    }
+
+    /** How much of the minimum hold is left, rounded up. */
+    long keepMillis(long now) {
+        long keep = grantedNanos + options.minimumHold().toNanos() - now;
+        return keep <= 0 || options.minimumHold().isZero() ? 0 : (keep + 999_999) / 1_000_000;
+    }
+
+    /** Under the monitor. */
+    void become(LeaseState next, @Nullable LossReason reason) {
+        lossReason = reason;
+        state = next;
+        if (next == LeaseState.RELEASED || next == LeaseState.LOST) {
+            owner = null;
+        }
+    }
+
+    /** Under the monitor, with the transition to RELEASED. */
+    void awaitAnswer(@Nullable CompletableFuture<Boolean> answer) {
+        releaseAnswer = answer;
+    }
+
+    void toldReleased(long now) {
+        queue.engine.events().released(this, event, now - grantedNanos);
+    }
+
+    void toldLost(LossReason reason, String detail) {
+        List<Runnable> listeners;
+        List<CompletableFuture<LossReason>> futures;
+        synchronized (queue) {
+            releaseSettled = true;
+            listeners = onLost;
+            futures = lost;
+            onLost = null;
+            lost = null;
+        }
+        Engine engine = queue.engine;
+        engine.events().lost(this, event, reason, detail);
+        if (listeners != null) {
+            listeners.forEach(engine.environment()::execute);
+        }
+        if (futures != null) {
+            futures.forEach(future -> engine.environment().execute(() -> future.complete(reason)));
+        }
+    }
+
+    /**
+     * The store's answer to the release. That the token did not own the key is bad news, unless an earlier request may
+     * have released it already. A store that lost its data is bad news in any case: it may have lost the lease first.
+     */
+    void releaseAnswered(Ownership answer, boolean repeated) {
+        boolean held = answer == Ownership.HELD || (repeated && answer != Ownership.STORE_LOST);
+        CompletableFuture<Boolean> waiting;
+        synchronized (queue) {
+            if (releaseSettled) {
+                return;
+            }
+            waiting = releaseAnswer;
+            if (!held) {
+                become(LeaseState.LOST, reason(answer));
+            }
+        }
+        if (held) {
+            releaseUnknown();
+        } else {
+            toldLost(reason(answer), "it had ended before it was released: the store says so");
+        }
+        if (waiting != null) {
+            waiting.complete(held);
+        }
+    }
+
+    /** There will be no answer any more that could make it a loss. */
+    void releaseUnknown() {
+        List<CompletableFuture<LossReason>> futures;
+        synchronized (queue) {
+            releaseSettled = true;
+            onLost = null;
+            futures = lost;
+            lost = null;
+        }
+        if (futures != null) {
+            futures.forEach(future -> queue.engine.environment().execute(() -> future.cancel(false)));
+        }
+    }
+
+    /** The store refused to release, or did not answer in time. */
+    void releaseFailed(StoreException error) {
+        CompletableFuture<Boolean> waiting;
+        synchronized (queue) {
+            waiting = releaseAnswer;
+        }
+        releaseUnknown();
+        if (waiting != null) {
+            waiting.completeExceptionally(error);
+        }
+    }
+
+    static LossReason reason(@Nullable Ownership answer) {
+        if (answer == Ownership.TAKEN) {
+            return LossReason.TAKEN;
+        }
+        return answer == Ownership.STORE_LOST ? LossReason.STORE_LOST : LossReason.REVOKED;
+    }
+
+    private LeaseLostException lostException(String what) {
+        LossReason reason = lossReason;
+        return new LeaseLostException(
+                "the lease on '" + Checks.shown(queue.key) + "' " + what + ": "
+                        + (reason == null ? "it was released" : "it was lost (" + reason + ")"),
+                reason);
+    }
+
+    @Override
+    public String toString() {
+        return "Lease[" + Checks.shown(queue.key) + ", fencing token " + fencingToken + ", " + state + "]";
+    }
+}

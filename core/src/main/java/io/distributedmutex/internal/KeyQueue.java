@@ -1,0 +1,656 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockException;
+import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LossReason;
+import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.Ownership;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One key in one instance: who waits for it here, what was asked of the store for them, and what is held.
+ *
+ * <p>This is lock cohorting (Dice, Marathe and Shavit, "Lock Cohorting", PPoPP 2012): threads stand in a local queue, the
+ * instance has one entry in the store's queue, and a lease passes from thread to thread without the store for a bounded
+ * number of times ({@code BLOCK} fencing tokens in common.lua) and a bounded time ({@link #PASS_WINDOW_NANOS}); then one
+ * request lets other instances in.
+ *
+ * <p>The three parts change independently:
+ *
+ * <ul>
+ *   <li>{@code waiters}: the local queue, first come first.
+ *   <li>{@code request}: null, or on its way, or queued in the store. There is one while somebody waits here, except in
+ *       the first {@link #PASS_WINDOW_NANOS} in which the key is held here and may come by a local pass.
+ *   <li>{@code holding}: null, or what the store granted, with the one lease that is current.
+ * </ul>
+ *
+ * <p>All state of a key, its leases' included, changes under this object's monitor. What follows from a change (a request
+ * to send, a thread to wake, a listener to tell) becomes a step under the monitor ({@link #then}), and is done after it was
+ * left ({@link #drain}), by one thread at a time and in the order of the changes. So no store, listener or thread is ever
+ * called with the monitor held, and yet no request overtakes one that was decided before it: no poll arrives after the
+ * release of what it was granted, no renewal after a shortening that it should have come before. A queue with nothing in
+ * it retires: it is removed from the engine, and who comes too late makes a new one.
+ */
+final class KeyQueue {
+
+    /** How long an instance may favour its own threads, and how long its waiters hope for that before they queue. */
+    static final long PASS_WINDOW_NANOS = 2_000_000;
+
+    final Engine engine;
+    final String key;
+
+    private final LinkedHashSet<Waiter> waiters = new LinkedHashSet<>(4);
+    private @Nullable Request request;
+    private volatile @Nullable Holding holding;
+    /** Queues for those who wait while the key is held here. */
+    private @Nullable Timer joinTimer;
+
+    private boolean retired;
+
+    /** What is to be done, in order; null if nothing. */
+    private @Nullable Step firstStep;
+
+    private @Nullable Step lastStep;
+    /** Whether a thread is doing it. */
+    private boolean draining;
+
+    KeyQueue(Engine engine, String key) {
+        this.engine = engine;
+        this.key = key;
+    }
+
+    // ---- waiting
+
+    /** Returns false if this queue has retired. */
+    boolean add(Waiter waiter) {
+        synchronized (this) {
+            if (retired) {
+                return false;
+            }
+            waiters.add(waiter);
+            if (waiter.future != null && !waiter.isPatient()) {
+                waiter.timeoutAt(engine.environment().schedule(() -> timeOut(waiter), waiter.waitNanos));
+            }
+            if (holding != null) {
+                awaitPass();
+            } else if (request == null) {
+                thenSend(newRequest());
+            }
+        }
+        drain();
+        return true;
+    }
+
+    /** The wait time is over. Does nothing if the waiter has an outcome already. */
+    void timeOut(Waiter waiter) {
+        synchronized (this) {
+            if (waiters.contains(waiter)) {
+                then(giveUp(waiter, outcomeOfTimeOut(waiter)));
+            }
+        }
+        drain();
+    }
+
+    /** Interrupted or cancelled. Does nothing if the waiter has an outcome already. */
+    void giveUpBecause(Waiter waiter, LockException outcome) {
+        synchronized (this) {
+            if (waiters.contains(waiter)) {
+                then(giveUp(waiter, outcome));
+            }
+        }
+        drain();
+    }
+
+    private Runnable giveUp(Waiter waiter, LockException outcome) {
+        waiters.remove(waiter);
+        waiter.fail(outcome);
+        Runnable left = afterWaitersLeft();
+        return () -> {
+            run(left);
+            waiter.signal(engine);
+        };
+    }
+
+    private LockException outcomeOfTimeOut(Waiter waiter) {
+        String waited = "'" + Checks.shown(key) + "' not obtained within " + waiter.waitNanos / 1_000_000 + " ms: ";
+        Holding here = holding;
+        if (here != null) {
+            return heldHere(waited, here);
+        }
+        Request asked = request;
+        if (asked != null && asked.error != null) {
+            return Engine.copy(waited, asked.error);
+        }
+        if (asked == null || !asked.answered) {
+            return new StoreUnreachableException(waited + "the store has not answered yet", null);
+        }
+        return Engine.notObtained(
+                waited,
+                key,
+                asked.holder,
+                asked.holderRemainingMillis < 0
+                        ? -1
+                        : Math.max(0, asked.holderRemainingMillis - (engine.now() - asked.answeredNanos) / 1_000_000));
+    }
+
+    private LockNotObtainedException heldHere(String prefix, Holding here) {
+        Duration remaining = Duration.ofNanos(Math.max(0, here.deadline() - engine.now()));
+        return new LockNotObtainedException(
+                prefix + "held by another thread of this instance (" + Checks.shown(engine.label()) + ") for "
+                        + remaining.toMillis() + " ms still",
+                key,
+                engine.label(),
+                remaining);
+    }
+
+    /** With nobody waiting any more, the entry in the store's queue goes, and a grant on its way is given back. */
+    private @Nullable Runnable afterWaitersLeft() {
+        if (!waiters.isEmpty()) {
+            return null;
+        }
+        cancelJoin();
+        Request abandoned = request;
+        request = null;
+        retireIfIdle();
+        if (abandoned == null) {
+            return null;
+        }
+        abandoned.cancelPoll();
+        long now = engine.now();
+        HeldLease releasing = abandoned.releasing;
+        String releasingToken = abandoned.releasingToken;
+        abandoned.releasing = null;
+        abandoned.releasingToken = null;
+        long until = now + Math.max(abandoned.sentLeaseMillis, Request.ALIVE_MILLIS) * 1_000_000;
+        return () -> {
+            if (releasing != null && releasingToken != null) {
+                // The step that was to release it may not have taken effect; if it has, this one touches nothing.
+                engine.giveBack(GiveBack.release(key, releasingToken, 0, releasing.deadline(), releasing, true));
+            }
+            if (abandoned.baseNanos >= 0) {
+                engine.giveBack(GiveBack.cancel(key, abandoned.token, until));
+            }
+        };
+    }
+
+    private void retireIfIdle() {
+        if (waiters.isEmpty() && request == null && holding == null && firstStep == null && !draining) {
+            retired = true;
+            engine.retire(this);
+        }
+    }
+
+    // ---- asking the store
+
+    private Request newRequest() {
+        cancelJoin();
+        Request created = new Request(engine.environment().newToken());
+        request = created;
+        return created;
+    }
+
+    private void thenSend(Request asked) {
+        then(() -> send(asked));
+    }
+
+    /** As a step: sends the request, for the first time or as a poll. It may be on its way already: the token is the same. */
+    private void send(Request asked) {
+        AcquireRequest message;
+        long sent;
+        synchronized (this) {
+            if (request != asked || waiters.isEmpty()) {
+                return;
+            }
+            asked.cancelPoll();
+            sent = engine.now();
+            message = asked.message(key, waiters.iterator().next().options, sent);
+        }
+        engine.ask(() -> engine.store().acquire(message), (reply, error) -> takeIn(asked, message, sent, reply, error));
+    }
+
+    /** Asks again now: connections were re-established. */
+    void poll() {
+        synchronized (this) {
+            if (request != null) {
+                thenSend(request);
+            }
+        }
+        drain();
+    }
+
+    private void poll(Request asked) {
+        synchronized (this) {
+            if (request == asked) {
+                thenSend(asked);
+            }
+        }
+        drain();
+    }
+
+    private void takeIn(
+            Request asked,
+            AcquireRequest message,
+            long sent,
+            @Nullable AcquireReply reply,
+            @Nullable StoreException error) {
+        synchronized (this) {
+            if (reply != null) {
+                then(released(asked, message, reply));
+            }
+            // If it is another: given up, and a cancel is on its way behind this request; or granted by push meanwhile.
+            if (request == asked) {
+                then(answered(asked, message, sent, engine.now(), reply, error));
+            }
+        }
+        drain();
+    }
+
+    private @Nullable Runnable answered(
+            Request asked,
+            AcquireRequest message,
+            long sent,
+            long now,
+            @Nullable AcquireReply reply,
+            @Nullable StoreException error) {
+        if (error != null) {
+            return failed(asked, error);
+        }
+        if (reply instanceof AcquireReply.Refused refused) {
+            asked.refused(sent, now, refused);
+            // At the end of the holder's lease the key is free without anybody telling us.
+            long remaining = refused.remainingMillis();
+            schedulePoll(asked, remaining < 0 ? Long.MAX_VALUE : remaining + 1);
+            return null;
+        }
+        if (reply instanceof AcquireReply.Granted granted) {
+            long leaseMillis = message.leaseMillis();
+            long deadline = sent + Engine.validNanos(leaseMillis);
+            if (deadline <= now) {
+                return tooLate(asked, message, sent);
+            }
+            return install(
+                    asked,
+                    new Holding(
+                            this, asked.token, granted.fencingToken(), granted.fencingTokens(), deadline, leaseMillis),
+                    removeFirst());
+        }
+        throw new IllegalStateException("neither reply nor error");
+    }
+
+    /** What became of the lease that the request gave back first. */
+    private @Nullable Runnable released(Request asked, AcquireRequest message, AcquireReply reply) {
+        HeldLease lease = asked.releasing;
+        Ownership ownership = reply.released();
+        if (lease == null || ownership == null || !lease.holding().token.equals(message.releasing())) {
+            return null;
+        }
+        boolean repeated = asked.releasingSends > 1;
+        asked.releasing = null;
+        asked.releasingToken = null;
+        return () -> lease.releaseAnswered(ownership, repeated);
+    }
+
+    /** The reply took longer than the lease: nothing is held by our own deadline. Asking again makes it a fresh lease. */
+    private Runnable tooLate(Request asked, AcquireRequest message, long sent) {
+        long now = engine.now();
+        asked.failed(
+                new StoreUnreachableException(
+                        "the store's grant arrived after " + (now - sent) / 1_000_000 + " ms, when the lease time of "
+                                + message.leaseMillis() + " ms was over",
+                        null),
+                now);
+        return () -> send(asked);
+    }
+
+    private @Nullable Runnable failed(Request asked, StoreException error) {
+        long now = engine.now();
+        asked.failed(error, now);
+        List<Waiter> failing = new ArrayList<>();
+        for (Waiter waiter : waiters) {
+            // Who waits without limit for other holders does not wait without limit for a store that is away.
+            if (!error.isTransient()
+                    || (waiter.isPatient()
+                            && now - asked.failingSinceNanos
+                                    >= waiter.options.waitTime().toNanos())) {
+                failing.add(waiter);
+            }
+        }
+        Runnable left = settleAll(failing, "'" + Checks.shown(key) + "' not obtained: ", error);
+        if (request == asked) {
+            schedulePoll(asked, Long.MAX_VALUE);
+        }
+        return left;
+    }
+
+    private Runnable settleAll(List<Waiter> failing, String message, StoreException error) {
+        for (Waiter waiter : failing) {
+            waiters.remove(waiter);
+            waiter.fail(Engine.copy(message, error));
+        }
+        Runnable left = afterWaitersLeft();
+        return () -> {
+            run(left);
+            failing.forEach(waiter -> waiter.signal(engine));
+        };
+    }
+
+    private void schedulePoll(Request asked, long atMostMillis) {
+        asked.cancelPoll();
+        long retry = waiters.iterator().next().options.retryInterval().toMillis();
+        asked.poll = engine.environment().schedule(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);
+    }
+
+    /** Held here, and somebody waits here: hope for a local pass for a moment, then stand in the store's queue too. */
+    private void awaitPass() {
+        if (request == null && joinTimer == null) {
+            joinTimer = engine.environment().schedule(this::join, PASS_WINDOW_NANOS);
+        }
+    }
+
+    private void join() {
+        synchronized (this) {
+            joinTimer = null;
+            if (request == null && !waiters.isEmpty()) {
+                thenSend(newRequest());
+            }
+        }
+        drain();
+    }
+
+    private void cancelJoin() {
+        if (joinTimer != null) {
+            joinTimer.cancel();
+            joinTimer = null;
+        }
+    }
+
+    // ---- being granted
+
+    /** The store's push. */
+    void granted(String token, long fencingToken, int fencingTokens) {
+        synchronized (this) {
+            Request asked = request;
+            Holding here = holding;
+            if (asked == null || !asked.token.equals(token)) {
+                // Either it was granted by a reply before, or nobody waits for it any more: a cancel has seen to that,
+                // unless it was lost itself.
+                boolean known = (here != null && here.token.equals(token))
+                        || (asked != null && token.equals(asked.releasingToken));
+                then(known ? null : () -> engine.disown(key, token));
+            } else if (fencingToken > asked.lastFencingToken) {
+                // If not: delayed for so long that its claim time ended, and the store has answered "queued" since.
+                long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);
+                then(
+                        deadline <= engine.now()
+                                // Late. If the key is still ours, the answer will say so and make it a full lease.
+                                ? () -> send(asked)
+                                : install(
+                                        asked,
+                                        new Holding(
+                                                this, token, fencingToken, fencingTokens, deadline, asked.claimMillis),
+                                        removeFirst()));
+            }
+        }
+        drain();
+    }
+
+    /** Takes over a grant that was obtained without queueing. Returns false if this queue has retired. */
+    boolean adopt(Holding granted, Waiter waiter) {
+        synchronized (this) {
+            if (retired) {
+                return false;
+            }
+            then(install(null, granted, waiter));
+        }
+        drain();
+        return true;
+    }
+
+    Holding newHolding(String token, long fencingToken, long deadline, long leaseMillis) {
+        return new Holding(this, token, fencingToken, 1, deadline, leaseMillis);
+    }
+
+    private Runnable install(@Nullable Request answeredRequest, Holding granted, Waiter waiter) {
+        if (answeredRequest != null) {
+            answeredRequest.cancelPoll();
+            request = null;
+        }
+        Holding before = holding;
+        // The store gave the key anew while a lease here believed to have it: that one was deleted or its data lost.
+        Runnable displaced = before == null ? null : before.lose(LossReason.TAKEN, "the store granted the key anew");
+        // Given before it is seen: owner() looks at what is held without the monitor.
+        Runnable given = granted.give(waiter);
+        holding = granted;
+        if (!waiters.isEmpty()) {
+            awaitPass();
+        }
+        return () -> {
+            run(displaced);
+            given.run();
+        };
+    }
+
+    private Waiter removeFirst() {
+        Waiter first = waiters.iterator().next();
+        waiters.remove(first);
+        return first;
+    }
+
+    /** Why a try fails without the store being asked: the key is held here. Null if it is not. */
+    @Nullable
+    LockNotObtainedException refusal() {
+        Holding here = holding;
+        return here != null && here.deadline() > engine.now()
+                ? heldHere("'" + Checks.shown(key) + "' not obtained: ", here)
+                : null;
+    }
+
+    /** Under the monitor: whether this is what is held now. */
+    boolean isCurrent(Holding candidate) {
+        return holding == candidate;
+    }
+
+    @Nullable
+    Thread owner() {
+        Holding here = holding;
+        return here == null ? null : here.current().owner();
+    }
+
+    // ---- ending
+
+    /** Returns whether the lease was held until now; if so it is released, and the future gets the store's answer. */
+    boolean release(HeldLease lease, @Nullable CompletableFuture<Boolean> answer) {
+        boolean held;
+        synchronized (this) {
+            if (!lease.isLive()) {
+                return false;
+            }
+            long now = engine.now();
+            held = now < lease.deadline();
+            lease.awaitAnswer(answer);
+            then(held ? handOn(lease, now) : lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
+        }
+        drain();
+        return held;
+    }
+
+    private Runnable handOn(HeldLease lease, long now) {
+        Holding given = lease.holding();
+        boolean sound = lease.state() == LeaseState.HELD;
+        lease.become(LeaseState.RELEASED, null);
+        Runnable next;
+        long keepMillis = lease.keepMillis(now);
+        if (sound
+                && keepMillis == 0
+                && !waiters.isEmpty()
+                && given.canPass(now, waiters.iterator().next())) {
+            Runnable passed = given.give(removeFirst());
+            Runnable left = afterWaitersLeft();
+            if (!waiters.isEmpty()) {
+                awaitPass();
+            }
+            next = () -> {
+                lease.releaseAnswered(Ownership.HELD, false);
+                passed.run();
+                run(left);
+            };
+        } else {
+            given.stop();
+            holding = null;
+            GiveBack giveBack = GiveBack.release(key, given.token, keepMillis, given.deadline(), lease, false);
+            if (waiters.isEmpty()) {
+                Runnable left = afterWaitersLeft();
+                next = () -> {
+                    engine.giveBack(giveBack);
+                    run(left);
+                };
+            } else {
+                Request asked = request != null ? request : newRequest();
+                if (keepMillis > 0 || asked.releasingToken != null) {
+                    next = () -> {
+                        engine.giveBack(giveBack);
+                        send(asked);
+                    };
+                } else {
+                    // One step: give back, and queue or be granted anew if nobody else waits.
+                    asked.releasing = lease;
+                    asked.releasingToken = given.token;
+                    asked.releasingSends = 0;
+                    next = () -> send(asked);
+                }
+            }
+        }
+        return () -> {
+            lease.toldReleased(now);
+            next.run();
+        };
+    }
+
+    /** Whoever notices first that the deadline has passed. */
+    void expire(HeldLease lease) {
+        synchronized (this) {
+            if (lease.isLive() && engine.now() >= lease.deadline()) {
+                then(lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
+            }
+        }
+        drain();
+    }
+
+    /** Under the monitor: ends a live lease against its holder's will. */
+    Runnable lose(HeldLease lease, LossReason reason, String detail) {
+        Holding lost = lease.holding();
+        // At the maximum hold the store's expiry is still to come: nobody should wait for it.
+        boolean free = reason == LossReason.EXPIRED && engine.now() < lost.deadline();
+        Runnable told = lost.lose(reason, detail);
+        holding = null;
+        Request asked = waiters.isEmpty() ? null : request != null ? request : newRequest();
+        retireIfIdle();
+        return () -> {
+            if (free) {
+                engine.disown(key, lost.token);
+            }
+            told.run();
+            if (asked != null) {
+                send(asked);
+            }
+        };
+    }
+
+    /** The instance closes: waiters are told, what is held is released. */
+    void close() {
+        synchronized (this) {
+            List<Waiter> told = new ArrayList<>(waiters);
+            waiters.clear();
+            for (Waiter waiter : told) {
+                waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
+            }
+            then(afterWaitersLeft());
+            Holding here = holding;
+            if (here != null) {
+                then(handOn(here.current(), engine.now()));
+            }
+            then(() -> told.forEach(waiter -> waiter.signal(engine)));
+            retired = true;
+            engine.retire(this);
+        }
+        drain();
+    }
+
+    // ---- steps
+
+    /** One thing to be done. */
+    private static final class Step {
+        final Runnable action;
+
+        @Nullable
+        Step next;
+
+        Step(Runnable action) {
+            this.action = action;
+        }
+    }
+
+    /** Under the monitor: has something done after what was put before it, once the monitor is left and drained. */
+    void then(@Nullable Runnable action) {
+        if (action == null) {
+            return;
+        }
+        engine.begin();
+        Step step = new Step(action);
+        if (lastStep == null) {
+            firstStep = step;
+        } else {
+            lastStep.next = step;
+        }
+        lastStep = step;
+    }
+
+    /** Outside the monitor, after each change: does what is to be done, unless a thread is at it, which then does this too. */
+    void drain() {
+        boolean mine = false;
+        while (true) {
+            Step step;
+            synchronized (this) {
+                if (draining && !mine) {
+                    return;
+                }
+                step = firstStep;
+                mine = step != null;
+                draining = mine;
+                if (step == null) {
+                    retireIfIdle();
+                    return;
+                }
+                firstStep = step.next;
+                if (firstStep == null) {
+                    lastStep = null;
+                }
+            }
+            try {
+                step.action.run();
+            } catch (RuntimeException | Error e) {
+                // Not thrown: the thread may have come for something else, and the steps behind this one must be done.
+                engine.events().stepFailed(key, e);
+            } finally {
+                engine.end();
+            }
+        }
+    }
+
+    static void run(@Nullable Runnable after) {
+        if (after != null) {
+            after.run();
+        }
+    }
+}

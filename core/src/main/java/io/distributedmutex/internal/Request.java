@@ -1,0 +1,117 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Environment.Timer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an instance asks of the store for a key on behalf of its waiters: first a request, then its entry in the store's
+ * queue. There is one per key and instance, however many wait. Guarded by the monitor of its {@link KeyQueue}.
+ */
+final class Request {
+
+    /** How long a grant out of the queue lasts unless it is claimed: 2 s, or the lease time if that is shorter. */
+    static final long CLAIM_MILLIS = 2_000;
+
+    /** A waiter counts as dead after this long without a poll, or after four polls that were due. */
+    static final long ALIVE_MILLIS = 2_000;
+
+    final String token;
+
+    /** A lease that is given back in the same step, and how often that was sent. */
+    @Nullable
+    HeldLease releasing;
+
+    @Nullable
+    String releasingToken;
+
+    int releasingSends;
+
+    /** The next poll. */
+    @Nullable
+    Timer poll;
+
+    /**
+     * When the latest request that the store answered with "queued" was sent; before any answer, when the first one was
+     * sent. A grant by push was made after that, so its claim time counted from here is safe.
+     */
+    long baseNanos = -1;
+
+    /** The highest fencing token that the store had given at its latest answer: an older grant's push is stale. */
+    long lastFencingToken;
+
+    /** The shortest claim time that a grant may have been made with. */
+    long claimMillis = CLAIM_MILLIS;
+
+    long sentLeaseMillis;
+    boolean answered;
+
+    /** Who held the key at the last answer, for how long still, and when that was. */
+    @Nullable
+    String holder;
+
+    long holderRemainingMillis = -1;
+    long answeredNanos;
+
+    /** The outcome of the last request if that was an error, and since when there was no other outcome. */
+    @Nullable
+    StoreException error;
+
+    long failingSinceNanos;
+
+    Request(String token) {
+        this.token = token;
+    }
+
+    AcquireRequest message(String key, LockOptions options, long now) {
+        if (baseNanos < 0) {
+            baseNanos = now;
+        }
+        long leaseMillis = options.leaseTime().toMillis();
+        sentLeaseMillis = Math.max(sentLeaseMillis, leaseMillis);
+        claimMillis = Math.min(claimMillis, leaseMillis);
+        if (releasingToken != null) {
+            releasingSends++;
+        }
+        return new AcquireRequest(
+                key,
+                token,
+                leaseMillis,
+                true,
+                Math.min(CLAIM_MILLIS, leaseMillis),
+                aliveMillis(options),
+                releasingToken);
+    }
+
+    static long aliveMillis(LockOptions options) {
+        return Math.max(ALIVE_MILLIS, 4 * options.retryInterval().toMillis());
+    }
+
+    /** The store answered that the key is another's and that we stand in its queue. */
+    void refused(long sent, long now, AcquireReply.Refused reply) {
+        baseNanos = Math.max(baseNanos, sent);
+        answered = true;
+        answeredNanos = now;
+        holder = reply.holder();
+        holderRemainingMillis = reply.remainingMillis();
+        lastFencingToken = Math.max(lastFencingToken, reply.lastFencingToken());
+        error = null;
+    }
+
+    void failed(StoreException newError, long now) {
+        if (error == null) {
+            failingSinceNanos = now;
+        }
+        error = newError;
+    }
+
+    void cancelPoll() {
+        if (poll != null) {
+            poll.cancel();
+            poll = null;
+        }
+    }
+}

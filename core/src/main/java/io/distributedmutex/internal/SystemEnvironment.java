@@ -1,0 +1,124 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.spi.Environment;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.concurrent.LinkedTransferQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The real world: the system's clocks, one timer thread, and callback threads that end after 5 s without work. */
+public final class SystemEnvironment implements Environment {
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
+
+    /** So many callbacks may block at once before further ones wait for a thread. */
+    private static final int CALLBACK_THREADS = 64;
+
+    private static final AtomicInteger INSTANCES = new AtomicInteger();
+
+    private static final int TOKEN_BYTES = 16;
+
+    private final SystemClock clock = new SystemClock();
+    private final TimerThread timer;
+    private final ThreadPoolExecutor callbacks;
+    private final SecureRandom random = new SecureRandom();
+    /** Random bytes are drawn in bulk, because a draw costs far more than the bytes. Guarded by itself. */
+    private final byte[] drawn = new byte[TOKEN_BYTES * 256];
+
+    private int drawnUsed = drawn.length;
+
+    /** Starts no thread yet. */
+    public SystemEnvironment() {
+        int instance = INSTANCES.incrementAndGet();
+        timer = new TimerThread("dmutex-timer-" + instance, clock);
+        AtomicInteger threads = new AtomicInteger();
+        // An idle thread is used before a new one is made, which ThreadPoolExecutor does only for a queue that refuses.
+        HandOverQueue queue = new HandOverQueue();
+        callbacks = new ThreadPoolExecutor(
+                0,
+                CALLBACK_THREADS,
+                5,
+                TimeUnit.SECONDS,
+                queue,
+                task -> {
+                    Thread thread = new Thread(task, "dmutex-callback-" + instance + "-" + threads.incrementAndGet());
+                    thread.setDaemon(true);
+                    return thread;
+                },
+                (task, pool) -> {
+                    if (pool.isShutdown()) {
+                        // Only what the caller of close() may still be told.
+                        task.run();
+                    } else {
+                        queue.keep(task);
+                    }
+                });
+    }
+
+    @Override
+    public long nanoTime() {
+        return clock.getAsLong();
+    }
+
+    @Override
+    public Timer schedule(Runnable task, long delayNanos) {
+        return timer.schedule(task, delayNanos);
+    }
+
+    @Override
+    public void execute(Runnable callback) {
+        callbacks.execute(() -> {
+            try {
+                callback.run();
+            } catch (Throwable t) {
+                LOG.warn("a callback threw; nothing else is affected", t);
+            }
+        });
+    }
+
+    @Override
+    public void park(Object blocker, long nanos) {
+        LockSupport.parkNanos(blocker, nanos);
+    }
+
+    @Override
+    public String newToken() {
+        byte[] token = new byte[TOKEN_BYTES];
+        synchronized (drawn) {
+            if (drawnUsed == drawn.length) {
+                random.nextBytes(drawn);
+                drawnUsed = 0;
+            }
+            System.arraycopy(drawn, drawnUsed, token, 0, TOKEN_BYTES);
+            drawnUsed += TOKEN_BYTES;
+        }
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(token);
+    }
+
+    /** Ends the timer thread; callback threads end when the callbacks that they run or were given have ended. */
+    @Override
+    public void close() {
+        timer.close();
+        callbacks.shutdown();
+    }
+
+    /** Takes a task only if a thread waits for it; {@link #keep} takes any. */
+    private static final class HandOverQueue extends LinkedTransferQueue<Runnable> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public boolean offer(Runnable task) {
+            return tryTransfer(task);
+        }
+
+        /** Not put(), which on JDK 21 and later calls offer(). */
+        void keep(Runnable task) {
+            super.offer(task);
+        }
+    }
+}

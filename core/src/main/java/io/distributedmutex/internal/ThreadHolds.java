@@ -1,0 +1,81 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.Lease;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which keys each thread holds, and how often it entered. Kept with the thread, so it goes when the thread does; a thread
+ * that holds nothing keeps nothing.
+ */
+public final class ThreadHolds {
+
+    /** Concurrent, because a loss is noticed by another thread. */
+    private final ThreadLocal<Map<String, Hold>> holds = ThreadLocal.withInitial(() -> new ConcurrentHashMap<>(4));
+
+    private final boolean forgetsLost;
+
+    /**
+     * Makes an empty set of holds.
+     *
+     * @param forgetsLost whether a hold disappears when its lease is lost; if not, its thread finds it and can be told
+     */
+    public ThreadHolds(boolean forgetsLost) {
+        this.forgetsLost = forgetsLost;
+    }
+
+    /** What the calling thread holds of a key. */
+    public @Nullable Hold get(String key) {
+        Map<String, Hold> mine = holds.get();
+        Hold hold = mine.get(key);
+        if (hold == null && mine.isEmpty()) {
+            holds.remove();
+        }
+        return hold;
+    }
+
+    /** The calling thread now holds a key, once. */
+    public void put(String key, Lease lease) {
+        Map<String, Hold> mine = holds.get();
+        Hold hold = new Hold(lease);
+        mine.put(key, hold);
+        if (forgetsLost) {
+            lease.onLost(lost -> mine.remove(key, hold));
+        }
+    }
+
+    /** The calling thread holds a key no longer. */
+    public void remove(String key) {
+        Map<String, Hold> mine = holds.get();
+        mine.remove(key);
+        if (mine.isEmpty()) {
+            holds.remove();
+        }
+    }
+
+    /** One thread's hold of one key. Used by that thread only. */
+    public static final class Hold {
+        private final Lease lease;
+        private int count = 1;
+
+        private Hold(Lease lease) {
+            this.lease = lease;
+        }
+
+        /** The lease that all entries share. */
+        public Lease lease() {
+            return lease;
+        }
+
+        /** Enters once more. */
+        public void enter() {
+            count++;
+        }
+
+        /** Leaves once; returns whether that was the outermost time. */
+        public boolean leave() {
+            return --count == 0;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+package io.distributedmutex.spi;
+
+import org.jspecify.annotations.Nullable;
+
+/** What the store says to an {@link AcquireRequest}. */
+public sealed interface AcquireReply {
+
+    /**
+     * What became of the lease that the request gave back first.
+     *
+     * @return HELD if it was the owner's until then, why not otherwise; null if the request gave none back. After a repeated
+     *     request anything but HELD may mean that the first one did it
+     */
+    @Nullable
+    Ownership released();
+
+    /**
+     * The key is the requester's, for the lease time from when the store handled the request.
+     *
+     * @param fencingToken the lease's fencing token
+     * @param fencingTokens how many consecutive numbers from it on the requester may use for leases that it passes on
+     *     locally while it owns the key; 1 or more
+     * @param released what became of the lease given back first
+     */
+    record Granted(
+            long fencingToken, int fencingTokens, @Nullable Ownership released) implements AcquireReply {}
+
+    /**
+     * Another holder has the key, or waiters were before the requester. If it asked to queue, it now stands in the queue.
+     *
+     * @param remainingMillis how long the holder's lease lasts still; -1 if it has no expiry
+     * @param holder the holder's label; null if another library wrote the value
+     * @param lastFencingToken the highest fencing token given so far for the key: a push that grants this one or a smaller
+     *     one was made before this reply, and may no longer be true
+     * @param released what became of the lease given back first
+     */
+    record Refused(
+            long remainingMillis,
+            @Nullable String holder,
+            long lastFencingToken,
+            @Nullable Ownership released) implements AcquireReply {}
+}

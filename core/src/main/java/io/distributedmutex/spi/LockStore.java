@@ -1,0 +1,89 @@
+package io.distributedmutex.spi;
+
+import io.distributedmutex.LockInfo;
+import io.distributedmutex.StoreException;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * Where leases live. One store object serves one instance of {@code DistributedMutex}, which closes it; many store
+ * objects share the same data. The contract is executable: {@code LockStoreContract} in the testkit.
+ *
+ * <p>Every operation is one atomic step on the store, may be repeated safely with the same token, never blocks the caller,
+ * and completes within the store's command time-out: with a reply, or exceptionally with a {@link StoreException} (never
+ * wrapped). Requests of one store object for one key take effect in the order they were made, as long as its connection
+ * lasts. Completions may run on the store's I/O threads; what is attached to them must not block.
+ *
+ * <p>Fencing tokens rise strictly per key. Waiters are granted a key in the order they joined its queue. A waiter whose
+ * sign of life is older than its {@link AcquireRequest#aliveMillis} is skipped. All methods are thread-safe.
+ */
+public interface LockStore extends AutoCloseable {
+
+    /**
+     * Starts the store for an instance. Called once, before any other method.
+     *
+     * @param label the holder's label, written into the leases of this instance; at most 128 characters
+     * @param events who wants to hear of grants
+     */
+    void start(String label, StoreEvents events);
+
+    /**
+     * Asks for a key. If it is free and nobody queues, or the token owns it already, it is granted; if it is free but
+     * others queue, it is granted to the first live one of them; else the requester is queued if it wants to be.
+     *
+     * @param request what is asked for
+     * @return the reply
+     */
+    CompletionStage<AcquireReply> acquire(AcquireRequest request);
+
+    /**
+     * Gives a key back: grants it to the first live waiter, else frees it. Touches nothing if the token does not own it.
+     *
+     * @param key the key
+     * @param token the owner's token
+     * @param keepMillis if positive, keeps the key taken for this long still, owned by nobody
+     * @return HELD if the token owned the key until now
+     */
+    CompletionStage<Ownership> release(String key, String token, long keepMillis);
+
+    /**
+     * Leaves the queue; if the token was granted the key meanwhile, gives it back as {@link #release} does.
+     *
+     * @param key the key
+     * @param token the waiter's token
+     * @return HELD if the token owned the key until now
+     */
+    CompletionStage<Ownership> cancel(String key, String token);
+
+    /**
+     * Sets how long a lease still lasts, if the token owns the key.
+     *
+     * @param key the key
+     * @param token the owner's token
+     * @param leaseMillis how long from when the store handles the request
+     * @param exact whether to shorten a lease that lasts longer; if false it is only ever lengthened, so that requests
+     *     which arrive late or in another order do no harm
+     * @return HELD if the token owns the key
+     */
+    CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact);
+
+    /**
+     * Looks at a key.
+     *
+     * @param key the key
+     * @return who holds it, or empty if it is free
+     */
+    CompletionStage<Optional<LockInfo>> inspect(String key);
+
+    /**
+     * Takes a key from whoever holds it, ours or foreign, and grants it to the first live waiter, else frees it.
+     *
+     * @param key the key
+     * @return who held it, or empty if it was free
+     */
+    CompletionStage<Optional<LockInfo>> forceRelease(String key);
+
+    /** Closes connections and ends threads. Pending operations complete exceptionally. Idempotent. */
+    @Override
+    void close();
+}

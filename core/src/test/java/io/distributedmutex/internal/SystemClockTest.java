@@ -1,0 +1,305 @@
+package io.distributedmutex.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import ch.qos.logback.classic.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A suspended machine is noticed, a wall clock that is set is not. */
+class SystemClockTest {
+
+    private final CapturedLog log = new CapturedLog();
+    private final Machine machine = new Machine();
+
+    @AfterEach
+    void closeLog() {
+        log.close();
+    }
+
+    @Test
+    void itRunsAtTheRateOfTheMonotonicClock() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.pass(Duration.ofHours(30));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofHours(30));
+        assertThat(log.lines(Level.WARN)).isEmpty();
+    }
+
+    @Test
+    void aSuspensionIsCountedAndLoggedOnce() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.pass(Duration.ofSeconds(1));
+        machine.suspend(Duration.ofMinutes(10));
+        machine.pass(Duration.ofMillis(5));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofSeconds(601).plusMillis(5));
+        machine.pass(Duration.ofSeconds(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofSeconds(602).plusMillis(5));
+        assertThat(log.lines(Level.WARN)).singleElement().asString().contains("suspended for 600000 ms");
+    }
+
+    @Test
+    void aSuspensionIsCountedWithoutAnUptimeToo() {
+        SystemClock clock = machine.clockWithoutUptime();
+        long start = clock.getAsLong();
+        machine.suspend(Duration.ofMinutes(10));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(10));
+        machine.pass(Duration.ofSeconds(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(10).plusSeconds(1));
+        assertThat(log.lines(Level.WARN)).hasSize(1);
+    }
+
+    @Test
+    void everySuspensionIsCounted() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        for (int i = 0; i < 5; i++) {
+            machine.suspend(Duration.ofMinutes(1));
+            machine.pass(Duration.ofSeconds(1));
+            assertThat(since(clock, start)).isEqualTo(Duration.ofSeconds(61L * (i + 1)));
+        }
+        assertThat(log.lines(Level.WARN)).hasSize(5);
+    }
+
+    @Test
+    void aWallClockSetForwardChangesNothingWhereThereIsAnUptime() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.setWallClock(Duration.ofHours(1));
+        machine.pass(Duration.ofSeconds(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofSeconds(1));
+        assertThat(log.lines(Level.WARN)).isEmpty();
+    }
+
+    @Test
+    void aWallClockSetBackChangesNothing() {
+        for (SystemClock clock : List.of(machine.clockWithUptime(), machine.clockWithoutUptime())) {
+            long start = clock.getAsLong();
+            machine.setWallClock(Duration.ofHours(-1));
+            machine.pass(Duration.ofSeconds(1));
+            assertThat(since(clock, start)).isEqualTo(Duration.ofSeconds(1));
+        }
+        assertThat(log.lines(Level.WARN)).isEmpty();
+    }
+
+    @Test
+    void aWallClockSetForwardIsTakenForASuspensionWhereThereIsNoUptime() {
+        SystemClock clock = machine.clockWithoutUptime();
+        long start = clock.getAsLong();
+        machine.setWallClock(Duration.ofHours(1));
+        // A lease may end too early, but none too late.
+        assertThat(since(clock, start)).isEqualTo(Duration.ofHours(1));
+    }
+
+    @Test
+    void aSuspensionIsNoticedAfterTheWallClockWasSet() {
+        for (Duration step : List.of(Duration.ofHours(1), Duration.ofHours(-1))) {
+            SystemClock clock = machine.clockWithUptime();
+            long start = clock.getAsLong();
+            machine.setWallClock(step);
+            clock.getAsLong();
+            machine.suspend(Duration.ofMinutes(5));
+            assertThat(since(clock, start)).as("after a step of %s", step).isEqualTo(Duration.ofMinutes(5));
+        }
+    }
+
+    @Test
+    void aSuspensionIsNoticedThoughTheWallClockWasSetForwardMeanwhile() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.suspend(Duration.ofMinutes(5));
+        machine.setWallClock(Duration.ofHours(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(5));
+    }
+
+    @Test
+    void aSuspensionIsNoticedThoughTheWallClockWasSetBackMeanwhile() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.suspend(Duration.ofMinutes(5));
+        machine.setWallClock(Duration.ofHours(-1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(5));
+    }
+
+    @Test
+    void aShortSuspensionIsNotNoticedButTwoOfThemAre() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.suspend(Duration.ofMillis(40));
+        assertThat(since(clock, start)).isZero();
+        machine.suspend(Duration.ofMillis(40));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMillis(80));
+    }
+
+    @Test
+    void aPauseOfTheProcessBetweenTwoReadingsIsNoSuspension() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        // As if the thread was not scheduled for a minute between reading the first clock and the second.
+        machine.passAfterNextMonotonicReading = Duration.ofMinutes(1);
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(1));
+        assertThat(log.lines(Level.WARN)).isEmpty();
+    }
+
+    /** Whatever happens to the machine: the clock never steps back, and is never further from the truth than it says. */
+    @Test
+    void itIsMonotonicAndNearTheTruthWhateverHappens() {
+        for (int round = 0; round < 50; round++) {
+            long seed = ThreadLocalRandom.current().nextLong();
+            Random random = new Random(seed);
+            Machine any = new Machine();
+            any.uptimeResolution = Duration.ofMillis(10);
+            SystemClock clock = any.clockWithUptime();
+            long start = clock.getAsLong();
+            long bornNanos = any.trueNanos();
+            long last = start;
+            for (int step = 0; step < 300; step++) {
+                switch (random.nextInt(4)) {
+                    case 0 -> any.suspend(Duration.ofMillis(random.nextInt(5_000)));
+                    // Never so small that it hides a suspension too short to be noticed by itself: together they are
+                    // what
+                    // the wall clock alone would show.
+                    case 1 ->
+                        any.setWallClock(
+                                Duration.ofMillis((random.nextBoolean() ? 1 : -1) * (200 + random.nextInt(10_000))));
+                    default -> any.pass(Duration.ofNanos(random.nextInt(2_000_000_000)));
+                }
+                long now = clock.getAsLong();
+                assertThat(now - last).as("seed %d, step %d", seed, step).isNotNegative();
+                assertThat(Duration.ofNanos(any.trueNanos() - bornNanos - (now - start)))
+                        .as("behind the truth, seed %d, step %d", seed, step)
+                        .isBetween(
+                                Duration.ofMillis(-10),
+                                Duration.ofNanos(SystemClock.DIVERGENCE_NANOS).plusMillis(10));
+                last = now;
+            }
+        }
+    }
+
+    @Test
+    void noThreadReadsATimeFromBeforeASuspensionThatAnotherHasNoticed() throws InterruptedException {
+        AtomicLong suspendedNanos = new AtomicLong();
+        AtomicLong noticedNanos = new AtomicLong();
+        SystemClock clock = new SystemClock(
+                System::nanoTime,
+                () -> System.nanoTime() + suspendedNanos.get(),
+                () -> System.nanoTime() + suspendedNanos.get());
+        ConcurrentLinkedQueue<Long> tooEarly = new ConcurrentLinkedQueue<>();
+        AtomicBoolean ended = new AtomicBoolean();
+        List<Thread> readers = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            readers.add(new Thread(() -> {
+                while (!ended.get()) {
+                    long least = noticedNanos.get();
+                    long read = clock.getAsLong();
+                    if (read - least < 0) {
+                        tooEarly.add(least - read);
+                    }
+                    noticedNanos.accumulateAndGet(read, Math::max);
+                }
+            }));
+        }
+        noticedNanos.set(clock.getAsLong());
+        readers.forEach(Thread::start);
+        for (int i = 0; i < 300; i++) {
+            long before = noticedNanos.get();
+            long step = Duration.ofSeconds(1).toNanos();
+            suspendedNanos.addAndGet(step);
+            Await.until(() -> noticedNanos.get() - before >= step, Await.LONG);
+        }
+        ended.set(true);
+        for (Thread reader : readers) {
+            reader.join();
+        }
+        assertThat(tooEarly)
+                .as("nanoseconds before what another thread had read")
+                .isEmpty();
+    }
+
+    @Test
+    void theSystemsOwnClocksAgreeWithEachOther() {
+        SystemClock clock = new SystemClock();
+        long ours = clock.getAsLong();
+        long theirs = System.nanoTime();
+        assertThat(Duration.ofNanos(theirs - ours)).isBetween(Duration.ZERO, Duration.ofSeconds(10));
+        assertThat(clock.getAsLong() - ours).isNotNegative();
+    }
+
+    @Test
+    void theUptimeOfLinuxIsReadInNanoseconds() throws Exception {
+        assumeTrue(Files.isReadable(Path.of("/proc/uptime")), "this is not Linux");
+        long before = SystemClock.uptime();
+        String seconds = Files.readString(Path.of("/proc/uptime")).split("[. ]", 2)[0];
+        long after = SystemClock.uptime();
+        assertThat(Duration.ofSeconds(Long.parseLong(seconds)))
+                .isBetween(Duration.ofNanos(before).minusSeconds(1), Duration.ofNanos(after));
+        assertThat(after).isGreaterThanOrEqualTo(before);
+    }
+
+    private static Duration since(SystemClock clock, long start) {
+        return Duration.ofNanos(clock.getAsLong() - start);
+    }
+
+    /** A machine whose clocks do what the test says. */
+    private static final class Machine {
+        private final long bootNanos = Duration.ofDays(10).toNanos();
+        private long runNanos;
+        private long suspendedNanos;
+        private long wallStepNanos;
+        Duration uptimeResolution = Duration.ofNanos(1);
+        Duration passAfterNextMonotonicReading = Duration.ZERO;
+
+        SystemClock clockWithUptime() {
+            return new SystemClock(this::monotonic, this::wall, this::uptime);
+        }
+
+        SystemClock clockWithoutUptime() {
+            return new SystemClock(this::monotonic, this::wall, () -> -1);
+        }
+
+        void pass(Duration duration) {
+            runNanos += duration.toNanos();
+        }
+
+        void suspend(Duration duration) {
+            suspendedNanos += duration.toNanos();
+        }
+
+        void setWallClock(Duration step) {
+            wallStepNanos += step.toNanos();
+        }
+
+        long trueNanos() {
+            return runNanos + suspendedNanos;
+        }
+
+        private long monotonic() {
+            long read = runNanos - 42;
+            pass(passAfterNextMonotonicReading);
+            passAfterNextMonotonicReading = Duration.ZERO;
+            return read;
+        }
+
+        private long wall() {
+            return Duration.ofDays(20_000).toNanos() + trueNanos() + wallStepNanos;
+        }
+
+        private long uptime() {
+            long nanos = bootNanos + trueNanos();
+            return nanos - nanos % uptimeResolution.toNanos();
+        }
+    }
+}

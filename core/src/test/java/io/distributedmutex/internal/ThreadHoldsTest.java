@@ -1,0 +1,227 @@
+package io.distributedmutex.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LossReason;
+import java.lang.reflect.Field;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Which keys each thread holds, and how often it entered. */
+class ThreadHoldsTest {
+
+    private final ThreadHolds forgetting = new ThreadHolds(true);
+    private final ThreadHolds remembering = new ThreadHolds(false);
+    private final FakeLease lease = new FakeLease();
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aThreadFindsWhatItHoldsUntilItRemovesIt(boolean forgetsLost) {
+        ThreadHolds holds = new ThreadHolds(forgetsLost);
+        assertThat(holds.get("a")).isNull();
+        holds.put("a", lease);
+        assertThat(holds.get("a").lease()).isSameAs(lease);
+        assertThat(holds.get("b")).isNull();
+        holds.remove("a");
+        assertThat(holds.get("a")).isNull();
+        holds.remove("a");
+    }
+
+    @Test
+    void aHoldIsOverWhenItWasLeftAsOftenAsItWasEntered() {
+        remembering.put("a", lease);
+        ThreadHolds.Hold hold = remembering.get("a");
+        hold.enter();
+        hold.enter();
+        assertThat(hold.leave()).isFalse();
+        assertThat(hold.leave()).isFalse();
+        assertThat(hold.leave()).isTrue();
+    }
+
+    @Test
+    void theHoldsOfAKeyAreCountedApartFromThoseOfAnother() {
+        remembering.put("a", lease);
+        remembering.put("b", new FakeLease());
+        remembering.get("a").enter();
+        assertThat(remembering.get("b").leave()).isTrue();
+        assertThat(remembering.get("a").leave()).isFalse();
+    }
+
+    @Test
+    void noThreadSeesTheHoldsOfAnother() throws Exception {
+        FakeLease other = new FakeLease();
+        remembering.put("a", lease);
+        Lease seen = inAnotherThread(() -> {
+            assertThat(remembering.get("a")).isNull();
+            remembering.put("a", other);
+            Lease mine = remembering.get("a").lease();
+            remembering.remove("a");
+            return mine;
+        });
+        assertThat(seen).isSameAs(other);
+        assertThat(remembering.get("a").lease()).isSameAs(lease);
+    }
+
+    @Test
+    void twoSetsOfHoldsAreApart() {
+        remembering.put("a", lease);
+        assertThat(new ThreadHolds(false).get("a")).isNull();
+    }
+
+    @Test
+    void aLostHoldDisappearsWhicheverThreadNoticesTheLoss() throws Exception {
+        FakeLease kept = new FakeLease();
+        forgetting.put("a", lease);
+        forgetting.put("b", kept);
+        inAnotherThread(() -> {
+            lease.lose();
+            return lease;
+        });
+        assertThat(forgetting.get("a")).isNull();
+        assertThat(forgetting.get("b").lease()).isSameAs(kept);
+    }
+
+    @Test
+    void theLossOfAnEarlierLeaseDoesNotEndALaterHoldOfTheSameKey() {
+        FakeLease second = new FakeLease();
+        forgetting.put("a", lease);
+        forgetting.put("a", second);
+        lease.lose();
+        assertThat(forgetting.get("a").lease()).isSameAs(second);
+        second.lose();
+        assertThat(forgetting.get("a")).isNull();
+    }
+
+    @Test
+    void aLossNoticedAfterTheHoldWasRemovedDoesNotEndALaterHold() {
+        FakeLease second = new FakeLease();
+        forgetting.put("a", lease);
+        forgetting.remove("a");
+        forgetting.put("a", second);
+        lease.lose();
+        assertThat(forgetting.get("a").lease()).isSameAs(second);
+    }
+
+    @Test
+    void aLostHoldThatIsToBeToldStays() {
+        remembering.put("a", lease);
+        lease.lose();
+        assertThat(remembering.get("a").lease()).isSameAs(lease);
+    }
+
+    @Test
+    void aThreadThatHoldsNothingKeepsNothing() throws Exception {
+        ThreadLocal<?> kept = threadLocal(forgetting);
+
+        Object whileHolding = keptAfter(() -> forgetting.put("a", lease), kept);
+        assertThat(keptAfter(() -> forgetting.put("b", lease), kept)).isSameAs(whileHolding);
+        assertThat(keptAfter(() -> forgetting.remove("b"), kept)).isSameAs(whileHolding);
+        assertThat(keptAfter(() -> forgetting.remove("a"), kept)).isNotSameAs(whileHolding);
+
+        Object afterALook = keptAfter(() -> forgetting.get("a"), kept);
+        assertThat(keptAfter(() -> forgetting.get("a"), kept)).isNotSameAs(afterALook);
+
+        Object whileHoldingAgain = keptAfter(() -> forgetting.put("a", lease), kept);
+        lease.lose();
+        assertThat(keptAfter(() -> forgetting.get("a"), kept)).isNotSameAs(whileHoldingAgain);
+    }
+
+    /** What the thread keeps; a new object if it kept nothing. */
+    private static Object keptAfter(Runnable action, ThreadLocal<?> kept) {
+        action.run();
+        return kept.get();
+    }
+
+    private static ThreadLocal<?> threadLocal(ThreadHolds holds) throws ReflectiveOperationException {
+        Field field = ThreadHolds.class.getDeclaredField("holds");
+        field.setAccessible(true);
+        return (ThreadLocal<?>) field.get(holds);
+    }
+
+    private static <T> T inAnotherThread(Callable<T> action) throws Exception {
+        FutureTask<T> task = new FutureTask<>(action);
+        new Thread(task).start();
+        return task.get();
+    }
+
+    /** A lease that can do nothing but be lost. */
+    private static final class FakeLease implements Lease {
+        private final List<Consumer<? super Lease>> listeners = new ArrayList<>();
+
+        void lose() {
+            listeners.forEach(listener -> listener.accept(this));
+            listeners.clear();
+        }
+
+        @Override
+        public void onLost(Consumer<? super Lease> listener) {
+            listeners.add(listener);
+        }
+
+        @Override
+        public String key() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public long fencingToken() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public LeaseState state() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public boolean isValid() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Duration remaining() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Optional<LossReason> lossReason() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void extend(Duration leaseTime) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void ensure(Duration leaseTime) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public CompletableFuture<LossReason> lost() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public boolean release() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void close() {
+            throw new UnsupportedOperationException();
+        }
+    }
+}

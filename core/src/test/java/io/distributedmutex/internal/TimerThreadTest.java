@@ -1,0 +1,439 @@
+package io.distributedmutex.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Level;
+import io.distributedmutex.spi.Environment.Timer;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The one timer of an instance. */
+class TimerThreadTest {
+
+    private static final AtomicInteger NAMES = new AtomicInteger();
+    private static final Runnable NOTHING = () -> {};
+
+    private final String name = "timer-test-" + NAMES.incrementAndGet() + ".";
+    private final TimerThread timer = new TimerThread(name, System::nanoTime);
+
+    @AfterEach
+    void theThreadEndsWithTheTimer() {
+        timer.close();
+        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+    }
+
+    @Test
+    void tasksRunInTheOrderOfTheirTimesNotOfTheirScheduling() {
+        ConcurrentLinkedQueue<String> ran = new ConcurrentLinkedQueue<>();
+        AtomicLong clock = new AtomicLong();
+        TimerThread manual = new TimerThread(name, clock::get);
+        manual.schedule(() -> ran.add("third"), millis(3));
+        manual.schedule(() -> ran.add("first"), millis(1));
+        manual.schedule(() -> ran.add("second"), millis(2));
+        clock.set(millis(3));
+        Await.until(() -> ran.size() == 3, Await.LONG);
+        assertThat(ran).containsExactly("first", "second", "third");
+        manual.close();
+    }
+
+    @Test
+    void noTaskRunsBeforeItsTime() {
+        ConcurrentLinkedQueue<Long> early = new ConcurrentLinkedQueue<>();
+        CountDownLatch all = new CountDownLatch(200);
+        Random random = new Random(1);
+        for (int i = 0; i < 200; i++) {
+            long delay = random.nextInt(20_000_000);
+            // Read before the timer reads it, so that the due time is not earlier than this.
+            long due = System.nanoTime() + delay;
+            timer.schedule(
+                    () -> {
+                        long now = System.nanoTime();
+                        if (now - due < 0) {
+                            early.add(due - now);
+                        }
+                        all.countDown();
+                    },
+                    delay);
+        }
+        Await.until(() -> all.getCount() == 0, Await.LONG);
+        assertThat(early).as("nanoseconds too early").isEmpty();
+    }
+
+    @Test
+    void aTaskWithoutDelayOrWithANegativeOneRunsAtOnce() {
+        CountDownLatch ran = new CountDownLatch(3);
+        timer.schedule(ran::countDown, 0);
+        timer.schedule(ran::countDown, -1);
+        timer.schedule(ran::countDown, Long.MIN_VALUE);
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
+    }
+
+    @Test
+    void theLongestDelayIsNotTakenForNoDelay() {
+        AtomicBoolean ran = new AtomicBoolean();
+        timer.schedule(() -> ran.set(true), Long.MAX_VALUE);
+        runAfterAllThatIsDue();
+        assertThat(ran).isFalse();
+    }
+
+    @Test
+    void aTaskCancelledBeforeItsTimeDoesNotRun() {
+        AtomicBoolean cancelledRan = new AtomicBoolean();
+        CountDownLatch laterRan = new CountDownLatch(1);
+        CountDownLatch cancelledBoth = new CountDownLatch(1);
+        // Keeps the timer from running anything before the cancellation, however slow this thread is.
+        timer.schedule(() -> await(cancelledBoth), 0);
+        Timer cancelled = timer.schedule(() -> cancelledRan.set(true), millis(1));
+        timer.schedule(laterRan::countDown, millis(2));
+        cancelled.cancel();
+        cancelled.cancel();
+        cancelledBoth.countDown();
+        Await.until(() -> laterRan.getCount() == 0, Await.LONG);
+        assertThat(cancelledRan).isFalse();
+    }
+
+    @Test
+    void cancellingATaskThatHasRunTouchesNoOther() {
+        CountDownLatch firstRan = new CountDownLatch(1);
+        CountDownLatch otherRan = new CountDownLatch(1);
+        Timer first = timer.schedule(firstRan::countDown, 0);
+        Await.until(() -> firstRan.getCount() == 0, Await.LONG);
+        timer.schedule(otherRan::countDown, millis(20));
+        first.cancel();
+        first.cancel();
+        Await.until(() -> otherRan.getCount() == 0, Await.LONG);
+    }
+
+    @Test
+    void cancellingTheOnlyTaskLeavesATimerThatStillWorks() {
+        CountDownLatch ran = new CountDownLatch(1);
+        timer.schedule(NOTHING, millis(10_000)).cancel();
+        timer.schedule(ran::countDown, millis(1));
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
+    }
+
+    @Test
+    void whatATaskSchedulesAndCancelsIsTakenIntoAccount() {
+        CountDownLatch ran = new CountDownLatch(1);
+        AtomicBoolean cancelledRan = new AtomicBoolean();
+        Timer cancelled = timer.schedule(() -> cancelledRan.set(true), millis(40));
+        timer.schedule(
+                () -> {
+                    cancelled.cancel();
+                    timer.schedule(ran::countDown, millis(40));
+                },
+                millis(1));
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        assertThat(cancelledRan).isFalse();
+    }
+
+    /** Against a list as the model. The clock stands still between the steps, so nothing is left to chance but the seed. */
+    @Test
+    void manyTimersSetAndCancelledAtRandomBehaveAsAListWould() {
+        for (int round = 0; round < 20; round++) {
+            long seed = ThreadLocalRandom.current().nextLong();
+            try {
+                compareWithModel(new Random(seed));
+            } catch (AssertionError e) {
+                throw new AssertionError("with seed " + seed, e);
+            }
+        }
+    }
+
+    private void compareWithModel(Random random) {
+        AtomicLong clock = new AtomicLong(random.nextLong());
+        ConcurrentLinkedQueue<Modelled> ran = new ConcurrentLinkedQueue<>();
+        List<Modelled> waiting = new ArrayList<>();
+        List<Modelled> gone = new ArrayList<>();
+        TimerThread manual = new TimerThread(name, clock::get);
+        for (int step = 0; step < 300; step++) {
+            int what = random.nextInt(10);
+            if (what < 6) {
+                // So short that the thread, which sleeps in real time, looks at the clock often.
+                long delay = 1 + random.nextInt(100_000);
+                Modelled task = new Modelled(clock.get() + delay);
+                task.handle = manual.schedule(() -> ran.add(task), delay);
+                waiting.add(task);
+            } else if (what < 8 && !waiting.isEmpty()) {
+                Modelled task = waiting.remove(random.nextInt(waiting.size()));
+                task.handle.cancel();
+                gone.add(task);
+            } else if (what < 9 && !gone.isEmpty()) {
+                gone.get(random.nextInt(gone.size())).handle.cancel();
+            } else {
+                long now = clock.addAndGet(random.nextInt(30_000));
+                List<Modelled> due =
+                        waiting.stream().filter(task -> task.due - now <= 0).toList();
+                waiting.removeAll(due);
+                gone.addAll(due);
+                Await.until(() -> ran.size() >= due.size(), Await.LONG);
+                List<Modelled> order = List.copyOf(ran);
+                assertThat(order).containsExactlyInAnyOrderElementsOf(due);
+                for (int i = 1; i < order.size(); i++) {
+                    assertThat(order.get(i).due - order.get(i - 1).due)
+                            .as("distance from the task before")
+                            .isNotNegative();
+                }
+                ran.clear();
+            }
+        }
+        clock.addAndGet(100_000);
+        Await.until(() -> ran.size() >= waiting.size(), Await.LONG);
+        assertThat(List.copyOf(ran)).containsExactlyInAnyOrderElementsOf(waiting);
+        manual.close();
+    }
+
+    @Test
+    void timersSetByManyThreadsAtOnceRunOnceEach() throws InterruptedException {
+        int each = 2_000;
+        AtomicInteger[] runs = new AtomicInteger[4 * each];
+        boolean[] cancelled = new boolean[runs.length];
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 4; t++) {
+            int first = t * each;
+            Random random = new Random(t);
+            threads.add(new Thread(() -> {
+                for (int i = first; i < first + each; i++) {
+                    AtomicInteger count = new AtomicInteger();
+                    runs[i] = count;
+                    Timer handle = timer.schedule(count::incrementAndGet, random.nextInt(2_000_000));
+                    if (random.nextBoolean()) {
+                        cancelled[i] = true;
+                        handle.cancel();
+                    }
+                }
+            }));
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        for (int i = 0; i < runs.length; i++) {
+            AtomicInteger count = runs[i];
+            if (!cancelled[i]) {
+                Await.until(() -> count.get() > 0, Await.LONG);
+            }
+        }
+        runAfterAllThatIsDue();
+        assertThat(runs).allSatisfy(count -> assertThat(count.get()).isLessThanOrEqualTo(1));
+    }
+
+    @Test
+    void aTaskThatIsDueBeforeAllOthersWakesTheThread() {
+        timer.schedule(NOTHING, millis(60_000));
+        // The best of several, as the machine may be busy. Without being woken the thread sleeps for a second.
+        long best = Long.MAX_VALUE;
+        for (int i = 0; i < 5; i++) {
+            Thread thread = Await.threads(name).iterator().next();
+            Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.LONG);
+            CountDownLatch ran = new CountDownLatch(1);
+            long start = System.nanoTime();
+            timer.schedule(ran::countDown, millis(1));
+            Await.until(() -> ran.getCount() == 0, Await.LONG);
+            best = Math.min(best, System.nanoTime() - start);
+        }
+        assertThat(Duration.ofNanos(best)).isLessThan(Duration.ofMillis(500));
+    }
+
+    @Test
+    void theFirstTaskAfterAnEmptyTimeWakesTheThread() {
+        runAfterAllThatIsDue();
+        Thread thread = Await.threads(name).iterator().next();
+        for (int i = 0; i < 20; i++) {
+            Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.LONG);
+            runAfterAllThatIsDue();
+        }
+    }
+
+    @Test
+    void aClockThatJumpsWhileTheThreadSleepsIsNoticedWithinASecondOrSo() {
+        AtomicLong clock = new AtomicLong();
+        TimerThread manual = new TimerThread(name, clock::get);
+        CountDownLatch ran = new CountDownLatch(1);
+        manual.schedule(ran::countDown, Duration.ofHours(1).toNanos());
+        Await.until(
+                () -> Await.threads(name).stream().anyMatch(t -> t.getState() == Thread.State.TIMED_WAITING),
+                Await.LONG);
+        clock.set(Duration.ofHours(2).toNanos());
+        Await.until(() -> ran.getCount() == 0, Duration.ofSeconds(10));
+        manual.close();
+    }
+
+    @Test
+    void aTaskThatThrowsIsLoggedAndStopsNoOther() {
+        try (CapturedLog log = new CapturedLog()) {
+            timer.schedule(
+                    () -> {
+                        throw new IllegalStateException("thrown by the test");
+                    },
+                    0);
+            timer.schedule(
+                    () -> {
+                        throw new AssertionError("an error by the test");
+                    },
+                    0);
+            runAfterAllThatIsDue();
+            assertThat(log.lines(Level.ERROR)).hasSize(2).allMatch(line -> line.contains("timer task failed"));
+            assertThat(log.thrown()).containsExactlyInAnyOrder("thrown by the test", "an error by the test");
+        }
+    }
+
+    @Test
+    void anInterruptDoesNotStopTheThread() {
+        runAfterAllThatIsDue();
+        Await.threads(name).forEach(Thread::interrupt);
+        runAfterAllThatIsDue();
+        assertThat(Await.threads(name)).noneMatch(Thread::isInterrupted);
+    }
+
+    @Test
+    void aCancelledTaskIsNotRetainedEvenByItsHandle() {
+        Object[] task = {new Object()};
+        WeakReference<Object> retained = new WeakReference<>(task[0]);
+        Timer handle = timer.schedule(taskThatKeeps(task[0]), millis(600_000));
+        task[0] = null;
+        handle.cancel();
+        untilCollected(retained);
+        handle.cancel();
+    }
+
+    @Test
+    void aTaskThatHasRunIsNotRetainedEvenByItsHandle() {
+        Object[] task = {new Object()};
+        WeakReference<Object> retained = new WeakReference<>(task[0]);
+        Timer handle = timer.schedule(taskThatKeeps(task[0]), 0);
+        task[0] = null;
+        runAfterAllThatIsDue();
+        untilCollected(retained);
+        handle.cancel();
+    }
+
+    @Test
+    void aTaskDroppedByCloseIsNotRetainedEvenByItsHandle() {
+        Object[] task = {new Object()};
+        WeakReference<Object> retained = new WeakReference<>(task[0]);
+        Timer handle = timer.schedule(taskThatKeeps(task[0]), millis(600_000));
+        task[0] = null;
+        timer.close();
+        untilCollected(retained);
+        handle.cancel();
+    }
+
+    @Test
+    void thereIsNoThreadBeforeTheFirstTaskThenOneDaemonAndNoneAfterClose() {
+        assertThat(Await.threads(name)).isEmpty();
+        timer.schedule(NOTHING, millis(60_000));
+        timer.schedule(NOTHING, millis(1));
+        timer.schedule(NOTHING, millis(60_000));
+        assertThat(Await.threads(name))
+                .singleElement()
+                .satisfies(thread -> assertThat(thread.isDaemon()).isTrue());
+        timer.close();
+        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+    }
+
+    @Test
+    void closeDropsWhatHasNotBegunAndRefusesWhatComesLater() {
+        AtomicInteger ran = new AtomicInteger();
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        timer.schedule(
+                () -> {
+                    begun.countDown();
+                    uninterruptibly(end);
+                },
+                0);
+        Await.until(() -> begun.getCount() == 0, Await.LONG);
+        timer.schedule(ran::incrementAndGet, 0);
+        timer.schedule(ran::incrementAndGet, millis(1));
+        timer.close();
+        timer.schedule(ran::incrementAndGet, 0);
+        end.countDown();
+        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+        timer.schedule(ran::incrementAndGet, 0);
+        assertThat(Await.threads(name)).isEmpty();
+        assertThat(ran).hasValue(0);
+    }
+
+    @Test
+    void cancellingAfterCloseIsHarmless() {
+        Timer before = timer.schedule(NOTHING, millis(60_000));
+        timer.close();
+        Timer after = timer.schedule(NOTHING, 0);
+        before.cancel();
+        after.cancel();
+        timer.close();
+    }
+
+    @Test
+    void aTimerClosedWithoutEverBeingUsedHasNoThread() {
+        timer.close();
+        timer.schedule(NOTHING, 0);
+        assertThat(Await.threads(name)).isEmpty();
+    }
+
+    private void runAfterAllThatIsDue() {
+        CountDownLatch ran = new CountDownLatch(1);
+        timer.schedule(ran::countDown, millis(1));
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
+    }
+
+    private static Runnable taskThatKeeps(Object kept) {
+        return () -> assertThat(kept).isNotNull();
+    }
+
+    private static void untilCollected(WeakReference<Object> reference) {
+        Await.until(
+                () -> {
+                    System.gc();
+                    return reference.get() == null;
+                },
+                Await.LONG);
+    }
+
+    private static void uninterruptibly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static long millis(long millis) {
+        return millis * 1_000_000;
+    }
+
+    /** A task as the model knows it. */
+    private static final class Modelled {
+        final long due;
+        Timer handle;
+
+        Modelled(long due) {
+            this.due = due;
+        }
+
+        @Override
+        public String toString() {
+            return "due " + due;
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+}

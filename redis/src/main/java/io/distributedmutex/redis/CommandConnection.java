@@ -1,0 +1,257 @@
+package io.distributedmutex.redis;
+
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreRefusedException.Reason;
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.protocol.AsyncCommand;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connection that commands take. Adds what Lettuce leaves to the client's options, so that an application's client
+ * with any options serves as well as our own: a time limit, no waiting for a reconnect, no sending again after one, and
+ * an end to a connection that is dead without knowing it.
+ */
+final class CommandConnection {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
+
+    /** How long a server may say that it is a read-only replica before it is looked up anew. */
+    private static final long READ_ONLY_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    /** How many commands a caller sends, its own and those of others, before it leaves the rest to the executor. */
+    private static final int MAXIMUM_HAND_OVER = 1_000;
+
+    private final StatefulConnection<byte[], byte[]> connection;
+    private final RedisErrors errors;
+    private final CommandTimeouts timeouts;
+    private final Runnable reconnect;
+    private final Executor executor;
+    private volatile boolean closed;
+
+    /** What is to be handed to Lettuce, in order; and how many, including the one that is being handed over. */
+    private final Queue<AsyncCommand<byte[], byte[], List<Object>>> unsent = new ConcurrentLinkedQueue<>();
+
+    private final AtomicInteger unsentCount = new AtomicInteger();
+
+    /** The thread that writes to the connection and reads from it; null until the first reply. */
+    private volatile @Nullable Thread ioThread;
+
+    /** The time of a time-out since which nothing was answered; only meaningful while silent. */
+    private volatile long silentSinceNanos;
+
+    private volatile boolean silent;
+
+    /** When the server first said that it is read-only; only meaningful while readOnly. */
+    private volatile long readOnlySinceNanos;
+
+    private volatile boolean readOnly;
+
+    /**
+     * Wraps a connection.
+     *
+     * @param connection an open connection of our own
+     * @param errors says what went wrong
+     * @param timeout how long a command may take
+     * @param reconnect makes Lettuce drop and re-establish the connections
+     */
+    CommandConnection(
+            StatefulConnection<byte[], byte[]> connection, RedisErrors errors, Duration timeout, Runnable reconnect) {
+        this.connection = connection;
+        this.errors = errors;
+        this.reconnect = reconnect;
+        ScheduledExecutorService executor = connection.getResources().eventExecutorGroup();
+        this.executor = executor;
+        this.timeouts = new CommandTimeouts(executor, System::nanoTime, timeout.toNanos());
+        // Zero turns the client's own time-outs off, and with them a timer for each command.
+        connection.setTimeout(Duration.ZERO);
+        connection.addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> channel, SocketAddress address) {
+                errors.connectedTo(address);
+                ioThread = Thread.currentThread();
+                silent = false;
+                readOnly = false;
+            }
+
+            @Override
+            public void onRedisDisconnected(RedisChannelHandler<?, ?> channel) {
+                failAll(request -> errors.lost(request, null));
+            }
+        });
+    }
+
+    /**
+     * Sends a request.
+     *
+     * @param request what to send
+     * @param parser what the reply means; what it throws becomes a {@link StoreRefusedException}
+     * @param <T> the result
+     * @return the result, or a {@link StoreException}
+     */
+    <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
+        Call<T> call = new Call<>(this, request, parser, System.nanoTime());
+        if (isUsable(call)) {
+            if (!timeouts.add(call)) {
+                call.fail(errors.tooMany(request, CommandTimeouts.CAPACITY));
+            } else if (isUsable(call)) {
+                // Looked again, because who closes or loses the connection ends only the calls that were added before.
+                call.send();
+            }
+        }
+        return call.result();
+    }
+
+    RedisErrors errors() {
+        return errors;
+    }
+
+    /**
+     * Sends a command after all that were given to this method before. Lettuce alone does not see to that: what the I/O
+     * thread writes goes out at once and overtakes what other threads wrote before, which is still on its way to that
+     * thread. So the I/O thread leaves its own commands to the executor.
+     */
+    void dispatch(AsyncCommand<byte[], byte[], List<Object>> command) {
+        unsent.add(command);
+        if (unsentCount.getAndIncrement() == 0) {
+            if (Thread.currentThread() == ioThread) {
+                leaveToExecutor();
+            } else {
+                handOver();
+            }
+        }
+    }
+
+    /** A reply came, on the I/O thread. */
+    void answered() {
+        Thread thread = Thread.currentThread();
+        if (ioThread != thread) {
+            ioThread = thread;
+        }
+        if (silent) {
+            silent = false;
+        }
+    }
+
+    /**
+     * An error came, from the server or from Lettuce.
+     *
+     * @param error the error
+     * @param request what it answers
+     * @return what the caller is told
+     */
+    StoreException failure(Throwable error, Request request) {
+        StoreException failure = errors.of(error, request);
+        if (failure instanceof StoreRefusedException refused) {
+            answered();
+            if (refused.reason() == Reason.READ_ONLY) {
+                refusedAsReadOnly();
+            }
+        }
+        return failure;
+    }
+
+    /**
+     * The time of a call is up. A second time-out of a call that was sent after the first, with no reply in between, means
+     * that the connection is dead, though no packet says so. (Calls sent together time out together also when the server
+     * is only slow for once.)
+     */
+    void timedOut(Call<?> call) {
+        // Before the caller hears of it, who may send the next one at once.
+        long now = System.nanoTime();
+        if (!call.fail(errors.timedOut(call.request()))) {
+            return;
+        }
+        if (!silent) {
+            silentSinceNanos = now;
+            silent = true;
+        } else if (call.sentNanos() - silentSinceNanos >= 0) {
+            silent = false;
+            log.warn("{} has been silent for two command time-outs; reconnecting", errors.server());
+            reconnect.run();
+        }
+    }
+
+    /** Ends all calls; later ones end at once. */
+    void close() {
+        closed = true;
+        failAll(errors::closed);
+    }
+
+    /** Called by one thread at a time: the one that found nothing unsent. */
+    private void handOver() {
+        int handedOver = 0;
+        do {
+            AsyncCommand<byte[], byte[], List<Object>> command = unsent.remove();
+            try {
+                connection.dispatch(command);
+            } catch (RuntimeException e) {
+                command.completeExceptionally(e);
+            }
+            handedOver++;
+            if (handedOver == MAXIMUM_HAND_OVER && unsentCount.get() > 1) {
+                // A caller has done enough for others.
+                unsentCount.decrementAndGet();
+                leaveToExecutor();
+                return;
+            }
+        } while (unsentCount.decrementAndGet() > 0);
+    }
+
+    private void leaveToExecutor() {
+        try {
+            executor.execute(this::handOver);
+        } catch (RejectedExecutionException e) {
+            // The client is shutting down; the command is about to be refused.
+            handOver();
+        }
+    }
+
+    private boolean isUsable(Call<?> call) {
+        if (closed) {
+            call.fail(errors.closed(call.request()));
+            return false;
+        }
+        if (!connection.isOpen()) {
+            call.fail(errors.notConnected(call.request()));
+            return false;
+        }
+        return true;
+    }
+
+    /** A primary that was demoted may keep its connections; asking the Sentinels or DNS anew finds its successor. */
+    private void refusedAsReadOnly() {
+        long now = System.nanoTime();
+        if (!readOnly) {
+            readOnlySinceNanos = now;
+            readOnly = true;
+        } else if (now - readOnlySinceNanos > READ_ONLY_PATIENCE_NANOS) {
+            readOnly = false;
+            log.info("{} is still a read-only replica; reconnecting, in case its name has moved", errors.server());
+            reconnect.run();
+        }
+    }
+
+    private void failAll(Function<Request, StoreException> error) {
+        for (CommandTimeouts.Pending pending : timeouts.drain()) {
+            Call<?> call = (Call<?>) pending;
+            call.fail(error.apply(call.request()));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+package io.distributedmutex.redis;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Ends the commands of one connection that take too long, without a timer for each.
+ *
+ * <p>All commands have the same time-out, so a queue in the order of sending is also in the order of deadlines, and it is
+ * enough to watch its head. The timer is armed when a command comes while none is armed, looks at the head when that
+ * one's time is up, drops what has been answered, and arms itself again only if something is left. Under load it runs
+ * once per time-out; when nothing is in flight it does not run; answering a command never touches it. Answered commands
+ * leave the queue when they reach its head: at the next command, or at the timer at the latest.
+ *
+ * <p>The timer belongs to the client's event executor, which Lettuce needs for reconnecting anyway. So it costs no
+ * thread, and neither an idle tick as a wheel timer's would, nor is it held up by replies on the I/O thread.
+ */
+final class CommandTimeouts {
+
+    /** What has a time limit. */
+    interface Pending {
+
+        /** When it was sent, on the clock of the queue. */
+        long sentNanos();
+
+        /** Whether it needs no time-out any more. */
+        boolean isDone();
+
+        /** Its time is up. Must not throw. */
+        void timeOut();
+    }
+
+    /** How many commands may be in flight at once. Beyond that the server is hopelessly behind. */
+    static final int CAPACITY = 100_000;
+
+    private final ScheduledExecutorService executor;
+    private final LongSupplier nanoTime;
+    private final long timeoutNanos;
+
+    // Guarded by this. Held for a few instructions at a time, and never while foreign code runs.
+    private final ArrayDeque<Pending> inFlight = new ArrayDeque<>();
+    private @Nullable ScheduledFuture<?> timer;
+
+    CommandTimeouts(ScheduledExecutorService executor, LongSupplier nanoTime, long timeoutNanos) {
+        this.executor = executor;
+        this.nanoTime = nanoTime;
+        this.timeoutNanos = timeoutNanos;
+    }
+
+    /**
+     * Starts the time of a command that is about to be sent.
+     *
+     * @param command the command
+     * @return false if too many are in flight
+     */
+    synchronized boolean add(Pending command) {
+        dropAnswered();
+        if (inFlight.size() >= CAPACITY) {
+            return false;
+        }
+        inFlight.addLast(command);
+        if (timer == null) {
+            arm(timeoutNanos);
+        }
+        return true;
+    }
+
+    /** Takes all commands that have not been answered out of the queue, and stops the timer. */
+    synchronized List<Pending> drain() {
+        List<Pending> all = new ArrayList<>(inFlight);
+        inFlight.clear();
+        if (timer != null) {
+            timer.cancel(false);
+            timer = null;
+        }
+        all.removeIf(Pending::isDone);
+        return all;
+    }
+
+    private void check() {
+        for (Pending command : takeExpired()) {
+            command.timeOut();
+        }
+    }
+
+    private synchronized List<Pending> takeExpired() {
+        List<Pending> expired = new ArrayList<>();
+        timer = null;
+        long now = nanoTime.getAsLong();
+        for (Pending head = dropAnswered(); head != null; head = dropAnswered()) {
+            long remainingNanos = head.sentNanos() + timeoutNanos - now;
+            if (remainingNanos > 0) {
+                arm(remainingNanos);
+                break;
+            }
+            expired.add(inFlight.removeFirst());
+        }
+        return expired;
+    }
+
+    private @Nullable Pending dropAnswered() {
+        Pending head = inFlight.peekFirst();
+        while (head != null && head.isDone()) {
+            inFlight.removeFirst();
+            head = inFlight.peekFirst();
+        }
+        return head;
+    }
+
+    private void arm(long delayNanos) {
+        try {
+            timer = executor.schedule(this::check, delayNanos, TimeUnit.NANOSECONDS);
+        } catch (RejectedExecutionException e) {
+            // The client is shutting down, so its connections are closing, which ends the commands.
+            timer = null;
+        }
+    }
+}

@@ -1,0 +1,186 @@
+package io.distributedmutex.redis;
+
+import io.lettuce.core.Delegating;
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisChannelWriter;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.protocol.DefaultEndpoint;
+import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/** The two connections of a store, opened from a client of our own or from the application's. */
+final class Connections {
+
+    /** How long opening, and each step of making ready, may take when the command time-out is shorter. */
+    private static final Duration MINIMUM_TIMEOUT = Duration.ofSeconds(3);
+
+    private static final long CLOSE_MILLIS = 1_000;
+
+    private final StatefulRedisConnection<byte[], byte[]> commands;
+    private final StatefulRedisPubSubConnection<String, String> pushes;
+    private final @Nullable OwnClient ownClient;
+
+    private Connections(
+            StatefulRedisConnection<byte[], byte[]> commands,
+            StatefulRedisPubSubConnection<String, String> pushes,
+            @Nullable OwnClient ownClient) {
+        this.commands = commands;
+        this.pushes = pushes;
+        this.ownClient = ownClient;
+    }
+
+    /**
+     * Makes a client of our own and connects.
+     *
+     * @param uri where to
+     * @param errors says what went wrong
+     * @param timeout how long a command may take
+     * @return the connections, which close the client with them
+     */
+    static Connections open(RedisURI uri, RedisErrors errors, Duration timeout) {
+        OwnClient own = new OwnClient(uri, timeout);
+        boolean opened = false;
+        try {
+            CompletableFuture<StatefulRedisConnection<byte[], byte[]>> commands = own.client()
+                    .connectAsync(ByteArrayCodec.INSTANCE, own.uri())
+                    .toCompletableFuture();
+            CompletableFuture<StatefulRedisPubSubConnection<String, String>> pushes =
+                    own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
+            await(CompletableFuture.allOf(commands, pushes), errors, timeout);
+            Connections connections = new Connections(commands.join(), pushes.join(), own);
+            opened = true;
+            return connections;
+        } catch (RedisException e) {
+            throw errors.connecting(e);
+        } finally {
+            if (!opened) {
+                own.close();
+            }
+        }
+    }
+
+    /**
+     * Connects with the application's client, by that client's own rules and time-outs.
+     *
+     * @param client the application's client, which is never changed nor closed
+     * @param errors says what went wrong
+     * @return the connections
+     * @throws IllegalStateException if the client is shut down or has no URI
+     */
+    static Connections open(RedisClient client, RedisErrors errors) {
+        // The client does not tell its URI, but messages should name the server.
+        Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
+        RedisConnectionStateListener addressBook = new RedisConnectionStateListener() {
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
+                addresses.put(connection, address);
+            }
+        };
+        @Nullable StatefulRedisConnection<byte[], byte[]> commands = null;
+        boolean opened = false;
+        client.addListener(addressBook);
+        try {
+            commands = client.connect(ByteArrayCodec.INSTANCE);
+            SocketAddress address = addresses.get(commands);
+            if (address != null) {
+                errors.connectedTo(address);
+            }
+            Connections connections = new Connections(commands, client.connectPubSub(StringCodec.UTF8), null);
+            opened = true;
+            return connections;
+        } catch (IllegalStateException e) {
+            throw e;
+        } catch (RuntimeException e) {
+            throw errors.connecting(e);
+        } finally {
+            client.removeListener(addressBook);
+            if (!opened && commands != null) {
+                awaitClosed(commands.closeAsync());
+            }
+        }
+    }
+
+    StatefulRedisConnection<byte[], byte[]> commands() {
+        return commands;
+    }
+
+    StatefulRedisPubSubConnection<String, String> pushes() {
+        return pushes;
+    }
+
+    /** Drops both connections, upon which Lettuce re-establishes them. What silenced one has likely silenced both. */
+    void reconnect() {
+        disconnect(commands);
+        disconnect(pushes);
+    }
+
+    /** Closes the connections and, if it is ours, the client, within 2 s. */
+    void close() {
+        if (ownClient != null) {
+            ownClient.close();
+            return;
+        }
+        awaitClosed(CompletableFuture.allOf(commands.closeAsync(), pushes.closeAsync()));
+    }
+
+    /**
+     * Waits for a step of connecting.
+     *
+     * @param step what to wait for
+     * @param errors says what went wrong
+     * @param timeout the command time-out; 3 s if that is shorter, since much happens for the first time here
+     * @param <T> the result
+     * @return the result
+     */
+    static <T> T await(Future<T> step, RedisErrors errors, Duration timeout) {
+        Duration limit = timeout.compareTo(MINIMUM_TIMEOUT) > 0 ? timeout : MINIMUM_TIMEOUT;
+        try {
+            return step.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw errors.connecting(e);
+        } catch (ExecutionException | CancellationException | TimeoutException e) {
+            throw errors.connecting(e);
+        }
+    }
+
+    private static void awaitClosed(CompletableFuture<Void> closing) {
+        try {
+            closing.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // The client goes on closing them by itself.
+        }
+    }
+
+    private static void disconnect(StatefulConnection<?, ?> connection) {
+        if (connection instanceof RedisChannelHandler<?, ?> handler) {
+            RedisChannelWriter writer = handler.getChannelWriter();
+            while (writer instanceof Delegating<?> wrapper
+                    && wrapper.getDelegate() instanceof RedisChannelWriter inner) {
+                writer = inner;
+            }
+            if (writer instanceof DefaultEndpoint endpoint) {
+                endpoint.disconnect();
+            }
+        }
+    }
+}

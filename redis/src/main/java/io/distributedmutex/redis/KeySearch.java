@@ -1,0 +1,131 @@
+package io.distributedmutex.redis;
+
+import io.lettuce.core.protocol.CommandType;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Finds the keys that are taken, with SCAN. */
+final class KeySearch {
+
+    private static final String START = "0";
+    private static final byte[] MATCH = Request.text("MATCH");
+    private static final byte[] TYPE = Request.text("TYPE");
+    private static final byte[] STRING = Request.text("string");
+    private static final byte[] COUNT = Request.text("COUNT");
+    private static final byte[] KEYS_AT_A_TIME = Request.text("500");
+
+    private static final Pattern GLOB_CHARACTER = Pattern.compile("[\\\\*?\\[\\]^-]");
+
+    private final CommandConnection commands;
+    private final String prefix;
+
+    KeySearch(CommandConnection commands, String prefix) {
+        this.commands = commands;
+        this.prefix = prefix;
+    }
+
+    /**
+     * Finds keys. The number of requests is bounded by the size of the database.
+     *
+     * @param globPattern for the keys without prefix
+     * @param limit how many at most
+     * @return the keys without prefix
+     */
+    CompletableFuture<List<String>> find(String globPattern, int limit) {
+        if (limit < 1) {
+            throw new IllegalArgumentException("limit must be at least 1, but is " + limit);
+        }
+        Search running = new Search(Request.text(escape(prefix) + globPattern), limit);
+        running.next(START);
+        return running.result;
+    }
+
+    /** A text as a pattern that matches just this text. */
+    static String escape(String text) {
+        return GLOB_CHARACTER.matcher(text).replaceAll("\\\\$0");
+    }
+
+    private record Page(String cursor, List<?> keys) {
+
+        static Page parse(List<@Nullable Object> reply) {
+            if (reply.size() == 2 && reply.get(1) instanceof List<?> keys) {
+                return new Page(new String(Replies.bytes(reply, 0), StandardCharsets.US_ASCII), keys);
+            }
+            throw new UnexpectedReplyException("a cursor and keys");
+        }
+
+        boolean isLast() {
+            return cursor.equals(START);
+        }
+    }
+
+    private final class Search {
+
+        private final byte[] pattern;
+        private final int limit;
+        private final Set<String> found = new LinkedHashSet<>();
+        private final CompletableFuture<List<String>> result = new CompletableFuture<>();
+
+        Search(byte[] pattern, int limit) {
+            this.pattern = pattern;
+            this.limit = limit;
+        }
+
+        @SuppressWarnings("FutureReturnValueIgnored") // The outcome goes into the result.
+        void next(String cursor) {
+            Request request = Request.command(
+                    "listing keys",
+                    CommandType.SCAN,
+                    Request.text(cursor),
+                    MATCH,
+                    pattern,
+                    TYPE,
+                    STRING,
+                    COUNT,
+                    KEYS_AT_A_TIME);
+            commands.send(request, Page::parse).whenComplete((page, error) -> {
+                if (error != null) {
+                    result.completeExceptionally(error);
+                } else {
+                    add(page);
+                }
+            });
+        }
+
+        private void add(Page page) {
+            for (Object key : page.keys()) {
+                if (found.size() < limit && key instanceof byte[] bytes) {
+                    addKey(bytes);
+                }
+            }
+            if (page.isLast() || found.size() >= limit) {
+                result.complete(List.copyOf(new ArrayList<>(found)));
+            } else {
+                next(page.cursor());
+            }
+        }
+
+        private void addKey(byte[] bytes) {
+            String key;
+            try {
+                key = StandardCharsets.UTF_8
+                        .newDecoder()
+                        .decode(ByteBuffer.wrap(bytes))
+                        .toString();
+            } catch (CharacterCodingException e) {
+                return; // No lock of ours, whose keys are all well-formed.
+            }
+            if (key.startsWith(prefix) && key.length() > prefix.length() && !LockKeys.isFence(key)) {
+                found.add(key.substring(prefix.length()));
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package io.distributedmutex.redis;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.MaintNotificationsConfig;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SocketOptions;
+import io.lettuce.core.TimeoutOptions;
+import io.lettuce.core.metrics.CommandLatencyRecorder;
+import io.lettuce.core.resource.ClientResources;
+import io.lettuce.core.resource.DefaultClientResources;
+import io.lettuce.core.resource.DefaultEventLoopGroupProvider;
+import io.lettuce.core.resource.Delay;
+import io.lettuce.core.resource.ExtendedKeepAliveSupport;
+import io.lettuce.core.resource.ThreadFactoryProvider;
+import io.netty.util.concurrent.DefaultEventExecutorGroup;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A Lettuce client of our own: two threads (one for I/O, one for timers and reconnecting), options that suit locks.
+ */
+final class OwnClient {
+
+    /**
+     * The longest pause before a reconnect, and twice the shortest; the jitter keeps instances from coming back in step.
+     * It does not grow: a lock that waits half a minute for its store's return is of no use to anybody.
+     */
+    private static final Duration RECONNECT_DELAY = Duration.ofMillis(100);
+
+    /** Longer behind Sentinels, which take seconds to fail over, and of which Lettuce logs each one that is down. */
+    private static final Duration SENTINEL_RECONNECT_DELAY = Duration.ofMillis(500);
+
+    /** A connection on which nothing moves is probed after 5 s, every 3 s, and given up after 3 probes: 14 s in all. */
+    private static final SocketOptions.KeepAliveOptions KEEP_ALIVE = SocketOptions.KeepAliveOptions.builder()
+            .enable()
+            .idle(Duration.ofSeconds(5))
+            .interval(Duration.ofSeconds(3))
+            .count(3)
+            .build();
+
+    /** The shortest time for a connect or a handshake, also when commands have less: TLS takes several round trips. */
+    private static final Duration MINIMUM_CONNECT_TIMEOUT = Duration.ofSeconds(2);
+
+    private static final long CLOSE_MILLIS = 1_500;
+
+    private static final AtomicInteger THREAD_NUMBERS = new AtomicInteger();
+
+    private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
+    private final DefaultEventLoopGroupProvider eventLoops;
+    private final DefaultEventExecutorGroup executor;
+    private final ClientResources resources;
+    private final RedisClient client;
+    private final RedisURI uri;
+
+    /**
+     * Makes a client; connects nothing.
+     *
+     * @param source where to connect to; copied
+     * @param commandTimeout how long a command may take
+     */
+    OwnClient(RedisURI source, Duration commandTimeout) {
+        Duration connectTimeout =
+                commandTimeout.compareTo(MINIMUM_CONNECT_TIMEOUT) > 0 ? commandTimeout : MINIMUM_CONNECT_TIMEOUT;
+        this.uri = copy(source, connectTimeout);
+        ThreadFactoryProvider ioThreads = pool -> task -> newThread("dmutex-redis-io", task);
+        this.eventLoops = new DefaultEventLoopGroupProvider(1, ioThreads);
+        this.executor = new DefaultEventExecutorGroup(1, task -> newThread("dmutex-redis-timer", task));
+        this.resources = DefaultClientResources.builder()
+                .eventLoopGroupProvider(eventLoops)
+                .eventExecutorGroup(executor)
+                .timer(new ExecutorTimer(executor))
+                .commandLatencyRecorder(CommandLatencyRecorder.disabled())
+                .reconnectDelay(uri.getSentinels().isEmpty() ? delay(RECONNECT_DELAY) : delay(SENTINEL_RECONNECT_DELAY))
+                .build();
+        this.client = RedisClient.create(resources, uri);
+        this.client.setOptions(options(connectTimeout));
+    }
+
+    RedisClient client() {
+        return client;
+    }
+
+    RedisURI uri() {
+        return uri;
+    }
+
+    /** Ends the client and its threads, within 2 s. Waits for them unless called on one of them. */
+    @SuppressWarnings("FutureReturnValueIgnored") // What counts is the end of the threads, and that is waited for.
+    void close() {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
+        client.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS).whenComplete((ignored, error) -> {
+            eventLoops.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+            executor.shutdownGracefully(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+            resources.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+        });
+        if (!threads.contains(Thread.currentThread())) {
+            awaitThreads(deadline);
+        }
+    }
+
+    private void awaitThreads(long deadline) {
+        boolean interrupted = false;
+        for (Thread thread : threads) {
+            long millis = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            try {
+                thread.join(Math.max(1, millis));
+            } catch (InterruptedException e) {
+                interrupted = true;
+                break;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private Thread newThread(String name, Runnable task) {
+        Thread thread = new Thread(task, name + "-" + THREAD_NUMBERS.incrementAndGet());
+        thread.setDaemon(true);
+        threads.add(thread);
+        return thread;
+    }
+
+    private static Delay delay(Duration longest) {
+        return Delay.fullJitter(longest.dividedBy(2), longest, longest.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private static ClientOptions options(Duration connectTimeout) {
+        return ClientOptions.builder()
+                // What cannot be sent now fails now, and what was in flight is not sent again: the engine knows better.
+                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                .autoReconnect(true)
+                .suspendReconnectOnProtocolFailure(false)
+                .pingBeforeActivateConnection(true)
+                // The protocol version is left to be found out: RESP3 where the server has it.
+                .maintNotificationsConfig(MaintNotificationsConfig.disabled())
+                .scriptCharset(StandardCharsets.UTF_8)
+                .timeoutOptions(TimeoutOptions.create())
+                .socketOptions(socketOptions(connectTimeout))
+                .build();
+    }
+
+    private static SocketOptions socketOptions(Duration connectTimeout) {
+        SocketOptions.Builder options =
+                SocketOptions.builder().connectTimeout(connectTimeout).tcpNoDelay(true);
+        // Lettuce refuses to connect at all when asked for probe times on a platform that has none.
+        return (ExtendedKeepAliveSupport.isSupported() ? options.keepAlive(KEEP_ALIVE) : options.keepAlive(true))
+                .build();
+    }
+
+    /** Copies all of a URI; Lettuce's own {@link RedisURI#builder(RedisURI)} leaves the Sentinels out. */
+    private static RedisURI copy(RedisURI source, Duration timeout) {
+        RedisURI copy = new RedisURI();
+        copy.setHost(source.getHost());
+        copy.setPort(source.getPort());
+        copy.setSocket(source.getSocket());
+        copy.setDatabase(source.getDatabase());
+        copy.setClientName(source.getClientName());
+        copy.setDriverInfo(source.getDriverInfo());
+        copy.setLibraryVersion(source.getLibraryVersion());
+        copy.setSentinelMasterId(source.getSentinelMasterId());
+        copy.applySsl(source);
+        copy.applyAuthentication(source);
+        // Bounds the handshake, and each question to a Sentinel.
+        copy.setTimeout(timeout);
+        for (RedisURI sentinel : source.getSentinels()) {
+            copy.getSentinels().add(copy(sentinel, timeout));
+        }
+        return copy;
+    }
+}

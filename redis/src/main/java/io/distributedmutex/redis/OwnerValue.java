@@ -1,0 +1,81 @@
+package io.distributedmutex.redis;
+
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The value of a lock that one of our instances wrote: {@code token|fencing token|label}. The token is {@code -} when the
+ * lock is released already but kept taken for its minimum hold.
+ *
+ * @param fencingToken the owner's fencing token
+ * @param label the owner's label
+ */
+record OwnerValue(long fencingToken, String label) {
+
+    private static final int TOKEN_LENGTH = 22;
+
+    /** Long.MAX_VALUE has 19 digits, so that 18 cannot overflow; ours have 16 until the year 2286. */
+    private static final int MAXIMUM_DIGITS = 18;
+
+    private static final int MAXIMUM_LABEL_CHARACTERS = 128;
+    private static final int MAXIMUM_LABEL_BYTES = MAXIMUM_LABEL_CHARACTERS * 3;
+
+    /**
+     * Reads a value that anybody may have written.
+     *
+     * @param value any bytes
+     * @return what one of ours wrote, or null if another library did
+     */
+    static @Nullable OwnerValue parse(byte[] value) {
+        int tokenEnd = tokenEnd(value);
+        if (tokenEnd < 0) {
+            return null;
+        }
+        int position = tokenEnd + 1;
+        long fencingToken = 0;
+        while (position < value.length && value[position] >= '0' && value[position] <= '9') {
+            fencingToken = fencingToken * 10 + (value[position] - '0');
+            position++;
+            if (position - tokenEnd - 1 > MAXIMUM_DIGITS) {
+                return null;
+            }
+        }
+        if (fencingToken == 0 || position == value.length || value[position] != '|') {
+            return null;
+        }
+        int labelBytes = value.length - position - 1;
+        if (labelBytes > MAXIMUM_LABEL_BYTES) {
+            return null;
+        }
+        String label = new String(value, position + 1, labelBytes, StandardCharsets.UTF_8);
+        return label.length() <= MAXIMUM_LABEL_CHARACTERS ? new OwnerValue(fencingToken, label) : null;
+    }
+
+    /** Whether a text has the form of a token. */
+    static boolean isToken(String text) {
+        return text.length() == TOKEN_LENGTH && text.chars().allMatch(OwnerValue::isBase64Url);
+    }
+
+    private static int tokenEnd(byte[] value) {
+        if (value.length > 1 && value[0] == '-' && value[1] == '|') {
+            return 1;
+        }
+        if (value.length <= TOKEN_LENGTH || value[TOKEN_LENGTH] != '|') {
+            return -1;
+        }
+        for (int i = 0; i < TOKEN_LENGTH; i++) {
+            if (!isBase64Url(value[i])) {
+                return -1;
+            }
+        }
+        return TOKEN_LENGTH;
+    }
+
+    private static boolean isBase64Url(int character) {
+        return (character >= 'A' && character <= 'Z')
+                || (character >= 'a' && character <= 'z')
+                || (character >= '0' && character <= '9')
+                || character == '-'
+                || character == '_';
+    }
+}

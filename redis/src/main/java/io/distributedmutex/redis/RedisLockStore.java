@@ -1,0 +1,357 @@
+package io.distributedmutex.redis;
+
+import io.distributedmutex.LockInfo;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreRefusedException.Reason;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.StoreEvents;
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.RedisURI;
+import java.net.SocketAddress;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Leases in one Redis deployment: a standalone server, or whatever primary the Sentinels name. Most users start at
+ * {@link RedisMutex} instead.
+ *
+ * <p>A store has two connections, one for commands and one on which grants are pushed. Every operation is one script and
+ * one round trip. While a connection is down operations fail at once with {@link StoreUnreachableException}; nothing is
+ * queued for later or sent twice. What stands in Redis, and under which keys, is written at the head of
+ * {@code scripts/common.lua}.
+ *
+ * <p>Thread-safe. Stages complete on the client's I/O thread.
+ */
+public final class RedisLockStore implements LockStore {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
+
+    /** The oldest server that is supported, and that the tests run against. */
+    private static final int OLDEST_MAJOR = 6;
+
+    private static final int OLDEST_MINOR = 2;
+
+    private static final byte[] EMPTY = {};
+    private static final byte[] YES = Request.text("1");
+    private static final byte[] NO = Request.text("0");
+
+    private static final int CLIENT_ID_BYTES = 16;
+
+    private final String prefix;
+    private final Duration commandTimeout;
+    private final RedisErrors errors;
+    private final Connections connections;
+    private final CommandConnection commands;
+    private final KeySearch search;
+    private final String clientId;
+    private final byte[] client;
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile byte[] label = EMPTY;
+
+    private RedisLockStore(String prefix, Duration commandTimeout, RedisErrors errors, Connections connections) {
+        this.prefix = prefix;
+        this.commandTimeout = commandTimeout;
+        this.errors = errors;
+        this.connections = connections;
+        this.commands = new CommandConnection(connections.commands(), errors, commandTimeout, connections::reconnect);
+        this.search = new KeySearch(commands, prefix);
+        this.clientId = newClientId();
+        this.client = Request.text(clientId);
+    }
+
+    /**
+     * Connects with all defaults.
+     *
+     * @param uri such as {@code redis://localhost:6379}
+     * @return the store
+     * @throws IllegalArgumentException if it is no Redis URI
+     * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
+     *     ({@link StoreRefusedException}); known within 3 s
+     */
+    public static RedisLockStore connect(String uri) {
+        return builder().uri(uri).connect();
+    }
+
+    /**
+     * A builder with all defaults.
+     *
+     * @return a new builder
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Unlike the operations, this waits for the server: until grants can be received.
+     *
+     * @throws StoreException if the server did not confirm the subscription within the command time-out or 3 s, whichever
+     *     is longer
+     */
+    @Override
+    public void start(String label, StoreEvents events) {
+        this.label = Request.text(label);
+        GrantSubscription subscription =
+                new GrantSubscription(connections.pushes(), "dmutex:grants:" + clientId, prefix, events);
+        connections.commands().addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
+                subscription.tellReconnected();
+            }
+        });
+        Connections.await(subscription.start(), errors, commandTimeout);
+    }
+
+    @Override
+    public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
+        String releasing = request.releasing();
+        return commands.send(
+                script(
+                        Script.ACQUIRE,
+                        request.key(),
+                        Request.text(request.token()),
+                        Request.number(request.leaseMillis()),
+                        client,
+                        label,
+                        request.queue() ? YES : NO,
+                        Request.number(request.claimMillis()),
+                        Request.number(request.aliveMillis()),
+                        releasing == null ? EMPTY : Request.text(releasing)),
+                Replies::acquire);
+    }
+
+    @Override
+    public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
+        return commands.send(
+                script(Script.RELEASE, key, Request.text(token), Request.number(keepMillis)), Replies::ownership);
+    }
+
+    @Override
+    public CompletionStage<Ownership> cancel(String key, String token) {
+        return commands.send(script(Script.CANCEL, key, Request.text(token), client), Replies::ownership);
+    }
+
+    @Override
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
+        return commands.send(
+                script(Script.RENEW, key, Request.text(token), Request.number(leaseMillis), exact ? YES : NO),
+                Replies::ownership);
+    }
+
+    @Override
+    public CompletionStage<Optional<LockInfo>> inspect(String key) {
+        return commands.send(script(Script.INSPECT, key), reply -> Replies.lockInfo(key, reply));
+    }
+
+    @Override
+    public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
+        return commands.send(script(Script.FORCE_RELEASE, key), reply -> Replies.lockInfo(key, reply));
+    }
+
+    /**
+     * Finds keys that are taken now, by going through all keys of the database a few hundred at a time: for tools, not
+     * for every-day use. With an empty key prefix, every value of type string counts as a lock.
+     *
+     * @param globPattern a pattern in Redis' manner, such as {@code tenant:*}, for the keys without the prefix
+     * @param limit how many at most, from 1 up
+     * @return the keys without the prefix, in no order; each request may take the command time-out
+     * @throws IllegalArgumentException if the limit is less than 1
+     */
+    public CompletionStage<List<String>> keys(String globPattern, int limit) {
+        return search.find(Objects.requireNonNull(globPattern, "globPattern"), limit);
+    }
+
+    /**
+     * Closes the connections within 2 s. Pending operations, and later ones, end with {@link StoreUnreachableException}.
+     * A client that the application brought is left as it is.
+     */
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            commands.close();
+            connections.close();
+        }
+    }
+
+    private Request script(Script script, String key, byte[]... values) {
+        return Request.script(script, key, LockKeys.of(prefix + key), values);
+    }
+
+    /** Refuses a server that is too old. One that does not say how old it is, is taken as it is. */
+    private void probe() {
+        ServerVersion version;
+        try {
+            String info = Connections.await(connections.commands().async().info("server"), errors, commandTimeout);
+            version = ServerVersion.parse(info);
+        } catch (StoreRefusedException e) {
+            if (e.reason() != Reason.PERMISSION && e.reason() != Reason.OTHER) {
+                throw e;
+            }
+            log.debug("{} does not tell its version", errors.server(), e);
+            return;
+        }
+        if (version == null) {
+            log.debug("{} does not tell its version", errors.server());
+            return;
+        }
+        if (version.isOlderThan(OLDEST_MAJOR, OLDEST_MINOR)) {
+            throw errors.tooOld(version.text(), OLDEST_MAJOR + "." + OLDEST_MINOR);
+        }
+    }
+
+    private static String newClientId() {
+        byte[] random = new byte[CLIENT_ID_BYTES];
+        new SecureRandom().nextBytes(random);
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+    }
+
+    /** Collects how to connect. Not thread-safe. */
+    public static final class Builder {
+
+        private static final Duration MINIMUM_TIMEOUT = Duration.ofMillis(10);
+        private static final Duration MAXIMUM_TIMEOUT = Duration.ofMinutes(1);
+        private static final int MAXIMUM_PREFIX = 128;
+
+        private @Nullable RedisURI uri;
+        private @Nullable RedisClient client;
+        private String keyPrefix = "lock:";
+        private Duration commandTimeout = Duration.ofSeconds(2);
+
+        private Builder() {}
+
+        /**
+         * Where to connect to, with a client of our own. No default: either this or {@link #client} has to be given.
+         *
+         * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS, or
+         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]]#primary}
+         * @return this builder
+         * @throws IllegalArgumentException if it is not one; the message does not show it, as it may hold a password
+         */
+        public Builder uri(String uri) {
+            this.uri = RedisUris.parse(Objects.requireNonNull(uri, "uri"));
+            return this;
+        }
+
+        /**
+         * Where to connect to, with a client of our own. No default: either this or {@link #client} has to be given. The
+         * URI's time-out is not used.
+         *
+         * @param uri the URI, which is copied when connecting
+         * @return this builder
+         */
+        public Builder uri(RedisURI uri) {
+            this.uri = Objects.requireNonNull(uri, "uri");
+            return this;
+        }
+
+        /**
+         * A client of the application to connect with, instead of one of our own: saves its threads, and brings the
+         * application's TLS, credentials and resources along. Two connections are opened from it, by its own connect
+         * time-out; its options are not changed and it is not shut down. It must reconnect by itself, as Lettuce does by
+         * default; with its default delay the locks may be back up to 30 s later than the server.
+         *
+         * @param client a client that was created with a URI
+         * @return this builder
+         */
+        public Builder client(RedisClient client) {
+            this.client = Objects.requireNonNull(client, "client");
+            return this;
+        }
+
+        /**
+         * What the Redis key of each lock begins with. Default {@code lock:}; at most 128 characters. Keeps locks away
+         * from data. An empty prefix makes the Redis key exactly the user's key, which shares locks with other libraries
+         * that set one key, but then a lock may meet data of the same name.
+         *
+         * @param keyPrefix the prefix, which may be empty; all instances that share locks need the same
+         * @return this builder
+         * @throws IllegalArgumentException if it is too long or not well-formed Unicode
+         */
+        public Builder keyPrefix(String keyPrefix) {
+            Objects.requireNonNull(keyPrefix, "keyPrefix");
+            if (keyPrefix.length() > MAXIMUM_PREFIX) {
+                throw new IllegalArgumentException("keyPrefix must be at most " + MAXIMUM_PREFIX
+                        + " characters long, but has " + keyPrefix.length());
+            }
+            Texts.checkWellFormed("keyPrefix", keyPrefix);
+            this.keyPrefix = keyPrefix;
+            return this;
+        }
+
+        /**
+         * How long the server may take to answer before an operation fails (and is retried by the engine within the wait
+         * time). Default 2 s; from 10 ms to 1 min. A short one notices a dead server soon; a long one spares a slow
+         * server the retries. Keep it well below a third of the lease time of renewed leases.
+         *
+         * @param commandTimeout whole milliseconds
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of bounds
+         */
+        public Builder commandTimeout(Duration commandTimeout) {
+            Objects.requireNonNull(commandTimeout, "commandTimeout");
+            if (commandTimeout.compareTo(MINIMUM_TIMEOUT) < 0 || commandTimeout.compareTo(MAXIMUM_TIMEOUT) > 0) {
+                throw new IllegalArgumentException(
+                        "commandTimeout must be from 10 ms to 60000 ms, but is " + commandTimeout);
+            }
+            if (commandTimeout.toNanosPart() % 1_000_000 != 0) {
+                throw new IllegalArgumentException(
+                        "commandTimeout must be whole milliseconds, but is " + commandTimeout.toNanos() + " ns");
+            }
+            this.commandTimeout = commandTimeout;
+            return this;
+        }
+
+        /**
+         * Connects.
+         *
+         * @return the store, yet to be {@linkplain RedisLockStore#start started} by whoever uses it
+         * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
+         *     anywhere
+         * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
+         *     ({@link StoreRefusedException}), for instance because the password is wrong or it is older than 6.2
+         */
+        public RedisLockStore connect() {
+            RedisURI uri = this.uri;
+            RedisClient client = this.client;
+            RedisErrors errors =
+                    new RedisErrors(uri == null ? null : RedisUris.describe(uri), commandTimeout.toMillis());
+            Connections connections;
+            if (uri != null && client == null) {
+                connections = Connections.open(uri, errors, commandTimeout);
+            } else if (uri == null && client != null) {
+                connections = Connections.open(client, errors);
+            } else {
+                throw new IllegalStateException("exactly one of uri and client must be given, but "
+                        + (uri == null ? "neither" : "both") + " was");
+            }
+            RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, errors, connections);
+            boolean probed = false;
+            try {
+                store.probe();
+                probed = true;
+                return store;
+            } finally {
+                if (!probed) {
+                    store.close();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+/** The store that keeps leases in Redis, on Lettuce. */
+module io.distributedmutex.redis {
+    requires transitive io.distributedmutex;
+    requires io.netty.common;
+    requires transitive lettuce.core;
+    requires org.slf4j;
+    requires static org.jspecify;
+
+    exports io.distributedmutex.redis;
+}

@@ -1,0 +1,10 @@
+-- Takes the lock from whoever owns it, ours or foreign: grants it to the first live waiter, else frees it.
+--
+-- Returns what inspect.lua would have returned just before, or false if the lock was free.
+
+local value = redis.call('GET', lock)
+if not value then return false end
+local before = {value, redis.call('PTTL', lock), redis.call('ZCARD', queue)}
+redis.call('DEL', lock)
+grant_next(nil)
+return before

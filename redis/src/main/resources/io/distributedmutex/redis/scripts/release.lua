@@ -1,0 +1,17 @@
+-- Gives the lock back: grants it to the first live waiter, else frees it. Touches nothing that the token does not own.
+--
+-- ARGV[1] token   ARGV[2] how long the key stays taken still (minimum hold), ms, or 0
+--
+-- Returns HELD, or why the token did not own the lock.
+
+local token, keep = ARGV[1], tonumber(ARGV[2])
+local value = redis.call('GET', lock)
+if not owns(value, token) then return why_not(value) end
+if keep > 0 then
+  -- Owned by nobody: '-' is no token.
+  redis.call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
+else
+  redis.call('DEL', lock)
+  grant_next(nil)
+end
+return HELD

@@ -1,0 +1,180 @@
+package io.distributedmutex.redis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreRefusedException.Reason;
+import io.distributedmutex.StoreUnreachableException;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisCommandInterruptedException;
+import io.lettuce.core.RedisCommandTimeoutException;
+import io.lettuce.core.RedisConnectionException;
+import io.lettuce.core.RedisException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.ConnectException;
+import java.net.InetSocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class RedisErrorsTest {
+
+    private static final Request REQUEST = Request.script(Script.ACQUIRE, "job:42", LockKeys.of("lock:job:42"));
+
+    private final RedisErrors errors = new RedisErrors("example.com:6379", 2000);
+
+    /** What servers really say; recorded from 6.2.11 and 7.0.15. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', textBlock = """
+            WRONG_TYPE; ERR Error running script (call to f_36caf1f19593d2b56cd3c8899da0abc77d412436): @user_script:86: WRONGTYPE Operation against a key holding the wrong kind of value
+            WRONG_TYPE; WRONGTYPE Operation against a key holding the wrong kind of value script: 36caf1f19593d2b56cd3c8899da0abc77d412436, on @user_script:86.
+            READ_ONLY; ERR Error running script (call to f_36caf1f19593d2b56cd3c8899da0abc77d412436): @user_script:100: @user_script: 100: -READONLY You can't write against a read only replica.
+            READ_ONLY; READONLY You can't write against a read only replica. script: 36caf1f19593d2b56cd3c8899da0abc77d412436, on @user_script:100.
+            READ_ONLY; READONLY You can't write against a read only replica.
+            OUT_OF_MEMORY; ERR Error running script (call to f_36caf1f19593d2b56cd3c8899da0abc77d412436): @user_script:37: @user_script: 37: -OOM command not allowed when used memory > 'maxmemory'.
+            OUT_OF_MEMORY; OOM command not allowed when used memory > 'maxmemory'. script: 36caf1f19593d2b56cd3c8899da0abc77d412436, on @user_script:37.
+            BUSY; BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.
+            BUSY; LOADING Redis is loading the dataset in memory
+            BUSY; MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.
+            BUSY; CLUSTERDOWN The cluster is down
+            BUSY; TRYAGAIN Multiple keys request during rehashing of slot
+            BUSY; UNKILLABLE Sorry the script already executed write commands against the dataset.
+            BUSY; ERR Error running script (call to f_36caf1f19593d2b56cd3c8899da0abc77d412436): @user_script:100: @user_script: 100: -NOREPLICAS Not enough good replicas to write.
+            BUSY; NOREPLICAS Not enough good replicas to write. script: 36caf1f19593d2b56cd3c8899da0abc77d412436, on @user_script:100.
+            BUSY; ERR max number of clients reached
+            PERMISSION; NOPERM this user has no permissions to run the 'evalsha' command or its subcommand
+            PERMISSION; NOPERM this user has no permissions to access one of the keys used as arguments
+            PERMISSION; ERR Error running script (call to f_36caf1f19593d2b56cd3c8899da0abc77d412436): @user_script:37: @user_script: 37: The user executing the script can't run this command or subcommand
+            PERMISSION; ERR The user executing the script can't publish to the channel mentioned in the command script: 36caf1f19593d2b56cd3c8899da0abc77d412436, on @user_script:62.
+            PERMISSION; ERR ACL failure in script: User bob has no permissions to run the 'set' command script: 36caf1f19593d2b56cd3c8899da0abc77d412436, on @user_script:37.
+            AUTHENTICATION; WRONGPASS invalid username-password pair or user is disabled.
+            AUTHENTICATION; NOAUTH Authentication required.
+            AUTHENTICATION; NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+            AUTHENTICATION; ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
+            OTHER; MOVED 3999 127.0.0.1:6381
+            OTHER; ERR unknown command 'EVALSHA'
+            OTHER; MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.
+            OTHER; some nonsense
+            """)
+    void whatTheServerSaysHasItsReason(Reason reason, String said) {
+        StoreException mapped = errors.of(new RedisCommandExecutionException(said), REQUEST);
+
+        assertThat(mapped)
+                .isInstanceOfSatisfying(
+                        StoreRefusedException.class,
+                        refused -> assertThat(refused.reason()).isEqualTo(reason));
+        assertThat(mapped).hasMessageStartingWith("Redis at example.com:6379 refused acquire of 'job:42': ");
+        assertThat(mapped).hasMessageMatching(".* \\(.{10,}\\)");
+    }
+
+    @Test
+    void aReasonIsFoundBelowWhatLettucePutsAroundIt() {
+        Throwable error = new CompletionException(new RedisConnectionException(
+                "Unable to connect to localhost:6379",
+                new RedisCommandExecutionException("WRONGPASS invalid username-password pair or user is disabled.")));
+
+        assertThat(errors.connecting(error))
+                .isInstanceOfSatisfying(
+                        StoreRefusedException.class,
+                        refused -> assertThat(refused.reason()).isEqualTo(Reason.AUTHENTICATION));
+    }
+
+    @Test
+    void protectedModeIsAMatterOfPermission() {
+        Throwable error = new RedisConnectionException("DENIED Redis is running in protected mode because...");
+
+        assertThat(errors.connecting(error))
+                .isInstanceOfSatisfying(
+                        StoreRefusedException.class,
+                        refused -> assertThat(refused.reason()).isEqualTo(Reason.PERMISSION));
+    }
+
+    static List<Throwable> connectionTroubles() {
+        return List.of(
+                new RedisConnectionException("Unable to connect", new ConnectException("Connection refused")),
+                new RedisException("Currently not connected. Commands are rejected."),
+                new RedisException("Connection disconnected"),
+                new RedisException(new ClosedChannelException()),
+                new RedisCommandTimeoutException("Command timed out"),
+                new RedisCommandInterruptedException(new InterruptedException()),
+                new IOException("Connection reset by peer"),
+                new CancellationException(),
+                new ExecutionException(new IOException("Broken pipe")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("connectionTroubles")
+    void connectionTroublesAreUnreachability(Throwable trouble) {
+        assertThat(errors.of(trouble, REQUEST))
+                .isInstanceOf(StoreUnreachableException.class)
+                .hasMessageContaining("example.com:6379")
+                .hasMessageContaining("was lost during acquire of 'job:42'");
+        assertThat(errors.connecting(trouble))
+                .isInstanceOf(StoreUnreachableException.class)
+                .hasMessageContaining("could not connect to Redis at example.com:6379");
+    }
+
+    @Test
+    void whatInterruptsOrOutlastsConnectingIsUnreachability() {
+        assertThat(errors.connecting(new TimeoutException()))
+                .isInstanceOf(StoreUnreachableException.class)
+                .hasMessageContaining("no answer in time");
+        assertThat(errors.connecting(new InterruptedException())).isInstanceOf(StoreUnreachableException.class);
+    }
+
+    @Test
+    void anythingElseIsOther() {
+        assertThat(errors.of(new IllegalStateException("boom"), REQUEST))
+                .isInstanceOfSatisfying(
+                        StoreRefusedException.class,
+                        refused -> assertThat(refused.reason()).isEqualTo(Reason.OTHER))
+                .hasMessageContaining("boom");
+    }
+
+    @Test
+    void aPasswordThatTheServerRepeatsIsCutOff() {
+        // A server without AUTH, such as one where it was renamed.
+        Throwable error = new RedisConnectionException(
+                "Unable to connect",
+                new RedisCommandExecutionException(
+                        "ERR unknown command 'AUTH', with args beginning with: 's3cret' 'x'"));
+
+        StringWriter everything = new StringWriter();
+        errors.connecting(error).printStackTrace(new PrintWriter(everything, true));
+
+        assertThat(everything.toString()).doesNotContain("s3cret").contains("unknown command 'AUTH'");
+    }
+
+    @Test
+    void whatTheServerSaysIsOneLineOfBoundedLength() {
+        String message = errors.of(new RedisCommandExecutionException("ERR a\r\nb\u0000" + "x".repeat(1000)), REQUEST)
+                .getMessage();
+
+        assertThat(message)
+                .doesNotContain("\r", "\n", "\u0000")
+                .contains("ERR a b")
+                .hasSizeLessThan(500);
+    }
+
+    @Test
+    void aServerWithoutAGivenNameIsCalledByItsAddress() {
+        RedisErrors unnamed = new RedisErrors(null, 2000);
+        assertThat(unnamed.server()).isEqualTo("Redis");
+
+        unnamed.connectedTo(InetSocketAddress.createUnresolved("example.org", 6380));
+        assertThat(unnamed.server()).isEqualTo("Redis at example.org:6380");
+
+        errors.connectedTo(InetSocketAddress.createUnresolved("example.org", 6380));
+        assertThat(errors.server()).isEqualTo("Redis at example.com:6379");
+    }
+}

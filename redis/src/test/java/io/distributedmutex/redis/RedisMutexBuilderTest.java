@@ -1,0 +1,85 @@
+package io.distributedmutex.redis;
+
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
+
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class RedisMutexBuilderTest {
+
+    private final RedisMutex.Builder builder = RedisMutex.builder();
+
+    @Test
+    void refusesNullAtOnce() {
+        assertThatNullPointerException()
+                .isThrownBy(() -> RedisMutex.connect(null))
+                .withMessage("uri");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.uri((String) null))
+                .withMessage("uri");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.uri((RedisURI) null))
+                .withMessage("uri");
+        assertThatNullPointerException().isThrownBy(() -> builder.client(null)).withMessage("client");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.keyPrefix(null))
+                .withMessage("keyPrefix");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.commandTimeout(null))
+                .withMessage("commandTimeout");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.holderLabel(null))
+                .withMessage("holderLabel");
+        assertThatNullPointerException().isThrownBy(() -> builder.options(null)).withMessage("options");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.listener(null))
+                .withMessage("listener");
+    }
+
+    @Test
+    void needsExactlyOneOfUriAndClient() {
+        assertThatIllegalStateException().isThrownBy(builder::connect).withMessageContaining("neither was");
+
+        RedisClient client = RedisClient.create("redis://localhost:1");
+        try {
+            builder.uri("redis://localhost:1").client(client);
+            assertThatIllegalStateException().isThrownBy(builder::connect).withMessageContaining("both was");
+        } finally {
+            client.shutdown();
+        }
+    }
+
+    @Test
+    void boundsTheCommandTimeout() {
+        builder.commandTimeout(Duration.ofMillis(10)).commandTimeout(Duration.ofMinutes(1));
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.commandTimeout(Duration.ofMillis(9)))
+                .withMessageContaining("commandTimeout must be from 10 ms to 60000 ms, but is ");
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.commandTimeout(Duration.ofMillis(60_001)));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.commandTimeout(Duration.ofSeconds(-1)));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.commandTimeout(Duration.ofSeconds(Long.MAX_VALUE)));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.commandTimeout(Duration.ofNanos(10_500_000)))
+                .withMessageContaining("whole milliseconds");
+    }
+
+    @Test
+    void boundsPrefixAndLabel() {
+        builder.keyPrefix("").keyPrefix("x".repeat(128)).holderLabel("x").holderLabel("x".repeat(128));
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.keyPrefix("x".repeat(129)))
+                .withMessageContaining("128")
+                .withMessageContaining("129");
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.keyPrefix("\uD83D"));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel(""));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel("x".repeat(129)));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel("\uDD11x"));
+    }
+}

@@ -1,0 +1,339 @@
+package io.distributedmutex.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Environment.Timer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class ManualTimeTest {
+
+    private final ManualTime time = ManualTime.withSeed(42);
+    private final List<String> ran = new ArrayList<>();
+
+    @Test
+    void theClockStandsStillUntilItIsMoved() {
+        long start = time.nanoTime();
+        assertThat(time.nanoTime()).isEqualTo(start);
+
+        time.advance(Duration.ofMillis(3));
+
+        assertThat(time.nanoTime() - start).isEqualTo(3_000_000);
+        assertThat(time.elapsed()).isEqualTo(Duration.ofMillis(3));
+    }
+
+    @Test
+    void theClockOverflowsSoonAndSubtractionStillWorks() {
+        long start = time.nanoTime();
+
+        time.advance(Duration.ofMinutes(6));
+
+        assertThat(time.nanoTime()).isLessThan(start);
+        assertThat(time.nanoTime() - start).isEqualTo(Duration.ofMinutes(6).toNanos());
+    }
+
+    @Test
+    void timersRunInTheOrderOfTheirTimesWithTheClockAtEach() {
+        schedule("late", 30);
+        schedule("early", 10);
+        schedule("same time, later", 10);
+
+        int count = time.advance(Duration.ofMillis(30));
+
+        assertThat(count).isEqualTo(3);
+        assertThat(ran).containsExactly("early at 10", "same time, later at 10", "late at 30");
+    }
+
+    @Test
+    void timersThatAreNotDueStay() {
+        schedule("later", 31);
+
+        assertThat(time.advance(Duration.ofMillis(30))).isZero();
+        assertThat(time.pendingTimers()).isOne();
+
+        time.advance(Duration.ofMillis(1));
+        assertThat(ran).containsExactly("later at 31");
+        assertThat(time.pendingTimers()).isZero();
+    }
+
+    @Test
+    void timersScheduledMeanwhileRunToo() {
+        time.schedule(
+                () -> {
+                    schedule("again", 5);
+                    schedule("at once", 0);
+                    schedule("too late", 21);
+                },
+                millis(10));
+
+        time.advance(Duration.ofMillis(30));
+
+        assertThat(ran).containsExactly("at once at 10", "again at 15");
+        assertThat(time.elapsed()).isEqualTo(Duration.ofMillis(30));
+    }
+
+    @Test
+    void aDelayOfZeroOrLessIsDueNowAndOneWithoutEndNever() {
+        schedule("negative", -5);
+        schedule("zero", 0);
+        time.schedule(() -> ran.add("never"), Long.MAX_VALUE);
+
+        time.runDue();
+        time.advance(Duration.ofDays(10_000));
+
+        assertThat(ran).containsExactly("negative at 0", "zero at 0");
+    }
+
+    @Test
+    void aCancelledTimerDoesNotRun() {
+        Timer timer = schedule("cancelled", 10);
+        Timer later = schedule("cancelled by the one before", 20);
+        time.schedule(later::cancel, millis(20) - 1);
+        assertThat(time.pendingTimers()).isEqualTo(3);
+
+        timer.cancel();
+        timer.cancel();
+        assertThat(time.pendingTimers()).isEqualTo(2);
+
+        time.advance(Duration.ofMillis(30));
+        timer.cancel();
+        assertThat(ran).isEmpty();
+        assertThat(time.pendingTimers()).isZero();
+    }
+
+    @Test
+    void whatATimerOrCallbackThrowsStopsNothing() {
+        time.schedule(
+                () -> {
+                    throw new IllegalStateException("expected by the test");
+                },
+                0);
+        time.execute(() -> {
+            throw new AssertionError("expected by the test");
+        });
+        schedule("next", 0);
+
+        time.runDue();
+
+        assertThat(ran).containsExactly("next at 0");
+    }
+
+    @Test
+    void callbacksWaitForTheThreadThatMovesTheClock() {
+        time.execute(() -> ran.add("callback"));
+        assertThat(ran).isEmpty();
+        assertThat(time.pendingTimers()).as("callbacks are no timers").isZero();
+
+        time.runDue();
+
+        assertThat(ran).containsExactly("callback");
+    }
+
+    @Test
+    void untilIdleStopsAtTheLastTimer() {
+        schedule("one", 10);
+        schedule("two", 20);
+
+        assertThat(time.runUntilIdle(Duration.ofHours(1))).isTrue();
+
+        assertThat(ran).containsExactly("one at 10", "two at 20");
+        assertThat(time.elapsed()).isEqualTo(Duration.ofMillis(20));
+    }
+
+    @Test
+    void untilIdleGoesNoFurtherThanItsLimit() {
+        every(10);
+
+        assertThat(time.runUntilIdle(Duration.ofMillis(55))).isFalse();
+
+        assertThat(ran).hasSize(5);
+        assertThat(time.pendingTimers()).isOne();
+    }
+
+    @Test
+    void anEndlessLoopIsFound() {
+        every(0);
+
+        assertThatThrownBy(time::runDue)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("seed=42");
+    }
+
+    @Test
+    void aTimerMustNotMoveTheClockNorBlockIt() {
+        AtomicReference<Throwable> moved = new AtomicReference<>();
+        AtomicReference<Throwable> blocked = new AtomicReference<>();
+        time.schedule(() -> catching(moved, () -> time.advance(Duration.ZERO)), 0);
+        time.execute(() -> catching(blocked, () -> time.park(this, 1)));
+
+        time.runDue();
+
+        assertThat(moved.get()).isInstanceOf(IllegalStateException.class);
+        assertThat(blocked.get()).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void timeDoesNotGoBack() {
+        Duration negative = Duration.ofMillis(-1);
+        assertThatThrownBy(() -> time.advance(negative)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> time.runUntilIdle(negative)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void aParkedThreadIsWokenWhenItsTimeHasCome() throws Exception {
+        long start = time.nanoTime();
+        AtomicInteger wakeUps = new AtomicInteger();
+        Thread thread = start(() -> {
+            while (time.nanoTime() - start < millis(100)) {
+                time.park(this, millis(100) - (time.nanoTime() - start));
+                wakeUps.incrementAndGet();
+            }
+        });
+        await(() -> time.parkedThreads() == 1);
+
+        time.advance(Duration.ofMillis(99));
+        await(() -> thread.getState() == Thread.State.WAITING);
+        time.advance(Duration.ofMillis(1));
+
+        thread.join();
+        assertThat(wakeUps).hasPositiveValue();
+        assertThat(time.parkedThreads()).isZero();
+    }
+
+    @Test
+    void aParkedThreadIsWokenByUnparkAndByInterrupt() throws Exception {
+        Thread unparked = start(() -> time.park(this, Long.MAX_VALUE));
+        await(() -> time.parkedThreads() == 1);
+        LockSupport.unpark(unparked);
+        unparked.join();
+
+        AtomicReference<Boolean> interrupted = new AtomicReference<>();
+        Thread woken = start(() -> {
+            time.park(this, Long.MAX_VALUE);
+            interrupted.set(Thread.currentThread().isInterrupted());
+        });
+        await(() -> time.parkedThreads() == 1);
+        woken.interrupt();
+        woken.join();
+        assertThat(interrupted.get()).as("the flag is kept").isTrue();
+    }
+
+    @Test
+    void parkingForNoTimeDoesNotWait() {
+        time.park(this, 0);
+        time.park(this, -1);
+    }
+
+    @Test
+    void threadsThatMoveTheClockTakeTurns() throws Exception {
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            threads.add(start(() -> {
+                for (int step = 0; step < 100; step++) {
+                    time.schedule(() -> ran.add("one at a time"), 0);
+                    time.advance(Duration.ofMillis(1));
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+
+        assertThat(time.elapsed()).isEqualTo(Duration.ofMillis(400));
+        assertThat(ran).hasSize(400);
+    }
+
+    @Test
+    void tokensComeFromTheSeed() {
+        String token = time.newToken();
+
+        assertThat(token).matches("[A-Za-z0-9_-]{22}").isNotEqualTo(time.newToken());
+        assertThat(ManualTime.withSeed(42).newToken()).isEqualTo(token);
+        assertThat(ManualTime.withSeed(43).newToken()).isNotEqualTo(token);
+        assertThat(ManualTime.create().newToken()).isNotEqualTo(token);
+        assertThat(time.newEnvironment().newToken()).isNotEqualTo(time.newToken());
+    }
+
+    @Test
+    void anotherEnvironmentLivesInTheSameTimeAndIsClosedAlone() {
+        Environment other = time.newEnvironment();
+        other.schedule(() -> ran.add("other"), millis(10));
+        schedule("ours", 10);
+        other.execute(() -> ran.add("callback of the other"));
+        assertThat(time.pendingTimers()).isEqualTo(2);
+
+        other.close();
+        other.close();
+        Timer dropped = other.schedule(() -> ran.add("scheduled after the end"), 0);
+        dropped.cancel();
+        other.execute(() -> ran.add("callback after the end"));
+
+        assertThat(time.pendingTimers()).isOne();
+        time.advance(Duration.ofMillis(10));
+        assertThat(ran).containsExactly("callback of the other", "callback after the end", "ours at 10");
+        assertThat(other.nanoTime()).isEqualTo(time.nanoTime());
+    }
+
+    @Test
+    void closingDropsTheTimers() {
+        schedule("dropped", 10);
+
+        time.close();
+
+        assertThat(time.pendingTimers()).isZero();
+        time.advance(Duration.ofMillis(20));
+        assertThat(ran).isEmpty();
+    }
+
+    private Timer schedule(String name, long delayMillis) {
+        return time.schedule(() -> ran.add(name + " at " + time.elapsed().toMillis()), millis(delayMillis));
+    }
+
+    private void every(long periodMillis) {
+        time.schedule(
+                () -> {
+                    ran.add("again");
+                    every(periodMillis);
+                },
+                millis(periodMillis));
+    }
+
+    private static long millis(long millis) {
+        return Duration.ofMillis(millis).toNanos();
+    }
+
+    private static void catching(AtomicReference<Throwable> caught, Runnable body) {
+        try {
+            body.run();
+        } catch (IllegalStateException e) {
+            caught.set(e);
+        }
+    }
+
+    private static Thread start(Runnable body) {
+        Thread thread = new Thread(body);
+        thread.setDaemon(true);
+        thread.start();
+        return thread;
+    }
+
+    /** The class's time-out is the bound. */
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        while (!condition.getAsBoolean()) {
+            if (Thread.interrupted()) {
+                throw new InterruptedException();
+            }
+            Thread.onSpinWait();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package io.distributedmutex.verification;
+
+import static java.util.Map.entry;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class ArchitectureTest {
+
+    private static final String BASE = "io.distributedmutex";
+    private static final String BROKEN = BASE + ".verification.broken";
+
+    private static final JavaClasses OURS = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages(BASE);
+    private static final JavaClasses BROKEN_EXAMPLES = new ClassFileImporter().importPackages(BROKEN);
+
+    /** For each rule, what it must say of the broken examples. */
+    private static final Map<String, List<String>> MUST_BE_FOUND = Map.ofEntries(
+            entry("core knows the JDK, SLF4J and JSpecify alone", List.of("CoreThatKnowsRedis")),
+            entry("redis knows neither testkit nor cli nor a test library", List.of("RedisThatKnowsTheCli")),
+            entry("testkit knows JUnit but no other test library", List.of("TestkitThatAsserts")),
+            entry("nothing knows the cli", List.of("RedisThatKnowsTheCli")),
+            entry("the SPI knows nothing internal", List.of("SpiThatKnowsTheEngine")),
+            entry("packages have no cycles", List.of("Cycle detected")),
+            entry("public types cannot be extended by accident", List.of("OpenToExtension", "OpenContract")),
+            entry(
+                    "nothing internal is exposed",
+                    List.of(
+                            "Exposing mentions",
+                            "Exposing.field mentions",
+                            "Exposing.<init>(",
+                            "Exposing.takes(",
+                            "Exposing.gives() mentions",
+                            "Exposing.givesMany() mentions",
+                            "Exposing.fails() mentions",
+                            "Exposing.generic() mentions",
+                            "Exposing$Nested.gives() mentions")),
+            entry("no package is named util", List.of("util.Strings")),
+            entry(
+                    "names say what a thing is",
+                    List.of("ThingImpl", "ThingUtils", "ThingHelper", "ThingManager", "BaseThing")),
+            entry("packages are null-marked", List.of("broken.util.Strings")));
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void holds(String rule) {
+        new ArchitectureRules(BASE).all().get(rule).check(OURS);
+    }
+
+    @ParameterizedTest
+    @MethodSource("rules")
+    void canFail(String rule) {
+        ArchRule sameRuleElsewhere = new ArchitectureRules(BROKEN).all().get(rule);
+        List<String> found =
+                sameRuleElsewhere.evaluate(BROKEN_EXAMPLES).getFailureReport().getDetails();
+        assertThat(MUST_BE_FOUND.get(rule))
+                .isNotEmpty()
+                .allSatisfy(expected -> assertThat(found).anyMatch(each -> each.contains(expected)));
+        assertThat(found).noneMatch(each -> each.contains("Innocent"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", ".spi", ".internal", ".redis", ".testkit", ".cli"})
+    void seesTheCodeOfEveryModule(String part) {
+        assertThat(OURS.stream())
+                .filteredOn(type -> type.getPackageName().equals(BASE + part))
+                .extracting(JavaClass::getSimpleName)
+                .anyMatch(name -> !name.equals("package-info"));
+    }
+
+    @Test
+    void seesNoTestCode() {
+        assertThat(OURS.contain(ArchitectureTest.class)).isFalse();
+    }
+
+    private static Set<String> rules() {
+        return new ArchitectureRules(BASE).all().keySet();
+    }
+}

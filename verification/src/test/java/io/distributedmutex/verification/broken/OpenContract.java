@@ -1,0 +1,4 @@
+package io.distributedmutex.verification.broken;
+
+/** A contract, but not in the testkit. */
+public abstract class OpenContract {}

@@ -1,0 +1,4 @@
+package io.distributedmutex.verification.broken.internal;
+
+/** Serves nobody but its own module. */
+public class Engine {}

@@ -1,0 +1,404 @@
+package io.distributedmutex.verification.engine;
+
+import static io.distributedmutex.verification.engine.World.KEY;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseLostException;
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LossReason;
+import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.testkit.FaultyLockStore.Call;
+import io.distributedmutex.testkit.FaultyLockStore.Operation;
+import io.distributedmutex.verification.engine.World.Instance;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.Test;
+
+/** Renewal, extension and every way to lose a lease. */
+class LeaseLifeTest {
+
+    private static final Duration HOUR = Duration.ofHours(1);
+    private static final Predicate<Call> ALL = call -> true;
+
+    @Test
+    void aLeaseThatIsNotRenewedIsLostAtItsDeadlineBeforeTheStoreFreesTheKey() {
+        try (World world = new World()) {
+            Lease lease = world.held(world.instance("a"), KEY);
+            List<Lease> heard = new ArrayList<>();
+            lease.onLost(heard::add);
+            CompletableFuture<LossReason> lost = lease.lost();
+            world.advanceMillis(59_397);
+            assertThat(lease.state()).isEqualTo(LeaseState.HELD);
+            world.advanceMillis(1);
+            assertThat(heard).containsExactly(lease);
+            assertThat(lost).isCompletedWithValue(LossReason.EXPIRED);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            assertThat(lease.lossReason()).contains(LossReason.EXPIRED);
+            assertThat(lease.release()).isFalse();
+            assertThat(world.server.contents().heldKeys())
+                    .as("the store is later")
+                    .isNotEmpty();
+            world.advanceMillis(603);
+        }
+    }
+
+    @Test
+    void aListenerAddedAfterTheLossIsCalledAtOnceAndOneOfAReleasedLeaseNever() {
+        try (World world = new World()) {
+            List<Lease> heard = new ArrayList<>();
+            Lease lost = world.held(world.instance("a"), KEY);
+            world.advanceMillis(60_001);
+            lost.onLost(heard::add);
+            world.time.runDue();
+            assertThat(heard).containsExactly(lost);
+            Lease released = world.held(world.instance("b"), KEY);
+            CompletableFuture<LossReason> future = released.lost();
+            released.onLost(heard::add);
+            released.close();
+            world.advanceMillis(60_000);
+            assertThat(heard).containsExactly(lost);
+            assertThat(future).isCancelled();
+        }
+    }
+
+    @Test
+    void aRenewedLeaseLivesUntilItsMaximumHoldAndThenFreesTheKeyAtOnce() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), Duration.ofSeconds(60)));
+            Lease lease = world.held(a, KEY);
+            world.advanceMillis(59_999);
+            assertThat(lease.isValid()).isTrue();
+            assertThat(a.store().count(Operation.RENEW))
+                    .as("one each third of the lease")
+                    .isEqualTo(59);
+            world.advanceMillis(1);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            assertThat(lease.lossReason()).contains(LossReason.EXPIRED);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
+    @Test
+    void renewalStopsWithTheLease() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR));
+            for (int i = 0; i < 100; i++) {
+                world.held(a, KEY).close();
+            }
+            Lease lease = world.held(a, KEY);
+            a.store().resetCounts();
+            world.advanceMillis(30_500);
+            assertThat(a.store().counts()).isEqualTo(java.util.Map.of(Operation.RENEW, 30));
+            lease.close();
+            a.store().resetCounts();
+            world.advanceMillis(30_000);
+            assertThat(a.store().counts()).isEmpty();
+        }
+    }
+
+    @Test
+    void failingRenewalPutsALeaseAtRiskAndASuccessMendsIt() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(6), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store().failNext(5, Operation.RENEW);
+            world.advanceMillis(1_999);
+            assertThat(lease.state()).isEqualTo(LeaseState.HELD);
+            world.advanceMillis(1);
+            assertThat(lease.state()).isEqualTo(LeaseState.AT_RISK);
+            assertThat(lease.isValid()).isTrue();
+            world.advanceMillis(5 * 250);
+            assertThat(lease.state()).isEqualTo(LeaseState.HELD);
+            lease.close();
+        }
+    }
+
+    @Test
+    void aStoreThatNeverAnswersPutsALeaseAtRiskAndItIsLostBeforeItsExpiry() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(6), HOUR));
+            Lease lease = world.held(a, KEY);
+            List<Duration> lostAt = new ArrayList<>();
+            lease.onLost(lost -> lostAt.add(world.time.elapsed()));
+            a.store().hangNext(1_000, ALL, Duration.ofSeconds(2));
+            world.advanceMillis(3_100);
+            assertThat(lease.state())
+                    .as("no answer to the first for a sixth of the lease")
+                    .isEqualTo(LeaseState.AT_RISK);
+            world.advanceMillis(2_837);
+            assertThat(lease.isValid()).isTrue();
+            world.advanceMillis(1);
+            assertThat(lostAt).containsExactly(Duration.ofMillis(5_938));
+            a.store().heal();
+            world.advanceMillis(3_000);
+        }
+    }
+
+    @Test
+    void oneHungKeyDoesNotDelayTheRenewalOfAnother() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR));
+            Lease hung = world.held(a, "hung");
+            Lease sound = world.held(a, "sound");
+            a.store().hangNext(10_000, call -> call.key().equals("hung"), Duration.ofSeconds(2));
+            world.advanceMillis(10_000);
+            assertThat(hung.state()).isEqualTo(LeaseState.LOST);
+            assertThat(sound.state()).isEqualTo(LeaseState.HELD);
+            sound.close();
+            a.store().heal();
+            world.advanceMillis(3_000);
+        }
+    }
+
+    @Test
+    void aRenewalThatArrivesAfterTheDeadlineResurrectsNothingAndFreesTheKey() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(100, Operation.RENEW);
+            world.advanceMillis(2_968);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            a.store().heal();
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            world.advanceMillis(3_000);
+        }
+    }
+
+    @Test
+    void theHolderLearnsAtItsNextRenewalWhatBecameOfItsKey() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR));
+            Lease deleted = world.held(a, KEY);
+            Lease unharmed = world.held(a, "other");
+            world.server.delete(KEY);
+            world.advanceMillis(1_000);
+            assertThat(deleted.lossReason()).contains(LossReason.REVOKED);
+            assertThat(unharmed.isValid()).isTrue();
+
+            Lease forced = world.held(a, KEY);
+            Instance b = world.instance("b");
+            CompletableFuture<Lease> next = b.ask(KEY);
+            world.time.runDue();
+            assertThat(b.mutex().forceRelease(KEY).orElseThrow().holder()).contains("a");
+            Lease taken = world.granted(next);
+            world.advanceMillis(1_000);
+            assertThat(forced.lossReason()).contains(LossReason.TAKEN);
+            assertThat(taken.release()).isTrue();
+            unharmed.close();
+
+            Lease flushed = world.held(a, KEY);
+            world.server.loseData();
+            world.advanceMillis(1_000);
+            assertThat(flushed.lossReason()).contains(LossReason.STORE_LOST);
+        }
+    }
+
+    @Test
+    void fencingTokensRiseEvenWhenTheStoreLosesItsData() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease before = world.held(a, KEY);
+            before.close();
+            world.server.loseData();
+            world.advanceMillis(1);
+            Lease after = world.held(a, KEY);
+            assertThat(after.fencingToken()).isGreaterThan(before.fencingToken());
+            after.close();
+        }
+    }
+
+    @Test
+    void aLateReleaseHarmsNobodyAndTheHolderIsToldByAllMeans() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Instance b = world.instance("b");
+            Lease old = world.held(a, KEY);
+            List<Lease> heard = new ArrayList<>();
+            old.onLost(heard::add);
+            world.server.delete(KEY);
+            Lease successor = world.held(b, KEY);
+            old.close();
+            world.time.runDue();
+            assertThat(old.state()).isEqualTo(LeaseState.LOST);
+            assertThat(old.lossReason()).contains(LossReason.TAKEN);
+            assertThat(heard).containsExactly(old);
+            assertThat(successor.release()).isTrue();
+
+            Lease revoked = world.held(a, KEY);
+            world.server.delete(KEY);
+            assertThat(revoked.release()).isFalse();
+            assertThat(revoked.lossReason()).contains(LossReason.REVOKED);
+        }
+    }
+
+    @Test
+    void extendSetsTheRemainingTimeUpAndDown() {
+        try (World world = new World()) {
+            Lease lease = world.held(world.instance("a"), KEY);
+            lease.extend(Duration.ofSeconds(120));
+            assertThat(world.look().remaining()).contains(Duration.ofSeconds(120));
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(118_798));
+            lease.extend(Duration.ofSeconds(10));
+            assertThat(world.look().remaining()).contains(Duration.ofSeconds(10));
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(9_898));
+            world.advanceMillis(9_898);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            assertThatExceptionOfType(LeaseLostException.class)
+                    .isThrownBy(() -> lease.extend(Duration.ofSeconds(10)))
+                    .withMessage("the lease on 'tenant:1' cannot be extended: it was lost (EXPIRED)")
+                    .satisfies(e -> assertThat(e.reason()).contains(LossReason.EXPIRED));
+            world.advanceMillis(200);
+        }
+    }
+
+    @Test
+    void ensureAsksTheStoreOnlyWhenLessRemains() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease lease = world.held(a, KEY);
+            lease.ensure(Duration.ofSeconds(59));
+            assertThat(a.store().count(Operation.RENEW)).isZero();
+            world.advanceMillis(30_000);
+            lease.ensure(Duration.ofSeconds(40));
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(1);
+            assertThat(lease.remaining()).isGreaterThanOrEqualTo(Duration.ofSeconds(59));
+            lease.ensure(Duration.ofSeconds(60));
+            assertThat(lease.remaining()).isGreaterThanOrEqualTo(Duration.ofSeconds(60));
+            lease.close();
+        }
+    }
+
+    @Test
+    void aShorteningThatWasNotConfirmedCapsWhatIsBelievedEverAfter() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(60), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store()
+                    .failNext(
+                            1_000,
+                            Operation.RENEW,
+                            new StoreRefusedException(StoreRefusedException.Reason.OTHER, "made to fail", null));
+            assertThatExceptionOfType(StoreRefusedException.class)
+                    .isThrownBy(() -> lease.extend(Duration.ofSeconds(5)))
+                    .withMessage("'tenant:1' not extended: made to fail");
+            assertThat(lease.remaining()).as("believed at once").isEqualTo(Duration.ofMillis(4_948));
+            a.store().heal();
+            // Renewals ask for a minute again, but the shortening may still arrive.
+            world.advanceMillis(3_000);
+            assertThat(lease.isValid()).isTrue();
+            assertThat(lease.remaining()).isLessThanOrEqualTo(Duration.ofMillis(4_948));
+            world.advanceMillis(60_000);
+            assertThat(lease.isValid()).as("renewed in time all the same").isTrue();
+            assertThat(lease.remaining()).isLessThanOrEqualTo(Duration.ofMillis(4_948));
+            lease.close();
+        }
+    }
+
+    @Test
+    void aConfirmationOfWhatWasSentBeforeAShorteningDoesNotCount() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(60), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(1, Operation.RENEW);
+            world.advanceMillis(20_000);
+            lease.extend(Duration.ofSeconds(5));
+            a.store().releaseHeld();
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(4_948));
+            lease.close();
+        }
+    }
+
+    @Test
+    void aReleaseIsRepeatedUntilTheLeaseEndsAndThenReportedAsUnconfirmed() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.options(Duration.ofSeconds(2)));
+            Lease mended = world.held(a, KEY);
+            a.store().failNext(3, Operation.RELEASE);
+            mended.close();
+            assertThat(mended.isValid()).as("not waiting costs no safety").isFalse();
+            world.advanceMillis(750);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+
+            Lease unconfirmed = world.held(a, KEY);
+            a.store().failNext(1_000, Operation.RELEASE);
+            unconfirmed.close();
+            world.advanceMillis(2_001);
+            assertThat(unconfirmed.state()).isEqualTo(LeaseState.RELEASED);
+            assertThat(a.store().count(Operation.RELEASE)).isBetween(10, 14);
+            a.store().heal();
+        }
+    }
+
+    @Test
+    void aReleaseThatFailedIsRepeatedAtOnceWhenTheConnectionIsBackAndOnlyOnce() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Instance b = world.instance("b");
+            Lease lease = world.held(a, KEY);
+            CompletableFuture<Lease> waiting = b.ask(KEY);
+            a.store().failNext(1, Operation.RELEASE);
+            lease.close();
+            world.waits(waiting);
+            a.store().announceReconnection();
+            world.granted(waiting).close();
+            world.advanceMillis(1_000);
+            assertThat(a.store().count(Operation.RELEASE)).isEqualTo(2);
+            assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
+        }
+    }
+
+    @Test
+    void aRepeatedReleaseToAStoreThatLostItsDataTellsOfTheLoss() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease lease = world.held(a, KEY);
+            a.store().failNext(1, Operation.RELEASE);
+            lease.close();
+            world.time.runDue();
+            world.server.loseData();
+            world.advanceMillis(250);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            assertThat(lease.lossReason()).contains(LossReason.STORE_LOST);
+        }
+    }
+
+    @Test
+    void closingWakesWaitersAndReleasesWhatIsHeld() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Instance b = world.instance("b");
+            Lease lease = world.held(a, KEY);
+            CompletableFuture<Lease> here = a.ask(KEY);
+            CompletableFuture<Lease> there = b.ask(KEY);
+            world.time.runDue();
+            a.mutex().close();
+            assertThat(world.failure(here))
+                    .isInstanceOf(MutexClosedException.class)
+                    .hasMessage("'tenant:1' not obtained: closed while waiting");
+            assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
+            world.granted(there).close();
+            assertThatExceptionOfType(MutexClosedException.class)
+                    .isThrownBy(() -> a.mutex().tryAcquire(KEY));
+        }
+    }
+
+    @Test
+    void aKeyOfAnotherTypeIsAClearErrorAndIsLeftAlone() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            world.server.putWrongType(KEY);
+            assertThat(world.failure(a.ask(KEY)))
+                    .isInstanceOfSatisfying(
+                            StoreRefusedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(StoreRefusedException.Reason.WRONG_TYPE));
+            world.server.delete(KEY);
+            assertThat(world.server.contents().isEmpty()).isTrue();
+        }
+    }
+}

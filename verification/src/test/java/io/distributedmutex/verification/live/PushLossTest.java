@@ -1,0 +1,125 @@
+package io.distributedmutex.verification.live;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.LeavesNothing;
+import io.distributedmutex.testkit.WithRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Case F9: the connection on which grants are pushed is cut around a release. */
+@WithRedis
+@LeavesNothing(warnings = "AT RISK")
+class PushLossTest {
+
+    private static final String KEY = "pushed";
+    private static final double POLL_MILLIS = 250;
+    /** For a round trip, a wake-up and a noisy machine. */
+    private static final double MARGIN_MILLIS = 150;
+
+    private final EmbeddedRedis redis;
+    private Instances instances;
+
+    PushLossTest(EmbeddedRedis redis) {
+        this.redis = redis;
+    }
+
+    @BeforeEach
+    void start() {
+        instances = new Instances(redis);
+    }
+
+    @AfterEach
+    void stop() {
+        instances.close();
+        RedisContents.assertNothingLeft(redis);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aWaiterWhosePushConnectionIsCutIsServedWithinOnePoll(boolean cutBeforeTheRelease) throws Exception {
+        DistributedMutex holder = instances.add("holder");
+        DistributedMutex waiter = instances.add("waiter");
+        Figures delays =
+                new Figures("release to grant, push connection cut " + (cutBeforeTheRelease ? "before" : "after"));
+        for (int round = 0; round < 9; round++) {
+            // Also the traces of the round before: a connection that is not back yet would not be cut.
+            Await.until("both to be subscribed", () -> subscribers() == 2);
+            Lease held = holder.acquire(KEY);
+            CompletableFuture<Long> granted = timeOfGrant(waiter);
+            Await.until("the waiter to queue", () -> RedisContents.waiters(redis, "lock:" + KEY) == 1);
+
+            if (cutBeforeTheRelease) {
+                cut();
+            }
+            long released = System.nanoTime();
+            held.close();
+            if (!cutBeforeTheRelease) {
+                cut();
+            }
+
+            delays.addNanos(granted.get(20, TimeUnit.SECONDS) - released);
+            Await.until(
+                    "the waiter's release", () -> RedisContents.leftovers(redis).isEmpty());
+        }
+        delays.print();
+        assertThat(delays.median()).isLessThan(POLL_MILLIS + MARGIN_MILLIS / 3);
+        assertThat(delays.maximum()).isLessThan(POLL_MILLIS + MARGIN_MILLIS);
+    }
+
+    @Test
+    void allWaitersAreServedThoughEveryPushIsCutAgainAndAgain() throws Exception {
+        List<DistributedMutex> mutexes = instances.add(
+                5, LockOptions.builder().waitTime(Duration.ofSeconds(20)).build());
+        Lease held = mutexes.get(0).acquire(KEY);
+        List<CompletableFuture<Long>> granted = new ArrayList<>();
+        for (DistributedMutex mutex : mutexes.subList(1, 5)) {
+            granted.add(timeOfGrant(mutex));
+        }
+        Await.until("all to queue", () -> RedisContents.waiters(redis, "lock:" + KEY) == 4);
+        long released = System.nanoTime();
+        held.close();
+        Figures delays = new Figures("release to grant of the 1st to 4th waiter, all pushes cut all the time");
+        Await.until("all to be served", () -> {
+            cut();
+            return granted.stream().allMatch(CompletableFuture::isDone);
+        });
+        for (CompletableFuture<Long> each : granted) {
+            delays.addNanos(each.get() - released);
+        }
+        delays.print();
+        // Each waits for its own poll at worst; a grant that was pushed into a dead connection is found by that poll
+        // too.
+        assertThat(delays.maximum()).isLessThan(4 * (POLL_MILLIS + MARGIN_MILLIS));
+    }
+
+    /** The time at which the lease was there; it is given back at once. */
+    private static CompletableFuture<Long> timeOfGrant(DistributedMutex mutex) {
+        return mutex.acquireAsync(KEY).thenApply(lease -> {
+            long now = System.nanoTime();
+            assertThat(lease.isValid()).isTrue();
+            lease.close();
+            return now;
+        });
+    }
+
+    private void cut() {
+        redis.command("CLIENT", "KILL", "TYPE", "pubsub");
+    }
+
+    private int subscribers() {
+        return ((List<?>) redis.command("PUBSUB", "CHANNELS", "dmutex:grants:*")).size();
+    }
+}

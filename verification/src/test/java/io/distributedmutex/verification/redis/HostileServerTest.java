@@ -1,0 +1,108 @@
+package io.distributedmutex.verification.redis;
+
+import static io.distributedmutex.verification.redis.StartedStore.failureOf;
+import static io.distributedmutex.verification.redis.StartedStore.newToken;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreRefusedException.Reason;
+import io.distributedmutex.redis.RedisLockStore;
+import java.io.IOException;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Servers that are too old, or no Redis at all. */
+class HostileServerTest {
+
+    @ParameterizedTest
+    @ValueSource(strings = {"6.0.16", "5.0.14", "2.8"})
+    void aServerThatIsTooOldIsRefusedWithBothVersions(String version) throws IOException {
+        try (FakeRedis server = new FakeRedis(command -> "+OK\r\n").version(version)) {
+            Throwable refused = catchThrowable(() -> RedisLockStore.connect(server.uri()));
+
+            assertThat(refused)
+                    .isInstanceOfSatisfying(
+                            StoreRefusedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.TOO_OLD))
+                    .hasMessageContaining(version)
+                    .hasMessageContaining("6.2");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"6.2.0", "7.2.4", "nonsense"})
+    void aServerThatIsNotKnownToBeTooOldIsTaken(String version) throws IOException {
+        try (FakeRedis server = new FakeRedis(command -> "+OK\r\n").version(version)) {
+            RedisLockStore.connect(server.uri()).close();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "+OK\r\n",
+                ":0\r\n",
+                ":9\r\n",
+                "$-1\r\n",
+                "*-1\r\n",
+                "*0\r\n",
+                "$2\r\nhi\r\n",
+                "*1\r\n*1\r\n:1\r\n",
+                "*4\r\n:1\r\n$1\r\n7\r\n:64\r\n*0\r\n",
+                "*4\r\n:1\r\n$3\r\nabc\r\n:64\r\n:0\r\n",
+                "*5\r\n:0\r\n:1\r\n:2\r\n:0\r\n$1\r\n0\r\n",
+            })
+    void aReplyOfTheWrongShapeNamesTheOperation(String reply) throws IOException {
+        try (FakeRedis server = new FakeRedis(command -> reply);
+                StartedStore store = new StartedStore(RedisLockStore.connect(server.uri()), "label")) {
+            assertThat(failureOf(store.tryAcquire("k", newToken())))
+                    .isInstanceOfSatisfying(
+                            StoreRefusedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.OTHER))
+                    .hasMessageContaining("unexpected reply")
+                    .hasMessageContaining("acquire of 'k'");
+        }
+    }
+
+    @Test
+    void aServerThatNeverKnowsTheScriptIsAskedTwiceAndNoMore() throws IOException {
+        java.util.Queue<String> asked = new java.util.concurrent.ConcurrentLinkedQueue<>();
+        try (FakeRedis server = new FakeRedis(command -> {
+                    asked.add(command.get(0));
+                    return "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+                });
+                StartedStore store = new StartedStore(RedisLockStore.connect(server.uri()), "label")) {
+            assertThat(failureOf(store.tryAcquire("k", newToken())))
+                    .isInstanceOfSatisfying(
+                            StoreRefusedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.OTHER));
+            assertThat(asked).containsExactly("EVALSHA", "EVAL");
+        }
+    }
+
+    @Test
+    void aServerThatStaysReadOnlyIsLookedUpAnew() throws IOException {
+        try (FakeRedis server = new FakeRedis(command -> "-READONLY You can't write against a read only replica.\r\n");
+                StartedStore store = new StartedStore(RedisLockStore.connect(server.uri()), "label")) {
+            long start = System.nanoTime();
+            Await.until("reconnected", () -> {
+                failureOf(store.tryAcquire("k", newToken()));
+                return store.reconnections() >= 2;
+            });
+            assertThat(System.nanoTime() - start)
+                    .as("a replica that is about to be promoted gets some time")
+                    .isGreaterThan(Duration.ofSeconds(5).toNanos());
+        }
+    }
+
+    @Test
+    void garbageOnTheConnectionFailsWhatIsInFlight() throws IOException {
+        try (FakeRedis server = new FakeRedis(command -> "GET / HTTP/1.1\r\n\r\n");
+                StartedStore store = new StartedStore(RedisLockStore.connect(server.uri()), "label")) {
+            assertThat(failureOf(store.tryAcquire("k", newToken()))).hasMessageContaining("acquire of 'k'");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+package io.distributedmutex.verification.takeover;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
+import io.distributedmutex.LockException;
+import io.distributedmutex.redis.RedisMutex;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The main class of a process that locks as it is told on standard input, and answers on standard output. Times are
+ * {@link System#nanoTime()}, which processes of one Linux host share.
+ */
+final class LockProcess {
+
+    private final DistributedMutex mutex;
+    private final Map<String, Lease> held = new ConcurrentHashMap<>();
+    private final List<Thread> threads = new ArrayList<>();
+    private final Queue<String> records = new ConcurrentLinkedQueue<>();
+    private volatile boolean stopping;
+
+    private LockProcess(DistributedMutex mutex) {
+        this.mutex = mutex;
+    }
+
+    public static void main(String[] arguments) throws IOException {
+        try (DistributedMutex mutex = RedisMutex.connect(arguments[0])) {
+            LockProcess process = new LockProcess(mutex);
+            say("ready");
+            BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+            for (String line = input.readLine(); line != null; line = input.readLine()) {
+                process.obey(line.split(" "));
+            }
+        }
+    }
+
+    private void obey(String[] words) {
+        switch (words[0]) {
+            case "acquire" -> acquire(words[1], Long.parseLong(words[2]));
+            case "release" -> {
+                Lease lease = held.remove(words[1]);
+                boolean live = lease.isValid();
+                say("released " + live + " " + lease.release() + " " + lease.state());
+            }
+            case "valid" -> say("valid " + held.get(words[1]).isValid());
+            case "load" -> {
+                for (int i = 0; i < Integer.parseInt(words[1]); i++) {
+                    int first = i;
+                    Thread thread = new Thread(() -> work(first, Integer.parseInt(words[2])));
+                    thread.start();
+                    threads.add(thread);
+                }
+                say("loading");
+            }
+            case "stop" -> stop();
+            default -> throw new IllegalArgumentException(String.join(" ", words));
+        }
+    }
+
+    private void acquire(String key, long leaseMillis) {
+        mutex.with(options -> options.leaseTime(Duration.ofMillis(leaseMillis)).waitTime(Duration.ofSeconds(30)))
+                .acquireAsync(key)
+                .thenAccept(lease -> {
+                    long now = System.nanoTime();
+                    held.put(key, lease);
+                    lease.onLost(lost -> say("lost " + System.nanoTime() + " "
+                            + lost.lossReason().orElseThrow()));
+                    say("granted " + now + " " + lease.fencingToken());
+                });
+    }
+
+    private void work(int first, int keys) {
+        int turn = first;
+        while (!stopping) {
+            String key = "key-" + turn++ % keys;
+            try (Lease lease = mutex.acquire(key)) {
+                long granted = System.nanoTime();
+                LockSupport.parkNanos(1_000_000);
+                // Until when it was believed in: to be compared with the next one's grant.
+                long end = System.nanoTime();
+                if (lease.isValid()) {
+                    records.add("hold " + key + " " + lease.fencingToken() + " " + granted + " " + end);
+                }
+            } catch (LockException e) {
+                records.add("error " + System.nanoTime() + " " + e.getClass().getSimpleName());
+                LockSupport.parkNanos(5_000_000);
+            }
+        }
+    }
+
+    private void stop() {
+        stopping = true;
+        boolean interrupted = false;
+        for (Thread thread : threads) {
+            try {
+                thread.join(20_000);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        records.forEach(LockProcess::say);
+        say("stopped " + threads.stream().filter(Thread::isAlive).count() + " " + interrupted);
+    }
+
+    private static synchronized void say(String line) {
+        System.out.println(line);
+        System.out.flush();
+    }
+}
