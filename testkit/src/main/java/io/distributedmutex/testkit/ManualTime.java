@@ -220,12 +220,9 @@ public final class ManualTime implements Environment {
             return;
         }
         Parked self = new Parked(Thread.currentThread(), plus(elapsedNanos, nanos));
-        // Waiting for the lock parks this thread, and may use up the permit that was meant to end this call: then
-        // return
-        // early, and let the caller look again.
-        boolean contended = !lock.tryLock();
-        if (contended) {
-            lock.lock();
+        // Not lock.lock(): where that waits it parks this thread, which may use up the permit that is to end this call.
+        while (!lock.tryLock()) {
+            Thread.yield();
         }
         try {
             parked.add(self);
@@ -234,7 +231,7 @@ public final class ManualTime implements Environment {
         }
         try {
             // The clock may have passed the time before this thread was in the set; later it leaves a permit.
-            if (!contended && elapsedNanos < self.untilNanos) {
+            if (elapsedNanos < self.untilNanos) {
                 LockSupport.park(blocker);
             }
         } finally {
