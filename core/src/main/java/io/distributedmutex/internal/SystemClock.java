@@ -74,8 +74,10 @@ final class SystemClock implements LongSupplier {
             // Suspended time first: who sees the new reference must see it too.
             suspended += stopped;
             uptimeReference += stopped;
+            stopped = 0;
         }
-        reference = difference;
+        // A suspension too short to be counted yet stays in sight of the wall clock: several together are noticed.
+        reference = difference - Math.max(0, stopped);
         return now + suspended;
     }
 

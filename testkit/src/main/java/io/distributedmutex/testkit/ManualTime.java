@@ -222,7 +222,7 @@ public final class ManualTime implements Environment {
         Parked self = new Parked(Thread.currentThread(), plus(elapsedNanos, nanos));
         // Not lock.lock(): where that waits it parks this thread, which may use up the permit that is to end this call.
         while (!lock.tryLock()) {
-            Thread.yield();
+            Thread.onSpinWait();
         }
         try {
             parked.add(self);
