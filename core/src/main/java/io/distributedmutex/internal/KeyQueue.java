@@ -162,7 +162,6 @@ final class KeyQueue {
         cancelJoin();
         Request abandoned = request;
         request = null;
-        retireIfIdle();
         if (abandoned == null) {
             return null;
         }
@@ -184,8 +183,9 @@ final class KeyQueue {
         };
     }
 
+    /** Only when all steps are done: until then the instance's close() must find this queue, to wait for what it owes. */
     private void retireIfIdle() {
-        if (waiters.isEmpty() && request == null && holding == null && firstStep == null && !draining) {
+        if (waiters.isEmpty() && request == null && holding == null) {
             retired = true;
             engine.retire(this);
         }
@@ -555,7 +555,6 @@ final class KeyQueue {
         Runnable told = lost.lose(reason, detail);
         holding = null;
         Request asked = waiters.isEmpty() ? null : request != null ? request : newRequest();
-        retireIfIdle();
         return () -> {
             if (free) {
                 engine.disown(key, lost.token);

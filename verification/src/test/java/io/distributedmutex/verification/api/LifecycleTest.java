@@ -275,7 +275,7 @@ class LifecycleTest {
             }
         }
 
-        @RepeatedTest(20)
+        @RepeatedTest(30)
         void leavesNothingWhateverOtherThreadsAreDoingMeanwhile() {
             try (Deployment deployment = Deployment.inRealTime()) {
                 DistributedMutex mutex = deployment.instance("app").mutex();
