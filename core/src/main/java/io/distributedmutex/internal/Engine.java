@@ -19,6 +19,9 @@ import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -62,8 +65,8 @@ public final class Engine implements StoreEvents {
     /** What may still leave something in the store: requests being made or answered, and what is being given back. */
     private final AtomicInteger unfinished = new AtomicInteger();
 
-    /** What failed to be given back; see {@link #reconnected}. */
-    private final Set<Repetition> repetitions = ConcurrentHashMap.newKeySet();
+    /** What failed to be given back, in order; see {@link #reconnected}. */
+    private final Set<Repetition> repetitions = Collections.synchronizedSet(new LinkedHashSet<>());
 
     private volatile boolean closed;
     private volatile @Nullable Thread closing;
@@ -489,7 +492,7 @@ public final class Engine implements StoreEvents {
     @Override
     public void reconnected() {
         // First, so that a poll for the same key finds it free.
-        repetitions.forEach(this::repeat);
+        List.of(repetitions.toArray(new Repetition[0])).forEach(this::repeat);
         queues.values().forEach(KeyQueue::poll);
     }
 

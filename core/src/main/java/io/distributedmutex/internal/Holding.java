@@ -131,6 +131,11 @@ final class Holding {
         timerDue = NEVER;
     }
 
+    /** Under the monitor: whether a request that may lengthen it has no answer yet. */
+    boolean isRenewing() {
+        return unanswered > 0;
+    }
+
     /** Under the monitor: ends it against the holder's will. */
     Runnable lose(LossReason reason, String detail) {
         HeldLease lease = current();

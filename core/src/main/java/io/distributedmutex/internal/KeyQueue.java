@@ -282,7 +282,12 @@ final class KeyQueue {
             return install(
                     asked,
                     new Holding(
-                            this, asked.token, granted.fencingToken(), granted.fencingTokens(), deadline, leaseMillis),
+                            this,
+                            asked.token,
+                            granted.fencingToken(),
+                            granted.fencingTokens(),
+                            deadline,
+                            asked.sentLeaseMillis),
                     removeFirst());
         }
         throw new IllegalStateException("neither reply nor error");
@@ -299,6 +304,20 @@ final class KeyQueue {
         asked.releasing = null;
         asked.releasingToken = null;
         return () -> lease.releaseAnswered(ownership, repeated);
+    }
+
+    /**
+     * The request was granted by other means than the answer to the release that it carries, and so is not repeated: the
+     * release is, by itself. Else, with that answer lost, who waits for its outcome would wait for ever.
+     */
+    private @Nullable Runnable releaseUnanswered(Request asked) {
+        HeldLease lease = asked.releasing;
+        String token = asked.releasingToken;
+        asked.releasing = null;
+        asked.releasingToken = null;
+        return lease == null || token == null
+                ? null
+                : () -> engine.giveBack(GiveBack.release(key, token, 0, lease.deadline(), lease, true));
     }
 
     /** The reply took longer than the lease: nothing is held by our own deadline. Asking again makes it a fresh lease. */
@@ -398,7 +417,12 @@ final class KeyQueue {
                                 : install(
                                         asked,
                                         new Holding(
-                                                this, token, fencingToken, fencingTokens, deadline, asked.claimMillis),
+                                                this,
+                                                token,
+                                                fencingToken,
+                                                fencingTokens,
+                                                deadline,
+                                                asked.sentLeaseMillis),
                                         removeFirst()));
             }
         }
@@ -422,10 +446,13 @@ final class KeyQueue {
     }
 
     private Runnable install(@Nullable Request answeredRequest, Holding granted, Waiter waiter) {
+        Runnable unanswered = null;
         if (answeredRequest != null) {
             answeredRequest.cancelPoll();
             request = null;
+            unanswered = releaseUnanswered(answeredRequest);
         }
+        Runnable release = unanswered;
         Holding before = holding;
         // The store gave the key anew while a lease here believed to have it: that one was deleted or its data lost.
         Runnable displaced = before == null ? null : before.lose(LossReason.TAKEN, "the store granted the key anew");
@@ -438,6 +465,7 @@ final class KeyQueue {
         return () -> {
             run(displaced);
             given.run();
+            run(release);
         };
     }
 
@@ -550,8 +578,9 @@ final class KeyQueue {
     /** Under the monitor: ends a live lease against its holder's will. */
     Runnable lose(HeldLease lease, LossReason reason, String detail) {
         Holding lost = lease.holding();
-        // At the maximum hold the store's expiry is still to come: nobody should wait for it.
-        boolean free = reason == LossReason.EXPIRED && engine.now() < lost.deadline();
+        // At the maximum hold the store's expiry is still to come, and a renewal on its way would put it off: nobody
+        // should wait for that.
+        boolean free = reason == LossReason.EXPIRED && (engine.now() < lost.deadline() || lost.isRenewing());
         Runnable told = lost.lose(reason, detail);
         holding = null;
         Request asked = waiters.isEmpty() ? null : request != null ? request : newRequest();

@@ -46,7 +46,9 @@ final class Request {
     /** The shortest claim time that a grant may have been made with. */
     long claimMillis = CLAIM_MILLIS;
 
+    /** The longest lease time asked for: the store's expiry may be as late, by a request of a waiter who has given up. */
     long sentLeaseMillis;
+
     boolean answered;
 
     /** Who held the key at the last answer, for how long still, and when that was. */

@@ -1,5 +1,8 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.Delegating;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisChannelWriter;
@@ -15,9 +18,11 @@ import io.lettuce.core.protocol.DefaultEndpoint;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -63,7 +68,11 @@ final class Connections {
                     .toCompletableFuture();
             CompletableFuture<StatefulRedisPubSubConnection<String, String>> pushes =
                     own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
-            await(CompletableFuture.allOf(commands, pushes), errors, timeout);
+            try {
+                await(CompletableFuture.allOf(commands, pushes), errors, timeout);
+            } catch (StoreUnreachableException e) {
+                throw said(commands, pushes, errors, e);
+            }
             Connections connections = new Connections(commands.join(), pushes.join(), own);
             opened = true;
             return connections;
@@ -74,6 +83,31 @@ final class Connections {
                 own.close();
             }
         }
+    }
+
+    /**
+     * What the server said, if it did on either connection. Where it refuses the handshake and the connection ends in the
+     * same moment, Lettuce now and then reports that end alone ("closed prematurely"), which helps nobody with a wrong
+     * password.
+     */
+    private static StoreException said(
+            CompletableFuture<?> commands,
+            CompletableFuture<?> pushes,
+            RedisErrors errors,
+            StoreUnreachableException otherwise) {
+        for (CompletableFuture<?> connection : List.of(commands, pushes)) {
+            if (connection.isCompletedExceptionally()) {
+                try {
+                    connection.join();
+                } catch (CompletionException | CancellationException e) {
+                    StoreException failure = errors.connecting(e);
+                    if (failure instanceof StoreRefusedException) {
+                        return failure;
+                    }
+                }
+            }
+        }
+        return otherwise;
     }
 
     /**

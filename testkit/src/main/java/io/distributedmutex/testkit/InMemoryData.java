@@ -253,6 +253,32 @@ final class InMemoryData {
         lastFence = 0;
     }
 
+    /** All data at one moment. */
+    record Copy(Map<String, Value> values, Map<String, Queue> queues, long lastFence) {}
+
+    Copy copy() {
+        return new Copy(Map.copyOf(values), copied(queues), lastFence);
+    }
+
+    /** As a failover to a replica that was last written to when the copy was made. */
+    void restore(Copy copy) {
+        loseAll();
+        values.putAll(copy.values);
+        queues.putAll(copied(copy.queues));
+        lastFence = copy.lastFence;
+    }
+
+    private static Map<String, Queue> copied(Map<String, Queue> queues) {
+        Map<String, Queue> copies = new HashMap<>();
+        queues.forEach((key, queue) -> {
+            Queue copy = new Queue();
+            copy.waiters.putAll(queue.waiters);
+            copy.expiryMillis = queue.expiryMillis;
+            copies.put(key, copy);
+        });
+        return copies;
+    }
+
     /** The keys that are taken. */
     SortedSet<String> heldKeys() {
         sweep();

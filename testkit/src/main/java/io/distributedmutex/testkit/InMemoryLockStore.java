@@ -163,6 +163,28 @@ public final class InMemoryLockStore implements LockStore {
     }
 
     /**
+     * Copies everything, as replication does at some moment: leases, queues and the fence counter.
+     *
+     * @return a copy for {@link #restore}
+     */
+    public Snapshot snapshot() {
+        return server.run(Snapshot::new);
+    }
+
+    /**
+     * Puts a copy in the place of everything, as a failover to a replica does that missed the last writes. What has expired
+     * meanwhile is gone.
+     *
+     * @param snapshot the copy, of this store or a sibling; it can be used again
+     */
+    public void restore(Snapshot snapshot) {
+        server.run(data -> {
+            data.restore(snapshot.copy);
+            return true;
+        });
+    }
+
+    /**
      * Sets a key as another lock library would, whoever holds it.
      *
      * @param key the key
@@ -225,6 +247,15 @@ public final class InMemoryLockStore implements LockStore {
             throw new IllegalStateException("not started");
         }
         return connected;
+    }
+
+    /** A copy of all data at one moment; opaque, immutable. */
+    public static final class Snapshot {
+        private final InMemoryData.Copy copy;
+
+        private Snapshot(InMemoryData data) {
+            this.copy = data.copy();
+        }
     }
 
     /**

@@ -7,6 +7,7 @@ import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
+import io.distributedmutex.testkit.InMemoryLockStore;
 import io.distributedmutex.testkit.ManualTime;
 import java.time.Duration;
 import java.util.Optional;
@@ -14,113 +15,166 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The connection of one instance to the store, on simulated time: delays requests, replies and pushes, loses some, and fails
- * what is not answered within the command time-out. Requests keep their order, as on one connection, unless a fault
- * delays one beyond others, as when a connection breaks and its last packets arrive late.
+ * The connection of one instance to the store, on simulated time: delays requests, replies and pushes, loses some, repeats
+ * some, and fails what is not answered within the command time-out. Requests keep their order, as on one connection, unless
+ * a fault delays one beyond others, as when a connection breaks and its last packets arrive late.
  */
 final class SimulatedNetwork implements LockStore {
 
     private static final long TIMEOUT_NANOS = Duration.ofSeconds(2).toNanos();
 
-    private final LockStore server;
+    private final SimulatedServer server;
+    private final InMemoryLockStore store;
+    private final SimulatedProcess process;
     private final ManualTime time;
     private final SplittableRandom random;
 
-    /** One in how many messages is lost or late; 0 for none. */
+    /** One in how many messages is lost, late or repeated; 0 for none. */
     private int faultsOneIn;
 
     private boolean cut;
     private long lastArrival;
     private long lastReply;
+    private @Nullable StoreEvents events;
 
-    SimulatedNetwork(LockStore server, ManualTime time, SplittableRandom random) {
+    SimulatedNetwork(
+            SimulatedServer server,
+            SimulatedProcess process,
+            ManualTime time,
+            SplittableRandom random,
+            int faultsOneIn) {
         this.server = server;
+        this.store = server.data.sibling();
+        this.process = process;
         this.time = time;
         this.random = random;
+        this.faultsOneIn = faultsOneIn;
     }
 
-    void faultsOneIn(int messages) {
-        faultsOneIn = messages;
+    /** No more faults. */
+    void heal() {
+        faultsOneIn = 0;
+        cut = false;
     }
 
-    /** Nothing gets through any more, as to a crashed process. */
+    /** Nothing gets through any more. */
     void cut(boolean nowCut) {
         cut = nowCut;
     }
 
+    void loseSubscription() {
+        store.disconnectPushes();
+        server.deaf(this);
+    }
+
+    void subscribeAgain() {
+        server.hears(this);
+        store.reconnectPushes();
+    }
+
+    /** The server is back. */
+    void reconnected() {
+        after(
+                latency(),
+                () -> process.whenRunning(() -> {
+                    if (events != null) {
+                        events.reconnected();
+                    }
+                }));
+    }
+
     @Override
-    public void start(String label, StoreEvents events) {
-        server.start(label, new StoreEvents() {
+    public void start(String label, StoreEvents target) {
+        events = target;
+        store.start(label, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
+                server.granted(SimulatedNetwork.this, key, fencingToken, fencingTokens);
                 if (cut || fault()) {
                     return;
                 }
                 long delay = fault() ? random.nextLong(4_000_000_000L) : latency();
-                after(delay, () -> {
+                Runnable push = () -> {
                     if (!cut) {
-                        events.granted(key, token, fencingToken, fencingTokens);
+                        process.whenRunning(() -> target.granted(key, token, fencingToken, fencingTokens));
                     }
-                });
+                };
+                after(delay, push);
                 if (fault()) {
-                    after(latency(), () -> events.granted(key, token, fencingToken, fencingTokens));
+                    after(delay + random.nextLong(3_000_000_000L), push);
                 }
             }
 
             @Override
             public void reconnected() {
-                events.reconnected();
+                process.whenRunning(target::reconnected);
             }
         });
     }
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        return call(() -> server.acquire(request));
+        return call(true, () -> {
+            CompletionStage<AcquireReply> reply = store.acquire(request);
+            CompletionStage<AcquireReply> unused = reply.whenComplete((answer, error) -> {
+                if (answer != null) {
+                    server.acquired(this, request, answer);
+                }
+            });
+            return reply;
+        });
     }
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        return call(() -> server.release(key, token, keepMillis));
+        return call(true, () -> {
+            server.released(key, keepMillis);
+            return store.release(key, token, keepMillis);
+        });
     }
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return call(() -> server.cancel(key, token));
+        return call(true, () -> {
+            server.cancelled(this, key, token);
+            return store.cancel(key, token);
+        });
     }
 
     @Override
     public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-        return call(() -> server.renew(key, token, leaseMillis, exact));
+        // No connection repeats what was confirmed, and the engine never repeats a shortening: see Holding.
+        return call(!exact, () -> store.renew(key, token, leaseMillis, exact));
     }
 
     @Override
     public CompletionStage<Optional<LockInfo>> inspect(String key) {
-        return call(() -> server.inspect(key));
+        return call(true, () -> store.inspect(key));
     }
 
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
-        return call(() -> server.forceRelease(key));
+        return call(true, () -> {
+            server.disturbed();
+            return store.forceRelease(key);
+        });
     }
 
     @Override
     public void close() {
-        server.close();
+        store.close();
     }
 
-    private <T> CompletionStage<T> call(Supplier<CompletionStage<T>> operation) {
+    private <T> CompletionStage<T> call(boolean repeatable, Supplier<CompletionStage<T>> operation) {
         CompletableFuture<T> result = new CompletableFuture<>();
-        after(
-                TIMEOUT_NANOS,
-                () -> result.completeExceptionally(new StoreUnreachableException("no answer within 2 s", null)));
+        var timeout = process.later(() -> fail(result, "no answer within 2 s"), TIMEOUT_NANOS);
+        CompletableFuture<T> unused = result.whenComplete((reply, error) -> timeout.cancel());
         if (cut || fault()) {
             if (random.nextBoolean()) {
-                after(
-                        latency(),
-                        () -> result.completeExceptionally(new StoreUnreachableException("connection lost", null)));
+                after(latency(), () -> process.whenRunning(() -> fail(result, "connection lost")));
             }
             return result;
         }
@@ -134,10 +188,21 @@ final class SimulatedNetwork implements LockStore {
             lastArrival = arrival;
         }
         after(arrival - now, () -> arrive(operation, result));
+        if (repeatable && fault()) {
+            after(arrival - now + random.nextLong(3_000_000_000L), () -> arrive(operation, result));
+        }
         return result;
     }
 
+    private static void fail(CompletableFuture<?> result, String why) {
+        result.completeExceptionally(new StoreUnreachableException(why, null));
+    }
+
     private <T> void arrive(Supplier<CompletionStage<T>> operation, CompletableFuture<T> result) {
+        if (server.isDown()) {
+            after(latency(), () -> process.whenRunning(() -> fail(result, "connection refused")));
+            return;
+        }
         CompletionStage<T> unused = operation.get().whenComplete((reply, error) -> {
             if (cut || fault()) {
                 return;
@@ -150,13 +215,15 @@ final class SimulatedNetwork implements LockStore {
                 delivery = Math.max(delivery, lastReply);
                 lastReply = delivery;
             }
-            after(delivery - now, () -> {
-                if (error == null) {
-                    result.complete(reply);
-                } else {
-                    result.completeExceptionally(error);
-                }
-            });
+            after(
+                    delivery - now,
+                    () -> process.whenRunning(() -> {
+                        if (error == null) {
+                            result.complete(reply);
+                        } else {
+                            result.completeExceptionally(error);
+                        }
+                    }));
         });
     }
 
@@ -168,6 +235,7 @@ final class SimulatedNetwork implements LockStore {
         return faultsOneIn > 0 && random.nextInt(faultsOneIn) == 0;
     }
 
+    /** Mostly below 1 ms, now and then up to 30 ms. */
     private long latency() {
         return 50_000 + random.nextLong(random.nextInt(20) == 0 ? 30_000_000 : 1_000_000);
     }

@@ -2,32 +2,81 @@ package io.distributedmutex.verification.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
-import org.slf4j.LoggerFactory;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 
-/** The real engine through many random lives; -Dsimulation.seed=N replays one, -Dsimulation.count=N does more. */
+/**
+ * The real engine through many random lives. {@code -Dsimulation.seed=N} replays one, {@code -Dsimulation.count=N} lives
+ * more, {@code -Dsimulation.minutes=N} lives for as long as it says (a soak).
+ */
+@Isolated("uses all cores")
+@Timeout(value = 30, unit = TimeUnit.DAYS)
 class SimulationTest {
 
+    private static final int COUNT = 30_000;
+
     @Test
-    void noRandomLifeBreaksAPromise() {
-        Logger logger = (Logger) LoggerFactory.getLogger("io.distributedmutex");
-        Level before = logger.getLevel();
-        logger.setLevel(Level.OFF);
-        try {
-            Long seed = Long.getLong("simulation.seed");
-            long first = seed != null ? seed : System.nanoTime();
-            long count = seed != null ? 1 : Long.getLong("simulation.count", 1_000);
-            System.out.println("simulation: " + count + " lives from seed " + first);
-            long granted = 0;
-            for (long i = 0; i < count; i++) {
-                granted += new Simulation(first + i).run();
+    void noRandomLifeBreaksAPromise() throws Exception {
+        Long replayed = Long.getLong("simulation.seed");
+        long first = replayed != null ? replayed : System.nanoTime();
+        long minutes = Long.getLong("simulation.minutes", 0);
+        long count = replayed != null ? 1 : minutes > 0 ? Long.MAX_VALUE : Long.getLong("simulation.count", COUNT);
+        System.out.println(
+                "simulation: " + (minutes > 0 ? minutes + " minutes of" : count) + " lives from seed " + first);
+        long end = minutes > 0 ? System.nanoTime() + minutes * 60_000_000_000L : Long.MAX_VALUE;
+        AtomicLong next = new AtomicLong();
+        AtomicLong granted = new AtomicLong();
+        AtomicReference<String> failure = new AtomicReference<>();
+        long start = System.nanoTime();
+        try (Silence silence = new Silence()) {
+            List<Thread> threads = new ArrayList<>();
+            // More than cores: where a life blocks, its threads hand the turn to each other, which takes its time.
+            for (int i = 0; i < 2 * Runtime.getRuntime().availableProcessors(); i++) {
+                Thread thread = new Thread(() -> live(first, count, end, next, granted, failure));
+                threads.add(thread);
+                thread.start();
             }
-            System.out.println("simulation: " + granted + " leases granted");
-            assertThat(granted).isGreaterThan(count);
-        } finally {
-            logger.setLevel(before);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+        }
+        System.out.println("simulation: " + Math.min(count, next.get()) + " lives, " + granted + " leases granted, "
+                + (System.nanoTime() - start) / 1_000_000_000 + " s");
+        assertThat(failure.get()).isNull();
+        assertThat(granted.get()).isGreaterThan(Math.min(count, next.get()));
+    }
+
+    private static void live(
+            long first, long count, long end, AtomicLong next, AtomicLong granted, AtomicReference<String> failure) {
+        long number = next.getAndIncrement();
+        while (number < count && failure.get() == null && System.nanoTime() < end) {
+            Plan plan = Plan.random(first + number);
+            try {
+                granted.addAndGet(Life.live(plan));
+            } catch (SimulationFailure e) {
+                String report = Shrinker.failureOf(plan);
+                failure.compareAndSet(null, report != null ? report : "not repeatable: " + e.getMessage());
+            } catch (RuntimeException | Error e) {
+                failure.compareAndSet(null, "seed " + (first + number) + " died of " + e);
+                throw e;
+            }
+            number = next.getAndIncrement();
+        }
+    }
+
+    @Test
+    void theSameSeedLivesTheSameLife() {
+        try (Silence silence = new Silence()) {
+            for (long seed = 0; seed < 200; seed++) {
+                Plan plan = Plan.random(seed);
+                assertThat(Life.traceOf(plan)).as("seed %d", seed).isEqualTo(Life.traceOf(plan));
+            }
         }
     }
 }

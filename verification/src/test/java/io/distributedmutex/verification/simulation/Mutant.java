@@ -1,0 +1,150 @@
+package io.distributedmutex.verification.simulation;
+
+import java.util.List;
+
+/**
+ * A deliberate fault: a text in one source file of ours, and what stands there instead. The in-memory store's data stands for
+ * the scripts, which it follows line by line.
+ *
+ * @param name what is wrong then
+ * @param file the source file, from the repository's root
+ * @param original the text, which must be there exactly once
+ * @param replacement the fault
+ */
+record Mutant(String name, String file, String original, String replacement) {
+
+    private static final String CORE = "core/src/main/java/io/distributedmutex/internal/";
+    private static final String QUEUE = CORE + "KeyQueue.java";
+    private static final String HOLDING = CORE + "Holding.java";
+    private static final String ENGINE = CORE + "Engine.java";
+    private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/InMemoryData.java";
+
+    static final List<Mutant> ALL = List.of(
+            new Mutant(
+                    "a grant's deadline counted from the reply",
+                    QUEUE,
+                    "long deadline = sent + Engine.validNanos(leaseMillis);",
+                    "long deadline = now + Engine.validNanos(leaseMillis);"),
+            new Mutant(
+                    "a renewal's deadline counted from the reply",
+                    HOLDING,
+                    "deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));",
+                    "deadline = Math.max(deadline, now + Engine.validNanos(believedMillis));"),
+            new Mutant(
+                    "no margin for clock drift",
+                    ENGINE,
+                    "return leaseMillis * 1_000_000 - leaseMillis * 10_000 - 2_000_000;",
+                    "return leaseMillis * 1_000_000;"),
+            new Mutant(
+                    "the deadline is not looked at",
+                    CORE + "HeldLease.java",
+                    "if (queue.engine.now() < deadline()) {\n            return true;",
+                    "if (true) {\n            return true;"),
+            new Mutant(
+                    "a late push is believed",
+                    QUEUE,
+                    "} else if (fencingToken > asked.lastFencingToken) {",
+                    "} else {"),
+            new Mutant(
+                    "a push's claim counted from the answer to the last poll",
+                    CORE + "Request.java",
+                    "baseNanos = Math.max(baseNanos, sent);",
+                    "baseNanos = Math.max(baseNanos, now);"),
+            new Mutant(
+                    "a push believed for the whole lease time",
+                    QUEUE,
+                    "long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);",
+                    "long deadline = asked.baseNanos + Engine.validNanos(asked.sentLeaseMillis);"),
+            new Mutant(
+                    "a cancel that forgets the grant",
+                    QUEUE,
+                    "engine.giveBack(GiveBack.cancel(key, abandoned.token, until));",
+                    ""),
+            new Mutant(
+                    "no poll",
+                    QUEUE,
+                    "asked.poll = engine.environment().schedule(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);",
+                    ""),
+            new Mutant(
+                    "local pass without a bound in time", HOLDING, "&& now - since < KeyQueue.PASS_WINDOW_NANOS", ""),
+            new Mutant(
+                    "more local passes than fencing tokens were given",
+                    HOLDING,
+                    "return nextFencingToken <= lastFencingToken\n                &&",
+                    "return"),
+            new Mutant(
+                    "a release that is not sent",
+                    QUEUE,
+                    "                    engine.giveBack(giveBack);\n                    run(left);",
+                    "                    run(left);"),
+            new Mutant(
+                    "a shortening believed only when confirmed",
+                    HOLDING,
+                    "deadline = Math.min(deadline, now + Engine.validNanos(millis));",
+                    ""),
+            new Mutant(
+                    "an expired lease with a renewal on its way is not freed",
+                    QUEUE,
+                    "(engine.now() < lost.deadline() || lost.isRenewing());",
+                    "engine.now() < lost.deadline();"),
+            new Mutant(
+                    "the outcome of a release lost with its reply",
+                    QUEUE,
+                    "unanswered = releaseUnanswered(answeredRequest);",
+                    ""),
+            new Mutant(
+                    "an interrupted waiter keeps what it was granted in that moment",
+                    ENGINE,
+                    "                            lease.close();\n                            throw",
+                    "                            throw"),
+            new Mutant(
+                    "close() keeps what is held",
+                    QUEUE,
+                    "            if (here != null) {\n                then(handOn",
+                    "            if (false) {\n                then(handOn"),
+            new Mutant(
+                    "release without a token check",
+                    STORE,
+                    "if (value != null && ownership == HELD) {\n            if (keepMillis > 0) {",
+                    "if (value != null) {\n            if (keepMillis > 0) {"),
+            new Mutant(
+                    "renew without a token check",
+                    STORE,
+                    "if (value != null && ownership == HELD && (exact",
+                    "if (value != null && (exact"),
+            new Mutant(
+                    "cancel without a token check",
+                    STORE,
+                    "if (ownership == HELD) {\n            values.remove(key);",
+                    "if (ownership != GONE) {\n            values.remove(key);"),
+            new Mutant(
+                    "a fence without the clock",
+                    STORE,
+                    "long first = Math.max(nowMicros, lastFence + 1);",
+                    "long first = lastFence + 1;"),
+            new Mutant(
+                    "a fence without the counter",
+                    STORE,
+                    "long first = Math.max(nowMicros, lastFence + 1);",
+                    "long first = nowMicros;"),
+            new Mutant(
+                    "the claim time ignored by the store",
+                    STORE,
+                    "setOwner(key, waiter.token, fence, waiter.label, waiter.claimMillis);",
+                    "setOwner(key, waiter.token, fence, waiter.label, 1);"),
+            new Mutant(
+                    "a free key goes to whoever asks",
+                    STORE,
+                    "Next next = grantNext(key, request.queue() ? client : null);",
+                    "Next next = Next.NOBODY;"),
+            new Mutant(
+                    "a grant that is not told",
+                    STORE,
+                    "if (pushes.publish(client, new Grant(key, waiter.token, fence, BLOCK))) {",
+                    "if (true) {"),
+            new Mutant(
+                    "a cancel that leaves the queue entry",
+                    STORE,
+                    "            queue.waiters.remove(client);\n            if (queue.waiters.isEmpty()) {\n                queues.remove(key);",
+                    "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"));
+}

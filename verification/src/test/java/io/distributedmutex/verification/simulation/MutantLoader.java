@@ -1,0 +1,152 @@
+package io.distributedmutex.verification.simulation;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.testkit.ManualTime;
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import javax.tools.ForwardingJavaFileManager;
+import javax.tools.JavaCompiler;
+import javax.tools.JavaFileManager;
+import javax.tools.JavaFileObject;
+import javax.tools.SimpleJavaFileObject;
+import javax.tools.StandardJavaFileManager;
+import javax.tools.ToolProvider;
+import org.jspecify.annotations.NullMarked;
+import org.slf4j.Logger;
+
+/** Loads our classes anew, one source file of them with a {@link Mutant}'s fault. */
+final class MutantLoader extends ClassLoader {
+
+    private static final String OURS = "io.distributedmutex.";
+
+    private final Map<String, byte[]> mutated;
+
+    MutantLoader(Mutant mutant) throws IOException {
+        super(MutantLoader.class.getClassLoader());
+        this.mutated = compile(mutant);
+    }
+
+    @Override
+    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+        synchronized (getClassLoadingLock(name)) {
+            Class<?> loaded = findLoadedClass(name);
+            if (loaded == null && name.startsWith(OURS)) {
+                byte[] bytes = mutated.containsKey(name) ? mutated.get(name) : original(name);
+                loaded = defineClass(name, bytes, 0, bytes.length);
+            }
+            return loaded != null ? loaded : super.loadClass(name, resolve);
+        }
+    }
+
+    private byte[] original(String name) throws ClassNotFoundException {
+        try (InputStream bytes = getParent().getResourceAsStream(name.replace('.', '/') + ".class")) {
+            if (bytes == null) {
+                throw new ClassNotFoundException(name);
+            }
+            return bytes.readAllBytes();
+        } catch (IOException e) {
+            throw new ClassNotFoundException(name, e);
+        }
+    }
+
+    private static Map<String, byte[]> compile(Mutant mutant) throws IOException {
+        Path file = repository().resolve(mutant.file());
+        String source = Files.readString(file);
+        if (source.split(java.util.regex.Pattern.quote(mutant.original()), -1).length != 2) {
+            throw new AssertionError(
+                    "'" + mutant.name() + "': not exactly once in " + mutant.file() + ": " + mutant.original());
+        }
+        Map<String, ByteArrayOutputStream> classes = new HashMap<>();
+        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+        StringWriter messages = new StringWriter();
+        try (StandardJavaFileManager standard = compiler.getStandardFileManager(null, null, null)) {
+            JavaFileManager inMemory = new InMemory(standard, classes);
+            List<String> options =
+                    List.of("-cp", classPath(), "-proc:none", "-nowarn", "-implicit:none", "--release", "17");
+            JavaFileObject mutatedSource = new Source(file, source.replace(mutant.original(), mutant.replacement()));
+            if (!compiler.getTask(messages, inMemory, null, options, null, List.of(mutatedSource))
+                    .call()) {
+                throw new AssertionError("'" + mutant.name() + "' does not compile: " + messages);
+            }
+        }
+        return classes.entrySet().stream()
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey, entry -> entry.getValue().toByteArray()));
+    }
+
+    private static Path repository() {
+        Path folder = Path.of("").toAbsolutePath();
+        while (!Files.exists(folder.resolve("core/src/main/java"))) {
+            folder = folder.getParent();
+        }
+        return folder;
+    }
+
+    private static String classPath() {
+        return Stream.of(DistributedMutex.class, ManualTime.class, Logger.class, NullMarked.class)
+                .map(MutantLoader::placeOf)
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
+    private static String placeOf(Class<?> type) {
+        try {
+            return Path.of(type.getProtectionDomain()
+                            .getCodeSource()
+                            .getLocation()
+                            .toURI())
+                    .toString();
+        } catch (URISyntaxException e) {
+            throw new UncheckedIOException(new IOException(e));
+        }
+    }
+
+    private static final class Source extends SimpleJavaFileObject {
+        private final String text;
+
+        Source(Path file, String text) {
+            super(URI.create("memory:///" + file.getFileName()), Kind.SOURCE);
+            this.text = text;
+        }
+
+        @Override
+        public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+            return text;
+        }
+    }
+
+    private static final class InMemory extends ForwardingJavaFileManager<StandardJavaFileManager> {
+        private final Map<String, ByteArrayOutputStream> classes;
+
+        InMemory(StandardJavaFileManager standard, Map<String, ByteArrayOutputStream> classes) {
+            super(standard);
+            this.classes = classes;
+        }
+
+        @Override
+        public JavaFileObject getJavaFileForOutput(
+                Location location, String className, JavaFileObject.Kind kind, javax.tools.FileObject sibling) {
+            return new SimpleJavaFileObject(URI.create("memory:///" + className), kind) {
+                @Override
+                public OutputStream openOutputStream() {
+                    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+                    classes.put(className, bytes);
+                    return bytes;
+                }
+            };
+        }
+    }
+}

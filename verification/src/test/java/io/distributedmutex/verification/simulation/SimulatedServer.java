@@ -1,0 +1,176 @@
+package io.distributedmutex.verification.simulation;
+
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.testkit.InMemoryLockStore;
+import io.distributedmutex.testkit.ManualTime;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The store of a life, and a witness beside it who sees every request at the moment of its arrival: fencing tokens rise
+ * in the order of grants, and nobody overtakes a live waiter.
+ */
+final class SimulatedServer {
+
+    final InMemoryLockStore data;
+    private final ManualTime time;
+    private final Consumer<String> broken;
+    private final Map<String, Lock> locks = new HashMap<>();
+    private final Map<String, Long> keptUntilNanos = new HashMap<>();
+    private final Set<Object> deaf = new HashSet<>();
+    private boolean down;
+    private long orderUnknownUntilNanos;
+
+    /** A grant as the witness saw it. */
+    record Grant(long first, int count) {}
+
+    private static final class Lock {
+        final TreeMap<Long, Grant> grants = new TreeMap<>();
+        final LinkedHashMap<Object, Entry> queue = new LinkedHashMap<>();
+        /** The highest number given when something happened that may make a lease overlap with a later one. */
+        final Set<Long> barriers = new HashSet<>();
+
+        long highest() {
+            return grants.isEmpty()
+                    ? 0
+                    : grants.lastEntry().getValue().first + grants.lastEntry().getValue().count - 1;
+        }
+    }
+
+    /** Somebody's place in the queue; certain if the store cannot have dropped it. */
+    private record Entry(String token, long aliveUntilNanos, boolean certain) {
+        Entry uncertain() {
+            return new Entry(token, aliveUntilNanos, false);
+        }
+    }
+
+    SimulatedServer(ManualTime time, Consumer<String> broken) {
+        this.time = time;
+        this.broken = broken;
+        this.data = new InMemoryLockStore(time);
+    }
+
+    // ---- what happens to it
+
+    void down() {
+        down = true;
+    }
+
+    void up() {
+        down = false;
+    }
+
+    boolean isDown() {
+        return down;
+    }
+
+    /** The key, or all keys, lost something: leases from before may overlap with those from after. */
+    void disturbed() {
+        for (Lock lock : locks.values()) {
+            lock.barriers.add(lock.highest());
+            lock.queue.replaceAll((client, entry) -> entry.uncertain());
+        }
+    }
+
+    /** It is a replica now, whose queues nobody here has seen: their order is of no account until they have died out. */
+    void replaced() {
+        disturbed();
+        orderUnknownUntilNanos =
+                time.elapsed().toNanos() + Duration.ofSeconds(3).toNanos();
+    }
+
+    /** Whether a lease may overlap with one that has a higher fencing token, since the store lost something between them. */
+    boolean excused(String key, long lower, long higher) {
+        return lock(key).barriers.stream().anyMatch(barrier -> lower <= barrier && barrier < higher);
+    }
+
+    /** The grant that a fencing token comes from, or null. */
+    @Nullable
+    Grant grantOf(String key, long fencingToken) {
+        Map.Entry<Long, Grant> grant = lock(key).grants.floorEntry(fencingToken);
+        return grant == null || fencingToken >= grant.getValue().first + grant.getValue().count
+                ? null
+                : grant.getValue();
+    }
+
+    // ---- what the witness sees
+
+    void acquired(Object client, AcquireRequest request, AcquireReply reply) {
+        Lock lock = lock(request.key());
+        if (reply instanceof AcquireReply.Granted granted) {
+            // Else a repeated answer for a grant that was seen before.
+            if (grantOf(request.key(), granted.fencingToken()) == null) {
+                granted(client, request.key(), granted.fencingToken(), granted.fencingTokens());
+            }
+        } else if (request.queue()) {
+            Entry before = lock.queue.get(client);
+            long now = time.elapsed().toNanos();
+            boolean certain = !deaf.contains(client)
+                    && now >= orderUnknownUntilNanos
+                    && (before == null || (before.certain && isAlive(before)));
+            lock.queue.put(client, new Entry(request.token(), now + (request.aliveMillis() - 2) * 1_000_000, certain));
+        }
+    }
+
+    void granted(Object client, String key, long first, int count) {
+        Lock lock = lock(key);
+        if (first <= lock.highest()) {
+            broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
+        }
+        lock.grants.put(first, new Grant(first, count));
+        for (Map.Entry<Object, Entry> waiting : lock.queue.entrySet()) {
+            if (waiting.getKey() == client || time.elapsed().toNanos() < orderUnknownUntilNanos) {
+                break;
+            }
+            if (waiting.getValue().certain && isAlive(waiting.getValue())) {
+                broken.accept("a live waiter for " + key + " was overtaken");
+            }
+        }
+        lock.queue.remove(client);
+    }
+
+    void cancelled(Object client, String key, String token) {
+        Lock lock = lock(key);
+        Entry entry = lock.queue.get(client);
+        if (entry != null && entry.token.equals(token)) {
+            lock.queue.remove(client);
+        }
+    }
+
+    void released(String key, long keepMillis) {
+        if (keepMillis > 0) {
+            keptUntilNanos.merge(key, time.elapsed().toNanos() + (keepMillis + 1) * 1_000_000, Math::max);
+        }
+    }
+
+    /** Whether the key may be taken still after a release, for a minimum hold. */
+    boolean isKept(String key) {
+        return keptUntilNanos.getOrDefault(key, 0L) >= time.elapsed().toNanos();
+    }
+
+    /** Grants to this client count as not received from now on. */
+    void deaf(Object client) {
+        deaf.add(client);
+        locks.values().forEach(lock -> lock.queue.computeIfPresent(client, (same, entry) -> entry.uncertain()));
+    }
+
+    void hears(Object client) {
+        deaf.remove(client);
+    }
+
+    private boolean isAlive(Entry entry) {
+        return entry.aliveUntilNanos > time.elapsed().toNanos();
+    }
+
+    private Lock lock(String key) {
+        return locks.computeIfAbsent(key, k -> new Lock());
+    }
+}
