@@ -65,8 +65,9 @@ public interface Lease extends AutoCloseable {
      * Sets the remaining time, up or down, from now. Repeats the request after transient errors while the lease is valid,
      * for the wait time at most. Waits for the store even if interrupted (the flag is kept).
      *
-     * <p>A shorter time is believed at once, before the store confirms it. If such a request fails, later renewals can
-     * no longer make this lease valid for longer than that time, because the request may still take effect.
+     * <p>A shorter time is believed at once, before the store confirms it. If such a request fails, nothing can make this
+     * lease valid for longer than that time any more, because the request may still take effect: a longer extension fails
+     * then, and renewals go on with the short time.
      *
      * @param leaseTime from 10 ms to 365 days, whole milliseconds; cut off at the maximum hold of a renewed lease
      * @throws IllegalArgumentException if the time is out of bounds

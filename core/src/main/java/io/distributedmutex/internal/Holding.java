@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>Lengthening never shortens in the store, whatever it finds there (LockStore.renew with exact = false).
  *   <li>Shortening is believed before it is sent, and confirmations of what was sent before it no longer count.
- *   <li>Until a shortening is confirmed it may take effect at any time: until then, and ever after if it failed, nothing is
- *       believed for longer than that short time after it was sent.
+ *   <li>Until a shortening is confirmed it may take effect at any time. What is sent before that, or at any time after it
+ *       failed, is never believed for longer than the short time: it may have taken effect first, also if its answer comes
+ *       last.
  * </ul>
  *
  * <p>Fields are guarded by the monitor of the {@link KeyQueue}; those that {@link HeldLease#isValid} reads are volatile.
@@ -42,11 +43,13 @@ final class Holding {
     private volatile long deadline;
     /** Counts shortenings. */
     private int generation;
-    /** The longest time that a confirmation is believed for; see the class comment. */
+    /** The longest time for which the answer to what is sent now may be believed; see the class comment. */
     private long longestMillis = Long.MAX_VALUE;
 
     private int unconfirmedShortenings;
     private boolean shorteningFailed;
+    /** Completed when no shortening is on its way any more; null if nobody waits for that. */
+    private @Nullable CompletableFuture<Boolean> shortened;
 
     /** The lease time that the store has been asked for, or granted. */
     private long leaseMillis;
@@ -131,9 +134,13 @@ final class Holding {
         timerDue = NEVER;
     }
 
-    /** Under the monitor: whether a request that may lengthen it has no answer yet. */
-    boolean isRenewing() {
-        return unanswered > 0;
+    /**
+     * Under the monitor: whether the key may stay taken in the store after our deadline, for longer than the margin. So
+     * it is before the deadline (at the maximum hold), while a request that may lengthen it has no answer yet, and once
+     * less was believed than the store had confirmed.
+     */
+    boolean mayOutliveDeadline(long now) {
+        return now < deadline || unanswered > 0 || generation > 0;
     }
 
     /** Under the monitor: ends it against the holder's will. */
@@ -206,20 +213,41 @@ final class Holding {
         deadline = Math.min(deadline, now + Engine.validNanos(millis));
     }
 
+    /** Returns what awaited this answer, or null. */
+    private @Nullable CompletableFuture<Boolean> shorteningAnswered(boolean failed) {
+        shorteningFailed |= failed;
+        if (--unconfirmedShortenings > 0) {
+            return null;
+        }
+        if (!shorteningFailed) {
+            longestMillis = Long.MAX_VALUE;
+        }
+        CompletableFuture<Boolean> waiting = shortened;
+        shortened = null;
+        return waiting;
+    }
+
     /** Under the monitor: asks for a lease time; the answer is taken in by {@link #answered}. */
     private Runnable ask(long millis, boolean exactly, @Nullable CompletableFuture<Ownership> result) {
         long sent = engine.now();
         int sentGeneration = generation;
+        long believedMillis = Math.min(millis, longestMillis);
         unanswered++;
         askedMillis = millis;
         return () -> engine.ask(() -> engine.store().renew(queue.key, token, millis, exactly), (reply, error) -> {
+            CompletableFuture<Boolean> awaited;
             synchronized (queue) {
                 unanswered--;
+                awaited = exactly ? shorteningAnswered(error != null) : null;
                 if (queue.isCurrent(this)) {
-                    queue.then(answered(sent, sentGeneration, millis, exactly, reply, error, result != null));
+                    queue.then(answered(
+                            sent, sentGeneration, millis, believedMillis, exactly, reply, error, result != null));
                 }
             }
             queue.drain();
+            if (awaited != null) {
+                awaited.complete(true);
+            }
             if (result != null) {
                 if (error != null) {
                     result.completeExceptionally(error);
@@ -234,6 +262,7 @@ final class Holding {
             long sent,
             int sentGeneration,
             long millis,
+            long believedMillis,
             boolean exactly,
             @Nullable Ownership reply,
             @Nullable StoreException error,
@@ -249,10 +278,6 @@ final class Holding {
             };
         }
         if (error != null) {
-            if (exactly) {
-                unconfirmedShortenings--;
-                shorteningFailed = true;
-            }
             if (error instanceof StoreRefusedException refused
                     && refused.reason() == StoreRefusedException.Reason.WRONG_TYPE) {
                 return queue.lose(lease, LossReason.TAKEN, "the key no longer holds a lock: " + error.getMessage());
@@ -268,11 +293,7 @@ final class Holding {
         if (reply != Ownership.HELD) {
             return queue.lose(lease, HeldLease.reason(reply), "the store says so");
         }
-        if (exactly && --unconfirmedShortenings == 0 && !shorteningFailed) {
-            longestMillis = Long.MAX_VALUE;
-        }
         if (sentGeneration == generation) {
-            long believedMillis = Math.min(millis, longestMillis);
             deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));
             leaseMillis = millis;
             if (exactly || !exact) {
@@ -298,9 +319,10 @@ final class Holding {
     }
 
     /**
-     * The holder sets the lease time.
+     * The holder sets the lease time. A longer one waits until no shortening is on its way, since it could not be believed.
      *
      * @return the store's answer, or null if the lease is no longer held
+     * @throws StoreUnreachableException if a shortening failed that may still take effect
      */
     @Nullable
     CompletableFuture<Ownership> extend(HeldLease lease, long millis, boolean shorter) {
@@ -309,6 +331,9 @@ final class Holding {
             long now = engine.now();
             if (!lease.isLive() || now >= lease.deadline()) {
                 return null;
+            }
+            if (!shorter && millis > longestMillis) {
+                return afterShortening(lease, millis);
             }
             if (shorter) {
                 shorten(now, millis);
@@ -321,5 +346,23 @@ final class Holding {
         }
         queue.drain();
         return result;
+    }
+
+    private CompletableFuture<Ownership> afterShortening(HeldLease lease, long millis) {
+        if (shorteningFailed) {
+            throw new StoreUnreachableException(
+                    "'" + Checks.shown(queue.key) + "' not extended to " + millis + " ms: to shorten it to "
+                            + longestMillis + " ms was not confirmed before, and may still take effect",
+                    null);
+        }
+        CompletableFuture<Boolean> awaited = shortened;
+        if (awaited == null) {
+            awaited = new CompletableFuture<>();
+            shortened = awaited;
+        }
+        return awaited.thenCompose(done -> {
+            CompletableFuture<Ownership> result = extend(lease, millis, false);
+            return result != null ? result : CompletableFuture.completedFuture(Ownership.GONE);
+        });
     }
 }

@@ -580,7 +580,7 @@ final class KeyQueue {
         Holding lost = lease.holding();
         // At the maximum hold the store's expiry is still to come, and a renewal on its way would put it off: nobody
         // should wait for that.
-        boolean free = reason == LossReason.EXPIRED && (engine.now() < lost.deadline() || lost.isRenewing());
+        boolean free = reason == LossReason.EXPIRED && lost.mayOutliveDeadline(engine.now());
         Runnable told = lost.lose(reason, detail);
         holding = null;
         Request asked = waiters.isEmpty() ? null : request != null ? request : newRequest();

@@ -10,6 +10,7 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testkit.FaultyLockStore.Call;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.verification.engine.World.Instance;
@@ -17,6 +18,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
@@ -311,6 +314,80 @@ class LeaseLifeTest {
             a.store().releaseHeld();
             assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(4_948));
             lease.close();
+        }
+    }
+
+    @Test
+    void aRenewalBeforeALateShorteningIsNotBelievedThoughItsAnswerComesLast() throws Exception {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(60), HOUR));
+            Lease lease = world.held(a, KEY);
+            // The shortening is sent first and takes effect last, as after a change of connections.
+            a.store().holdRequests(1, Operation.RENEW);
+            CompletableFuture<Void> shorter = CompletableFuture.runAsync(() -> lease.extend(Duration.ofSeconds(9)));
+            awaitHeld(a, 1);
+            a.store().holdReplies(1, Operation.RENEW);
+            world.advanceMillis(3_000);
+            awaitHeld(a, 2);
+            a.store().releaseHeld();
+            shorter.get(20, TimeUnit.SECONDS);
+            assertThat(world.look().remaining()).contains(Duration.ofSeconds(9));
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(8_908));
+            lease.close();
+        }
+    }
+
+    @Test
+    void aLongerExtensionWaitsForAShorterOneOnItsWay() throws Exception {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.options(Duration.ofSeconds(60)));
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(1, Operation.RENEW);
+            CompletableFuture<Void> shorter = CompletableFuture.runAsync(() -> lease.extend(Duration.ofSeconds(5)));
+            awaitHeld(a, 1);
+            CompletableFuture<Void> longer = CompletableFuture.runAsync(() -> lease.extend(Duration.ofSeconds(30)));
+            assertThatExceptionOfType(TimeoutException.class).isThrownBy(() -> longer.get(20, TimeUnit.MILLISECONDS));
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(1);
+            a.store().releaseHeld();
+            shorter.get(20, TimeUnit.SECONDS);
+            longer.get(20, TimeUnit.SECONDS);
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(29_698));
+            lease.close();
+        }
+    }
+
+    @Test
+    void aLongerExtensionFailsAfterAShorterOneThatMayStillTakeEffect() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.options(Duration.ofSeconds(60)));
+            Lease lease = world.held(a, KEY);
+            a.store()
+                    .failNext(
+                            1,
+                            Operation.RENEW,
+                            new StoreRefusedException(StoreRefusedException.Reason.OTHER, "made to fail", null));
+            assertThatExceptionOfType(StoreRefusedException.class)
+                    .isThrownBy(() -> lease.extend(Duration.ofSeconds(5)));
+            assertThatExceptionOfType(StoreUnreachableException.class)
+                    .isThrownBy(() -> lease.extend(Duration.ofSeconds(30)))
+                    .withMessage(
+                            "'tenant:1' not extended to 30000 ms: to shorten it to 5000 ms was not confirmed before,"
+                                    + " and may still take effect");
+            lease.extend(Duration.ofSeconds(5));
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(4_948));
+            // The store has a minute still: nobody should wait for that.
+            a.store().failNext(1_000, Operation.RENEW);
+            world.advanceMillis(4_949);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
+    private static void awaitHeld(Instance instance, int calls) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (instance.store().waitingCalls() < calls) {
+            assertThat(System.nanoTime()).as("calls held within 20 s").isLessThan(deadline);
+            Thread.onSpinWait();
         }
     }
 

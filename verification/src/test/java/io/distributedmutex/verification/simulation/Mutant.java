@@ -84,9 +84,9 @@ record Mutant(String name, String file, String original, String replacement) {
                     ""),
             new Mutant(
                     "an expired lease with a renewal on its way is not freed",
-                    QUEUE,
-                    "(engine.now() < lost.deadline() || lost.isRenewing());",
-                    "engine.now() < lost.deadline();"),
+                    HOLDING,
+                    "return now < deadline || unanswered > 0 || generation > 0;",
+                    "return now < deadline || generation > 0;"),
             new Mutant(
                     "the outcome of a release lost with its reply",
                     QUEUE,
