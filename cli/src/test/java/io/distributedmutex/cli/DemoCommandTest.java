@@ -79,7 +79,8 @@ class DemoCommandTest {
                 directory, "demo", "--output", directory.resolve("out").toString())) {
             running.awaitOut("1.00 s");
             List<Long> processes = processes(running.out());
-            assertThat(processes).hasSizeGreaterThanOrEqualTo(5).allMatch(DemoCommandTest::isRunning);
+            // One worker is killed by the demo itself, sooner or later than this line.
+            assertThat(processes).filteredOn(DemoCommandTest::isRunning).hasSizeGreaterThanOrEqualTo(4);
             running.signal("INT");
             Tool.Result result = running.end();
             assertThat(result.exitCode()).isEqualTo(130);
