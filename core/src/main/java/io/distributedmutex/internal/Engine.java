@@ -287,7 +287,11 @@ public final class Engine implements StoreEvents {
         begin();
         try {
             checkOpen(waiter.key);
-            askOnce(waiter);
+            // In order: this thread may have released the key just now, by a step that another thread is about to do.
+            KeyQueue queue = queues.get(waiter.key);
+            if (queue == null || !queue.inOrder(() -> askOnce(waiter))) {
+                askOnce(waiter);
+            }
         } finally {
             end();
         }

@@ -411,7 +411,7 @@ final class KeyQueue {
                 // If not: delayed for so long that its claim time ended, and the store has answered "queued" since.
                 long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);
                 then(
-                        deadline <= engine.now()
+                        deadline - engine.now() < asked.leastClaimNanos()
                                 // Late. If the key is still ours, the answer will say so and make it a full lease.
                                 ? () -> send(asked)
                                 : install(
@@ -642,6 +642,18 @@ final class KeyQueue {
             lastStep.next = step;
         }
         lastStep = step;
+    }
+
+    /** Has something done after all that was decided before. Returns false if this queue has retired: then all that is done. */
+    boolean inOrder(Runnable action) {
+        synchronized (this) {
+            if (retired) {
+                return false;
+            }
+            then(action);
+        }
+        drain();
+        return true;
     }
 
     /** Outside the monitor, after each change: does what is to be done, unless a thread is at it, which then does this too. */

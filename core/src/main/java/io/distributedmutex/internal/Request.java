@@ -19,6 +19,9 @@ final class Request {
     /** A waiter counts as dead after this long without a poll, or after four polls that were due. */
     static final long ALIVE_MILLIS = 2_000;
 
+    /** Longer than a round trip takes in any network that is well. */
+    private static final long LEAST_CLAIM_MILLIS = 50;
+
     final String token;
 
     /** A lease that is given back in the same step, and how often that was sent. */
@@ -66,6 +69,14 @@ final class Request {
 
     Request(String token) {
         this.token = token;
+    }
+
+    /**
+     * With less of its claim left, a grant by push is confirmed before it is believed: the holder would be told of a loss
+     * if the request that extends it took longer than that.
+     */
+    long leastClaimNanos() {
+        return Math.max(LEAST_CLAIM_MILLIS, claimMillis / 4) * 1_000_000;
     }
 
     AcquireRequest message(String key, LockOptions options, long now) {

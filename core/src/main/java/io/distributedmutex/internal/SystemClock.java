@@ -17,12 +17,15 @@ import org.slf4j.LoggerFactory;
  * machine was suspended. On Linux /proc/uptime decides, since it goes on in suspension and ignores the wall clock.
  * Elsewhere it is taken for a suspension, which at worst ends a lease too early.
  */
-final class SystemClock implements LongSupplier {
+public final class SystemClock implements LongSupplier {
 
     private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
 
     /** Shorter suspensions than this (50 ms) are not noticed. It is above what NTP slewing or a scheduler delay cause. */
     static final long DIVERGENCE_NANOS = 50_000_000L;
+
+    /** The resolution of /proc/uptime (10 ms). A suspension may have been longer by so much than the uptimes around it say. */
+    static final long UPTIME_RESOLUTION_NANOS = 10_000_000L;
 
     private static final Path UPTIME = Path.of("/proc/uptime");
 
@@ -41,8 +44,8 @@ final class SystemClock implements LongSupplier {
         this(System::nanoTime, () -> System.currentTimeMillis() * 1_000_000L, SystemClock::uptime);
     }
 
-    /** With clocks for tests; {@code uptimeNanos} returns -1 where there is none. */
-    SystemClock(LongSupplier monotonic, LongSupplier wallNanos, LongSupplier uptimeNanos) {
+    /** With clocks for tests and simulations; {@code uptimeNanos} returns -1 where there is none. */
+    public SystemClock(LongSupplier monotonic, LongSupplier wallNanos, LongSupplier uptimeNanos) {
         this.monotonic = monotonic;
         this.wallNanos = wallNanos;
         this.uptimeNanos = uptimeNanos;
@@ -71,8 +74,9 @@ final class SystemClock implements LongSupplier {
         if (stopped > DIVERGENCE_NANOS) {
             LOG.warn(
                     "this machine was suspended for {} ms; leases that ended meanwhile are lost", stopped / 1_000_000L);
-            // Suspended time first: who sees the new reference must see it too.
-            suspended += stopped;
+            // Suspended time first: who sees the new reference must see it too. Rather too much than too little: a
+            // lease that is believed in for 10 ms too long is held by two.
+            suspended += stopped + (uptime < 0 ? 0 : UPTIME_RESOLUTION_NANOS);
             uptimeReference += stopped;
             stopped = 0;
         }

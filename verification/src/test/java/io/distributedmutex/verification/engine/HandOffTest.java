@@ -112,6 +112,28 @@ class HandOffTest {
         }
     }
 
+    /** Else its holder would be told of a loss, though nothing is wrong but that the extension takes some time. */
+    @Test
+    void aPushWithLittleOfItsClaimLeftIsConfirmedBeforeItIsBelieved() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Instance b = world.instance("b", World.options(Duration.ofMillis(200)));
+            Lease first = world.held(a, KEY);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            // B asked 160 ms ago, and a claim of 200 ms less the margin is counted from then.
+            world.advanceMillis(160);
+            b.store().holdReplies(1, Operation.ACQUIRE);
+            first.close();
+            world.waits(asked);
+            world.advanceMillis(50);
+            b.store().releaseHeld();
+            Lease second = world.granted(asked);
+            assertThat(second.remaining()).isGreaterThan(Duration.ofMillis(140));
+            assertThat(b.store().count(Operation.RENEW)).isZero();
+            second.close();
+        }
+    }
+
     @Test
     void aPushDelayedBeyondItsClaimIsNotBelievedAfterAnotherHasTheKey() {
         try (World world = new World()) {

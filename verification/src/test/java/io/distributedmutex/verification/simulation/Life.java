@@ -24,6 +24,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class Life {
 
+    /** Above what SystemClock notices, and the resolution of /proc/uptime. */
+    private static final long SHORTEST_SUSPENSION_NANOS = 70_000_000;
+
+    /** How far the clock moves at once. A lease is looked at whenever another is granted too. */
+    private static final long STEP_NANOS = 40_000_000;
+
     private final Plan plan;
     private final ManualTime time;
     private final SimulatedServer server;
@@ -31,6 +37,9 @@ final class Life {
     private final List<Instance> instances = new ArrayList<>();
     private final List<Wait> waits = new ArrayList<>();
     private final List<Given> leases = new ArrayList<>();
+    /** Those that were extended or closed by a further action. */
+    private final Set<Given> touched = new HashSet<>();
+
     private final @Nullable List<String> trace;
     private int holds;
     private InMemoryLockStore.@Nullable Snapshot snapshot;
@@ -62,7 +71,8 @@ final class Life {
         this.server = new SimulatedServer(time, promises::broken);
         promises.witness(server);
         for (int i = 0; i < plan.rates().size(); i++) {
-            SimulatedProcess process = new SimulatedProcess(time, plan.rates().get(i), promises::broken);
+            SimulatedProcess process =
+                    new SimulatedProcess(time, plan.rates().get(i), plan.uptime(), random.split(), promises::broken);
             SimulatedNetwork network = new SimulatedNetwork(server, process, time, random.split(), plan.faultsOneIn());
             DistributedMutex mutex = DistributedMutex.builder(network)
                     .holderLabel("instance-" + i)
@@ -145,6 +155,7 @@ final class Life {
                     // Of the latest: mostly the one that is held now.
                     int back = action.pick() % 4 == 0 ? action.pick() / 4 % Math.min(leases.size(), 4) : 0;
                     Given given = leases.get(leases.size() - 1 - back);
+                    touched.add(given);
                     given.instance.process.whenRunning(() -> actOn(given, action));
                 }
             }
@@ -152,12 +163,21 @@ final class Life {
             case MEND -> instance.network.cut(false);
             case PAUSE -> instance.process.pause();
             case RESUME -> instance.process.resume();
+            // Shorter ones are not noticed, which docs/guarantees.md says.
+            case SUSPEND -> instance.process.suspend(SHORTEST_SUSPENSION_NANOS + action.pick() % 3_000 * 1_000_000L);
+            case STEP_WALL_CLOCK -> instance.process.stepWallClock(wallStep(action));
             case CRASH -> crash(action, instance);
             case CLOSE_INSTANCE -> close(action, instance);
             case LOSE_SUBSCRIPTION -> instance.network.loseSubscription();
             case SUBSCRIBE_AGAIN -> subscribeAgain(instance);
             default -> actOnStore(action, instance, key);
         }
+    }
+
+    /** By an hour, or by little more or less than is taken for a step. */
+    private static long wallStep(Action action) {
+        long nanos = action.pick() % 2 == 0 ? 3_600_000_000_000L : action.pick() % 200 * 1_000_000L;
+        return action.pick() % 3 == 0 ? -nanos : nanos;
     }
 
     private static void subscribeAgain(Instance instance) {
@@ -221,7 +241,7 @@ final class Life {
             options.autoRenew(Duration.ofMillis(action.maximumHoldMillis()));
         }
         DistributedMutex mutex = instance.mutex.with(o -> options);
-        if (action.kind() == Plan.Kind.ACQUIRE) {
+        if (action.kind() == Plan.Kind.ACQUIRE && plan.blocking()) {
             askAndBlock(action, instance, key, mutex);
             return;
         }
@@ -264,7 +284,7 @@ final class Life {
         lease.onLost(lost -> {
             throw new ThrowingListener.Thrown();
         });
-        promises.received(lease, instance.number, plan.calm());
+        promises.received(lease, instance.process, plan.calm());
     }
 
     private void hold(Action action, Instance instance, Lease lease) {
@@ -272,17 +292,31 @@ final class Life {
             return;
         }
         holds++;
+        Given given = leases.get(leases.size() - 1);
         long nanos = action.holdNanos() + (action.end() == End.LATE ? action.leaseMillis() * 1_000_000 : 0);
         instance.process.later(
                 () -> {
                     holds--;
+                    checkStillHeld(action, lease, given);
                     if (action.end() == End.RELEASE) {
-                        instance.process.start(() -> end(action, lease));
+                        block(instance, () -> end(action, lease));
                     } else {
                         end(action, lease);
                     }
                 },
                 nanos);
+    }
+
+    /** No false alarms: without faults, a lease that nobody touched is not lost in the first part of its time. */
+    private void checkStillHeld(Action action, Lease lease, Given given) {
+        if (plan.calm()
+                && action.leaseMillis() >= 400
+                && action.end() != End.LATE
+                && action.holdNanos() < action.leaseMillis() * 450_000
+                && !touched.contains(given)
+                && !given.instance.closed[0]) {
+            promises.require(lease.isValid(), () -> "lost without a reason: " + lease + " " + lease.lossReason());
+        }
     }
 
     private void end(Action action, Lease lease) {
@@ -320,13 +354,21 @@ final class Life {
         if (action.kind() == Plan.Kind.CLOSE_AGAIN) {
             given.lease.close();
         } else if (!given.instance.closed[0]) {
-            given.instance.process.start(() -> {
+            block(given.instance, () -> {
                 try {
                     given.lease.extend(Duration.ofMillis(action.leaseMillis()));
                 } catch (LockException e) {
                     note(() -> "not extended: " + e.getMessage());
                 }
             });
+        }
+    }
+
+    private void block(Instance instance, Runnable body) {
+        if (plan.blocking()) {
+            instance.process.start(body);
+        } else {
+            instance.process.startOrAbandon(body);
         }
     }
 
@@ -342,7 +384,7 @@ final class Life {
         if (action.pick() % 3 == 0 && !lastAlive()) {
             instance.process.crash();
             instance.network.loseSubscription();
-            promises.crashed(instance.number);
+            promises.crashed(instance.process);
         }
     }
 
@@ -364,7 +406,7 @@ final class Life {
         // In steps, so that what is valid at once is seen.
         long left = nanos;
         while (left > 0) {
-            long step = Math.min(left, 20_000_000);
+            long step = Math.min(left, STEP_NANOS);
             time.advance(Duration.ofNanos(step));
             left -= step;
             look();
@@ -394,6 +436,9 @@ final class Life {
 
     private void heal() {
         server.up();
+        while (instances.stream().anyMatch(instance -> instance.process.isDisturbed())) {
+            time.advance(Duration.ofNanos(STEP_NANOS));
+        }
         for (Instance instance : instances) {
             if (!instance.process.isCrashed()) {
                 instance.network.heal();
@@ -406,8 +451,8 @@ final class Life {
     private void settle() {
         promises.faultsStopped();
         // What was sent before may be late by 4 s, and hold the key for a lease time for nobody.
-        for (int i = 0; i < 3_000 && (holds > 0 || !wanted().isEmpty()); i++) {
-            time.advance(Duration.ofMillis(10));
+        for (int i = 0; i < 800 && (holds > 0 || !wanted().isEmpty()); i++) {
+            time.advance(Duration.ofNanos(STEP_NANOS));
             promises.check();
             promises.checkService(
                     wanted(),

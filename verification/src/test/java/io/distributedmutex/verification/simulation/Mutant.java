@@ -78,6 +78,31 @@ record Mutant(String name, String file, String original, String replacement) {
                     "                    engine.giveBack(giveBack);\n                    run(left);",
                     "                    run(left);"),
             new Mutant(
+                    "a confirmation from before a shortening that counts",
+                    HOLDING,
+                    "if (sentGeneration == generation) {",
+                    "if (true) {"),
+            new Mutant(
+                    "a lengthening on its way with a shortening is believed",
+                    HOLDING,
+                    "long believedMillis = Math.min(millis, longestMillis);",
+                    "long believedMillis = millis;"),
+            new Mutant(
+                    "a suspension of the machine is not noticed",
+                    CORE + "SystemClock.java",
+                    "suspended += stopped + (uptime < 0 ? 0 : UPTIME_RESOLUTION_NANOS);",
+                    ""),
+            new Mutant(
+                    "a suspension counted by the uptime alone, which may be 10 ms behind",
+                    CORE + "SystemClock.java",
+                    "suspended += stopped + (uptime < 0 ? 0 : UPTIME_RESOLUTION_NANOS);",
+                    "suspended += stopped;"),
+            new Mutant(
+                    "a step of the wall clock taken for a suspension",
+                    CORE + "SystemClock.java",
+                    "long stopped = uptime < 0 ? divergence : uptime - now - uptimeReference;",
+                    "long stopped = divergence;"),
+            new Mutant(
                     "a shortening believed only when confirmed",
                     HOLDING,
                     "deadline = Math.min(deadline, now + Engine.validNanos(millis));",
@@ -97,6 +122,16 @@ record Mutant(String name, String file, String original, String replacement) {
                     ENGINE,
                     "                            lease.close();\n                            throw",
                     "                            throw"),
+            new Mutant(
+                    "a give-back that failed is not repeated",
+                    ENGINE,
+                    "                repeatLater(what.again());\n                return;",
+                    ""),
+            new Mutant(
+                    "no poll at the end of the holder's lease",
+                    QUEUE,
+                    "schedulePoll(asked, remaining < 0 ? Long.MAX_VALUE : remaining + 1);",
+                    "schedulePoll(asked, Long.MAX_VALUE);"),
             new Mutant(
                     "close() keeps what is held",
                     QUEUE,

@@ -11,38 +11,62 @@ import java.util.SplittableRandom;
  *
  * @param seed where everything comes from
  * @param calm no faults: promises that only hold without any are checked too
+ * @param blocking whether threads block: in acquire, release and extend, which else are abandoned where they would block
+ * @param uptime whether the machines have a /proc/uptime, which tells suspensions from steps of the wall clock
  * @param faultsOneIn one in how many messages meets a fault; 0 for none
  * @param rates how fast the instances' clocks run; their number is the number of instances
  * @param keys how many keys they share
  * @param actions what is done, in order
  */
-record Plan(long seed, boolean calm, int faultsOneIn, List<Double> rates, int keys, List<Action> actions) {
+record Plan(
+        long seed,
+        boolean calm,
+        boolean blocking,
+        boolean uptime,
+        int faultsOneIn,
+        List<Double> rates,
+        int keys,
+        List<Action> actions) {
 
-    /** What may be done. The calm ones come first. */
+    /** What may be done. */
     enum Kind {
-        ACQUIRE_ASYNC,
-        TRY,
-        ACQUIRE,
-        CANCEL,
-        INTERRUPT,
-        EXTEND,
-        CLOSE_AGAIN,
-        CUT,
-        MEND,
-        PAUSE,
-        RESUME,
-        CRASH,
-        CLOSE_INSTANCE,
-        LOSE_SUBSCRIPTION,
-        SUBSCRIBE_AGAIN,
-        STORE_DOWN,
-        STORE_BACK_WITH_ALL,
-        STORE_BACK_WITHOUT_ONE_KEY,
-        STORE_BACK_EMPTY,
-        STORE_SNAPSHOT,
-        STORE_BACK_AS_REPLICA,
-        DELETE_KEY,
-        FORCE_RELEASE
+        ACQUIRE_ASYNC(46, false),
+        TRY(6, false),
+        /** Blocks a thread; in a life without such threads it is asynchronous too. */
+        ACQUIRE(6, false),
+        CANCEL(3, false),
+        INTERRUPT(3, false),
+        EXTEND(12, false),
+        CLOSE_AGAIN(3, false),
+        /** Harmless: where there is an uptime, a step of the wall clock changes nothing. */
+        STEP_WALL_CLOCK(2, false),
+        CLOSE_INSTANCE(1, false),
+        CUT(2, true),
+        MEND(2, true),
+        PAUSE(2, true),
+        RESUME(2, true),
+        SUSPEND(1, true),
+        CRASH(1, true),
+        LOSE_SUBSCRIPTION(2, true),
+        SUBSCRIBE_AGAIN(2, true),
+        STORE_DOWN(1, true),
+        STORE_BACK_WITH_ALL(2, true),
+        STORE_BACK_WITHOUT_ONE_KEY(1, true),
+        STORE_BACK_EMPTY(1, true),
+        STORE_SNAPSHOT(1, true),
+        STORE_BACK_AS_REPLICA(1, true),
+        DELETE_KEY(1, true),
+        FORCE_RELEASE(1, true);
+
+        /** How often among all, before {@link Luck} has its way. */
+        private final int weight;
+
+        private final boolean hostile;
+
+        Kind(int weight, boolean hostile) {
+            this.weight = weight;
+            this.hostile = hostile;
+        }
     }
 
     /** How a lease ends. */
@@ -88,11 +112,11 @@ record Plan(long seed, boolean calm, int faultsOneIn, List<Double> rates, int ke
     }
 
     Plan with(List<Action> otherActions) {
-        return new Plan(seed, calm, faultsOneIn, rates, keys, otherActions);
+        return new Plan(seed, calm, blocking, uptime, faultsOneIn, rates, keys, otherActions);
     }
 
     Plan withoutFaults() {
-        return new Plan(seed, calm, 0, rates, keys, actions);
+        return new Plan(seed, calm, blocking, uptime, 0, rates, keys, actions);
     }
 
     static Plan random(long seed) {
@@ -107,23 +131,59 @@ record Plan(long seed, boolean calm, int faultsOneIn, List<Double> rates, int ke
         }
         int keys = random.nextInt(3) == 0 ? 2 : 1;
         // Threads that block cost more than all else in a life: not in each.
-        boolean blocking = random.nextInt(6) == 0;
+        boolean blocking = random.nextInt(8) == 0;
+        boolean uptime = calm || random.nextInt(4) > 0;
+        Luck luck = Luck.of(random, calm);
         int count = 15 + random.nextInt(60);
         List<Action> actions = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            actions.add(action(random, calm, blocking, instances, keys));
+            actions.add(action(random, calm, luck, instances, keys));
         }
-        return new Plan(seed, calm, faultsOneIn, List.copyOf(rates), keys, List.copyOf(actions));
+        return new Plan(seed, calm, blocking, uptime, faultsOneIn, List.copyOf(rates), keys, List.copyOf(actions));
     }
 
-    private static Action action(SplittableRandom random, boolean calm, boolean blocking, int instances, int keys) {
+    /**
+     * What a life is rich in. Lives that leave some kinds of action out and do others often meet more combinations than lives
+     * that do a little of everything (Groce, Zhang, Eide, Chen and Regehr, "Swarm Testing", ISSTA 2012).
+     *
+     * @param weights how often each kind is done, by ordinal
+     * @param longHolds how many of four leases are held for long
+     */
+    private record Luck(int[] weights, int sum, int longHolds) {
+
+        static Luck of(SplittableRandom random, boolean calm) {
+            Kind[] kinds = Kind.values();
+            int[] weights = new int[kinds.length];
+            int sum = 0;
+            for (int i = 0; i < kinds.length; i++) {
+                int factor = kinds[i] == Kind.ACQUIRE_ASYNC ? 2 : FACTORS[random.nextInt(FACTORS.length)];
+                weights[i] = calm && kinds[i].hostile ? 0 : kinds[i].weight * factor;
+                sum += weights[i];
+            }
+            return new Luck(weights, sum, 1 + random.nextInt(4));
+        }
+
+        Kind kind(SplittableRandom random) {
+            int number = random.nextInt(sum);
+            int i = 0;
+            while (number >= weights[i]) {
+                number -= weights[i];
+                i++;
+            }
+            return Kind.values()[i];
+        }
+    }
+
+    private static final int[] FACTORS = {0, 1, 2, 2, 3, 8};
+
+    private static Action action(SplittableRandom random, boolean calm, Luck luck, int instances, int keys) {
         long lease = random.nextInt(4) == 0
                 ? random.nextLong(10, 400)
                 : random.nextLong(400, calm ? 4_000 : random.nextInt(3) == 0 ? 10_000 : 2_000);
         boolean renews = lease >= 300 && random.nextInt(4) == 0;
         return new Action(
                 gapNanos(random),
-                kind(random, calm, blocking),
+                luck.kind(random),
                 random.nextInt(instances),
                 random.nextInt(keys),
                 lease,
@@ -131,7 +191,7 @@ record Plan(long seed, boolean calm, int faultsOneIn, List<Double> rates, int ke
                 random.nextLong(10, calm ? 150 : 400),
                 renews ? lease + random.nextLong(3_000) : 0,
                 random.nextInt(10) == 0 ? random.nextLong(1, lease) : 0,
-                holdNanos(random, lease),
+                holdNanos(random, luck, lease),
                 end(random, calm),
                 random.nextInt(Integer.MAX_VALUE));
     }
@@ -145,12 +205,11 @@ record Plan(long seed, boolean calm, int faultsOneIn, List<Double> rates, int ke
         };
     }
 
-    private static long holdNanos(SplittableRandom random, long leaseMillis) {
-        return switch (random.nextInt(4)) {
-            case 0 -> random.nextLong(leaseMillis * 1_200_000);
-            case 1 -> random.nextLong(700_000_000);
-            default -> random.nextLong(3_000_000);
-        };
+    private static long holdNanos(SplittableRandom random, Luck luck, long leaseMillis) {
+        if (random.nextInt(5) >= luck.longHolds) {
+            return random.nextLong(3_000_000);
+        }
+        return random.nextBoolean() ? random.nextLong(leaseMillis * 1_200_000) : random.nextLong(700_000_000);
     }
 
     private static End end(SplittableRandom random, boolean calm) {
@@ -160,30 +219,5 @@ record Plan(long seed, boolean calm, int faultsOneIn, List<Double> rates, int ke
             case 4 -> calm ? End.CLOSE : End.FORGET;
             default -> End.CLOSE;
         };
-    }
-
-    private static Kind kind(SplittableRandom random, boolean calm, boolean blocking) {
-        int number = random.nextInt(calm ? 78 : 100);
-        if (number < 42) {
-            return Kind.ACQUIRE_ASYNC;
-        }
-        if (number < 48) {
-            return Kind.TRY;
-        }
-        if (number < 56) {
-            return blocking ? Kind.ACQUIRE : Kind.ACQUIRE_ASYNC;
-        }
-        if (number < 65) {
-            return Kind.EXTEND;
-        }
-        if (number == 77) {
-            return Kind.CLOSE_INSTANCE;
-        }
-        if (number < 77) {
-            return Kind.values()[Kind.CANCEL.ordinal() + (number - 65) / 3];
-        }
-        Kind[] hostile = Kind.values();
-        int first = Kind.CUT.ordinal();
-        return hostile[first + random.nextInt(hostile.length - first)];
     }
 }

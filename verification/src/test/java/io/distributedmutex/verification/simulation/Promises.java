@@ -30,7 +30,7 @@ final class Promises {
     /** Found where throwing would only be logged: in a timer or callback. */
     private @Nullable String found;
 
-    private record Held(Lease lease, int instance) {}
+    private record Held(Lease lease, SimulatedProcess process) {}
 
     Promises(ManualTime time) {
         this.time = time;
@@ -64,11 +64,11 @@ final class Promises {
     }
 
     /** What it held is nobody's belief any more. */
-    void crashed(int instance) {
-        live.values().forEach(held -> held.removeIf(one -> one.instance == instance));
+    void crashed(SimulatedProcess process) {
+        live.values().forEach(held -> held.removeIf(one -> one.process == process));
     }
 
-    void received(Lease lease, int instance, boolean calm) {
+    void received(Lease lease, SimulatedProcess process, boolean calm) {
         String key = lease.key();
         long fence = lease.fencingToken();
         Grant grant = witness().grantOf(key, fence);
@@ -84,7 +84,7 @@ final class Promises {
         if (calm && now - first > PASS_NANOS) {
             broken("passed on for too long (" + (now - first) / 1_000 + " us): " + lease);
         }
-        live.computeIfAbsent(key, k -> new ArrayList<>()).add(new Held(lease, instance));
+        live.computeIfAbsent(key, k -> new ArrayList<>()).add(new Held(lease, process));
         checkExclusion(key);
     }
 
@@ -99,9 +99,13 @@ final class Promises {
         if (held.isEmpty()) {
             return;
         }
-        held.removeIf(one -> !one.lease.isValid());
+        // Nobody on a suspended machine believes anything. When it goes on, its leases are looked at again.
+        held.removeIf(one -> !one.process.isSuspended() && !one.lease.isValid());
         for (int i = 0; i < held.size(); i++) {
             for (int j = i + 1; j < held.size(); j++) {
+                if (held.get(i).process.isSuspended() || held.get(j).process.isSuspended()) {
+                    continue;
+                }
                 Lease one = held.get(i).lease;
                 Lease other = held.get(j).lease;
                 long lower = Math.min(one.fencingToken(), other.fencingToken());

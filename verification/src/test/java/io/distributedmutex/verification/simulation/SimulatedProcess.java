@@ -1,11 +1,13 @@
 package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.Lease;
+import io.distributedmutex.internal.SystemClock;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.testkit.ManualTime;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -14,12 +16,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The process that an instance lives in: a clock that runs fast or slow by a constant rate, pauses in which nothing of it
- * runs while time goes on (a garbage collection, SIGSTOP), a crash, and threads that block.
+ * The process that an instance lives in, on a machine of its own: clocks that run fast or slow by a constant rate, a wall
+ * clock that is set, suspensions in which the monotonic clock stands still, pauses in which nothing of it runs while time
+ * goes on (a garbage collection, SIGSTOP), a crash, and threads that block.
  *
  * <p>All processes of a life share one real thread at a time. What blocks runs on a thread of its own, which has the turn
  * until it parks, and gets it again after each event of its process: nothing else could have woken it. Waking too often
- * is allowed ({@link Environment#park}), so no wake-up has to be observed.
+ * is allowed ({@link Environment#park}), so no wake-up has to be observed. Handing over the turn costs more than all else;
+ * where it is no matter what becomes of a call after it blocked, {@link #startOrAbandon} spares the thread.
  */
 final class SimulatedProcess implements Environment {
 
@@ -37,25 +41,64 @@ final class SimulatedProcess implements Environment {
 
     private final Environment ownTime;
     private final double rate;
+    private final boolean hasUptime;
     private final long origin;
+    private final SplittableRandom random;
+    private final SystemClock clock;
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
     private final List<SimulatedThread> threads = new ArrayList<>();
     private boolean paused;
+    /** What the monotonic clock stands at while the machine is suspended; else -1. */
+    private long stoppedAt = -1;
+    /** How long the machine was suspended so far. */
+    private long suspended;
+    /** Timers that are due, but will be noticed to be so only later. */
+    private int lateTimers;
+    /** By how much the wall clock was set. */
+    private long wallSteps;
+
     private boolean crashed;
     private boolean waking;
+    /** Whether what runs now is abandoned where it would block. */
+    private boolean abandoning;
 
     /**
      * A running process.
      *
      * @param rate how many seconds its clock counts in a true second
+     * @param hasUptime whether it can tell suspensions from steps of the wall clock
+     * @param random decides how late its timers are after a suspension
      * @param broken told what a thread dies of
      */
-    SimulatedProcess(ManualTime time, double rate, Consumer<String> broken) {
+    SimulatedProcess(
+            ManualTime time, double rate, boolean hasUptime, SplittableRandom random, Consumer<String> broken) {
         this.broken = broken;
         this.time = time.newEnvironment();
         this.ownTime = time.newEnvironment();
         this.rate = rate;
+        this.hasUptime = hasUptime;
+        this.random = random;
         this.origin = time.nanoTime();
+        this.clock = new SystemClock(this::monotonicNanos, this::wallNanos, this::uptimeNanos);
+    }
+
+    // ---- its machine's clocks
+
+    private long elapsedNanos() {
+        return (long) ((time.nanoTime() - origin) * rate);
+    }
+
+    private long monotonicNanos() {
+        return stoppedAt >= 0 ? stoppedAt : elapsedNanos() - suspended;
+    }
+
+    private long wallNanos() {
+        return elapsedNanos() + wallSteps;
+    }
+
+    /** As /proc/uptime: goes on in suspension, in steps of 10 ms. */
+    private long uptimeNanos() {
+        return hasUptime ? elapsedNanos() / 10_000_000 * 10_000_000 : -1;
     }
 
     // ---- what happens to it
@@ -66,13 +109,59 @@ final class SimulatedProcess implements Environment {
 
     void resume() {
         paused = false;
-        while (!paused && !held.isEmpty()) {
+        goOn();
+    }
+
+    /** The machine sleeps for a while; afterwards its timers are late, as they count on the clock that had stopped. */
+    void suspend(long nanos) {
+        if (!isSuspended() && !crashed) {
+            stoppedAt = monotonicNanos();
+            // Not on the engine's time, which ends with the engine.
+            ownTime.schedule(this::wakeFromSuspension, nanos);
+        }
+    }
+
+    private void wakeFromSuspension() {
+        suspended = elapsedNanos() - stoppedAt;
+        stoppedAt = -1;
+        for (Runnable event : List.copyOf(held)) {
+            if (event instanceof HeldTimer) {
+                held.remove(event);
+                lateTimers++;
+                // TimerThread looks at the clock once a second.
+                ownTime.schedule(
+                        () -> {
+                            lateTimers--;
+                            whenRunning(event);
+                        },
+                        random.nextLong(1_000_000_000L));
+            }
+        }
+        goOn();
+    }
+
+    private void goOn() {
+        while (!isPaused() && !held.isEmpty()) {
             run(held.remove());
         }
     }
 
+    /** The wall clock is set. Where only it could tell of a suspension, it is never set back, which would hide one. */
+    void stepWallClock(long nanos) {
+        wallSteps += hasUptime ? nanos : Math.abs(nanos);
+    }
+
     boolean isPaused() {
-        return paused;
+        return paused || isSuspended();
+    }
+
+    boolean isSuspended() {
+        return stoppedAt >= 0;
+    }
+
+    /** Whether a suspension has effects still. */
+    boolean isDisturbed() {
+        return !crashed && (isSuspended() || lateTimers > 0);
     }
 
     /** Nothing of it runs ever again. */
@@ -95,7 +184,7 @@ final class SimulatedProcess implements Environment {
         if (crashed) {
             return;
         }
-        if (paused || !held.isEmpty()) {
+        if (isPaused() || !held.isEmpty()) {
             held.add(event);
         } else {
             run(event);
@@ -121,6 +210,22 @@ final class SimulatedProcess implements Environment {
         thread.begin();
         wake();
         return thread;
+    }
+
+    /**
+     * Runs something that is abandoned where it would block, as when its thread were stopped there: for calls whose work is
+     * done by then, and which need not come to an end.
+     */
+    void startOrAbandon(Runnable body) {
+        boolean outer = abandoning;
+        abandoning = true;
+        try {
+            body.run();
+        } catch (Abandoned e) {
+            // As announced.
+        } finally {
+            abandoning = outer;
+        }
     }
 
     int runningThreads() {
@@ -158,7 +263,7 @@ final class SimulatedProcess implements Environment {
 
     @Override
     public long nanoTime() {
-        return (long) ((time.nanoTime() - origin) * rate);
+        return clock.getAsLong();
     }
 
     /** The program that uses the engine does something later. */
@@ -188,14 +293,17 @@ final class SimulatedProcess implements Environment {
     public void park(Object blocker, long nanos) {
         SimulatedThread self = CURRENT.get();
         if (self == null) {
+            if (abandoning) {
+                throw new Abandoned();
+            }
             throw new IllegalStateException("the thread that moves the clock would block, on " + blocker);
         }
         if (nanos <= 0) {
             return;
         }
-        Timer end = nanos < 1_000_000_000_000_000L ? later(() -> {}, nanos) : null;
         self.blocker = blocker;
-        self.blockedUntil = nanos == Long.MAX_VALUE ? nanos : nanoTime() + nanos;
+        self.due = false;
+        Timer end = nanos < 1_000_000_000_000_000L ? later(() -> self.due = true, nanos) : null;
         self.giveTurnBack();
         if (end != null) {
             end.cancel();
@@ -249,6 +357,15 @@ final class SimulatedProcess implements Environment {
         }
     }
 
+    /** The end of a call that would block, and for which there is no thread. */
+    private static final class Abandoned extends Error {
+        private static final long serialVersionUID = 1L;
+
+        Abandoned() {
+            super("abandoned", null, false, false);
+        }
+    }
+
     /** A thread of this process; it or the one that moves the clock runs, never both. */
     final class SimulatedThread {
         private final Runnable body;
@@ -257,7 +374,8 @@ final class SimulatedProcess implements Environment {
         private @Nullable Thread thread;
         private volatile boolean ended;
         private volatile @Nullable Object blocker;
-        private volatile long blockedUntil;
+        /** Whether what it waits for at most is over. */
+        private volatile boolean due;
 
         private SimulatedThread(Runnable body) {
             this.body = body;
@@ -302,7 +420,7 @@ final class SimulatedProcess implements Environment {
             Object on = blocker;
             boolean onTime = on == SimulatedProcess.this || on instanceof Lease;
             boolean onAnswer = on instanceof CompletableFuture<?> answer && !answer.isDone();
-            return !(onTime || onAnswer) || nanoTime() >= blockedUntil;
+            return !(onTime || onAnswer) || due;
         }
 
         private void giveTurnBack() {
