@@ -228,6 +228,14 @@ final class HeldLease implements Lease {
         return Math.min(holding.deadline(), limitNanos);
     }
 
+    /**
+     * The state as the last transition left it. Unlike {@link #state()} it does not look at the clock, and so never makes a
+     * transition itself: under the monitor, a release or renewal that is being decided would find the lease lost halfway.
+     */
+    LeaseState settledState() {
+        return state;
+    }
+
     boolean isLive() {
         LeaseState now = state;
         return now == LeaseState.HELD || now == LeaseState.AT_RISK;

@@ -303,7 +303,7 @@ final class Holding {
             }
         }
         arm(now);
-        if (lease.state() == LeaseState.AT_RISK) {
+        if (lease.settledState() == LeaseState.AT_RISK) {
             lease.become(LeaseState.HELD, null);
             return () -> engine.events().recovered(lease);
         }
@@ -311,7 +311,7 @@ final class Holding {
     }
 
     private @Nullable Runnable atRisk(HeldLease lease, Throwable cause) {
-        if (lease.state() != LeaseState.HELD) {
+        if (lease.settledState() != LeaseState.HELD) {
             return null;
         }
         lease.become(LeaseState.AT_RISK, null);

@@ -515,7 +515,7 @@ final class KeyQueue {
 
     private Runnable handOn(HeldLease lease, long now) {
         Holding given = lease.holding();
-        boolean sound = lease.state() == LeaseState.HELD;
+        boolean sound = lease.settledState() == LeaseState.HELD;
         lease.become(LeaseState.RELEASED, null);
         Runnable next;
         long keepMillis = lease.keepMillis(now);
