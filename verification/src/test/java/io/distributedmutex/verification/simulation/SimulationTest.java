@@ -60,7 +60,7 @@ class SimulationTest {
             try {
                 granted.addAndGet(Life.live(plan));
             } catch (SimulationFailure e) {
-                String report = Shrinker.failureOf(plan);
+                String report = FailureReport.of(plan);
                 failure.compareAndSet(null, report != null ? report : "not repeatable: " + e.getMessage());
             } catch (RuntimeException | Error e) {
                 failure.compareAndSet(null, "seed " + (first + number) + " died of " + e);
