@@ -23,7 +23,7 @@ local function why_not(value)
   return STORE_LOST
 end
 
--- Server time in microseconds; Redis freezes it while a script runs.
+-- Server time in microseconds. Redis freezes it while a script runs only from 7.2 on: nothing may rely on that.
 local function now_micros()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
