@@ -25,10 +25,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The data of an in-memory store, and what the Redis store's scripts do to it: a method for each script, line by line
- * the same, so that whoever knows one can read the other. Where they differ, the scripts are right.
+ * the same, so that whoever knows one can read the other. Where they differ, the scripts are right; EquivalenceTest sees to
+ * it that they do not. One difference is meant: all keys share one fence counter, as if they were in one cluster slot, so that
+ * a key which never was locked is GONE here as soon as another was, where Redis may say STORE_LOST.
  *
- * <p>Time stands still during an operation, as it does during a script; call {@link #at} before each. What has expired
- * is noticed when it is looked at. Not thread-safe: {@link InMemoryServer} lets in one operation at a time.
+ * <p>Time stands still during an operation, as it does during a script since Redis 7.2; call {@link #at} before each. What has
+ * expired is noticed when it is looked at. Not thread-safe: {@link InMemoryServer} lets in one operation at a time.
  */
 final class InMemoryData {
 
@@ -59,14 +61,14 @@ final class InMemoryData {
     /** A key was granted to a waiter. */
     record Grant(String key, String token, long fencingToken, int fencingTokens) {}
 
-    private enum Kind {
+    enum Kind {
         LEASE,
         FOREIGN,
         NOT_A_STRING
     }
 
     /** What stands at a key; the last three are empty unless it is a lease. */
-    private record Value(
+    record Value(
             Kind kind,
             long expiryMillis,
             String token,
@@ -83,10 +85,10 @@ final class InMemoryData {
     }
 
     /** What a grant to a waiting client needs. */
-    private record Waiter(String token, String label, long claimMillis, long aliveUntilMillis) {}
+    record Waiter(String token, String label, long claimMillis, long aliveUntilMillis) {}
 
     /** Who waits for a key, by client, first come first; lives as long as the last of them. */
-    private static final class Queue {
+    static final class Queue {
         final LinkedHashMap<String, Waiter> waiters = new LinkedHashMap<>();
         long expiryMillis;
     }
@@ -253,11 +255,12 @@ final class InMemoryData {
         lastFence = 0;
     }
 
-    /** All data at one moment. */
-    record Copy(Map<String, Value> values, Map<String, Queue> queues, long lastFence) {}
+    /** All data at one moment, without what had expired by then. */
+    record Copy(long atMillis, Map<String, Value> values, Map<String, Queue> queues, long lastFence) {}
 
     Copy copy() {
-        return new Copy(Map.copyOf(values), copied(queues), lastFence);
+        sweep();
+        return new Copy(nowMillis(), Map.copyOf(values), copied(queues), lastFence);
     }
 
     /** As a failover to a replica that was last written to when the copy was made. */

@@ -251,7 +251,7 @@ public final class InMemoryLockStore implements LockStore {
 
     /** A copy of all data at one moment; opaque, immutable. */
     public static final class Snapshot {
-        private final InMemoryData.Copy copy;
+        final InMemoryData.Copy copy;
 
         private Snapshot(InMemoryData data) {
             this.copy = data.copy();
