@@ -16,7 +16,7 @@ class LeaseInterleavingsTest {
     @Test
     void aLeaseEndsOnceInEveryInterleaving() {
         Interleavings.check(
-                Interleavings.modelChecking(8, 80).sequentialSpecification(OneLease.class), RealLease.class);
+                Interleavings.modelChecking(4, 30).sequentialSpecification(OneLease.class), RealLease.class);
     }
 
     @Test

@@ -20,7 +20,7 @@ class QueueInterleavingsTest {
 
     @Test
     void noInterleavingBreaksAPromiseIfTheStoreAnswersLater() {
-        Interleavings.check(Interleavings.modelChecking(6, 60).verifier(EpsilonVerifier.class), AnswersLater.class);
+        Interleavings.check(Interleavings.modelChecking(4, 30).verifier(EpsilonVerifier.class), AnswersLater.class);
     }
 
     @Test
@@ -30,12 +30,12 @@ class QueueInterleavingsTest {
 
     @Test
     void noInterleavingBreaksAPromiseIfTheStoreAnswersAtOnce() {
-        Interleavings.check(Interleavings.modelChecking(6, 60).verifier(EpsilonVerifier.class), AnswersAtOnce.class);
+        Interleavings.check(Interleavings.modelChecking(4, 30).verifier(EpsilonVerifier.class), AnswersAtOnce.class);
     }
 
     @Test
     void noInterleavingOfCloseBreaksAPromise() {
-        Interleavings.check(Interleavings.modelChecking(6, 60).verifier(EpsilonVerifier.class), Closing.class);
+        Interleavings.check(Interleavings.modelChecking(4, 30).verifier(EpsilonVerifier.class), Closing.class);
     }
 
     /** Everything that happens to a key; "deliver the oldest message" is an operation like others. */

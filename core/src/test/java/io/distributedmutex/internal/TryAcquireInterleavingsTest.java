@@ -13,7 +13,7 @@ class TryAcquireInterleavingsTest {
 
     @Test
     void triesAndReleasesAreThoseOfALockWithOneOwner() {
-        Interleavings.check(Interleavings.modelChecking(6, 60).sequentialSpecification(OneOwner.class), Tries.class);
+        Interleavings.check(Interleavings.modelChecking(4, 30).sequentialSpecification(OneOwner.class), Tries.class);
     }
 
     @Test

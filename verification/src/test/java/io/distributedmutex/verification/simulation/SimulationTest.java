@@ -19,7 +19,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Timeout(value = 30, unit = TimeUnit.DAYS)
 class SimulationTest {
 
-    private static final int COUNT = 30_000;
+    private static final int COUNT = 100_000;
 
     @Test
     void noRandomLifeBreaksAPromise() throws Exception {
