@@ -38,7 +38,7 @@ class CutRequestsTest {
 
     private static final String KEY = "cut";
     private static final String LOCK = "lock:" + KEY;
-    private static final int STRIDE = 31;
+    private static final int STRIDE = 41;
     private static final LockOptions PATIENT = LockOptions.builder()
             .waitTime(Duration.ofSeconds(20))
             .retryInterval(Duration.ofMillis(20))
