@@ -78,6 +78,7 @@ class BlackHoleTest {
         for (int i = 0; i < 7; i++) {
             all.add(new Held(mutex.acquire(KEY + i)));
         }
+        Await.until("a renewal of each", () -> all.stream().allMatch(Held::isRenewed));
         ways.forEach(proxy::hold);
         // Renewals that had passed the proxy are done by now. Where they still arrive, the keys live longer than that.
         for (Held held : all) {
@@ -175,13 +176,23 @@ class BlackHoleTest {
         private final Lease lease;
         private final CompletableFuture<Long> listener = new CompletableFuture<>();
         private final CompletableFuture<Long> future;
+        private final long firstDeadline;
         /** The earliest time at which the server may expire it. */
         private long expiry;
 
         Held(Lease lease) {
             this.lease = lease;
+            this.firstDeadline = deadline();
             lease.onLost(lost -> listener.complete(System.nanoTime()));
             future = lease.lost().toCompletableFuture().thenApply(reason -> System.nanoTime());
+        }
+
+        boolean isRenewed() {
+            return deadline() - firstDeadline > 100_000_000;
+        }
+
+        private long deadline() {
+            return System.nanoTime() + lease.remaining().toNanos();
         }
 
         String lockKey() {
