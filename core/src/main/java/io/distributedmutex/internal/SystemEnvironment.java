@@ -23,7 +23,7 @@ public final class SystemEnvironment implements Environment {
 
     private static final int TOKEN_BYTES = 16;
 
-    private final SystemClock clock = new SystemClock();
+    private final SystemClock clock;
     private final TimerThread timer;
     private final ThreadPoolExecutor callbacks;
     private final SecureRandom random = new SecureRandom();
@@ -34,6 +34,12 @@ public final class SystemEnvironment implements Environment {
 
     /** Starts no thread yet. */
     public SystemEnvironment() {
+        this(new SystemClock());
+    }
+
+    /** With a clock for tests. */
+    SystemEnvironment(SystemClock clock) {
+        this.clock = clock;
         int instance = INSTANCES.incrementAndGet();
         timer = new TimerThread("dmutex-timer-" + instance, clock);
         AtomicInteger threads = new AtomicInteger();

@@ -3,18 +3,9 @@ package io.distributedmutex.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.Lease;
-import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.spi.AcquireReply;
-import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
-import io.distributedmutex.spi.LockStore;
-import io.distributedmutex.spi.Ownership;
-import io.distributedmutex.spi.StoreEvents;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
@@ -105,44 +96,5 @@ class KeyQueueTest {
         public void close() {
             system.close();
         }
-    }
-
-    /** Grants what it is asked for. */
-    private static final class GrantingStore implements LockStore {
-        @Override
-        public void start(String label, StoreEvents events) {}
-
-        @Override
-        public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-            return CompletableFuture.completedStage(new AcquireReply.Granted(1, 1, null));
-        }
-
-        @Override
-        public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-            return CompletableFuture.completedStage(Ownership.HELD);
-        }
-
-        @Override
-        public CompletionStage<Ownership> cancel(String key, String token) {
-            return CompletableFuture.completedStage(Ownership.GONE);
-        }
-
-        @Override
-        public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-            return CompletableFuture.completedStage(Ownership.HELD);
-        }
-
-        @Override
-        public CompletionStage<Optional<LockInfo>> inspect(String key) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void close() {}
     }
 }

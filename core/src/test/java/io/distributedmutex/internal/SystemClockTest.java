@@ -17,7 +17,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** A suspended machine is noticed, a wall clock that is set is not. */
+/** Case F8, the clock: a suspended machine is noticed, a wall clock that is set is not. */
 class SystemClockTest {
 
     /** What a suspension is counted too long, since it may have been so much longer than the uptimes around it say. */
@@ -278,55 +278,5 @@ class SystemClockTest {
 
     private static Duration since(SystemClock clock, long start) {
         return Duration.ofNanos(clock.getAsLong() - start);
-    }
-
-    /** A machine whose clocks do what the test says. */
-    private static final class Machine {
-        private final long bootNanos = Duration.ofDays(10).toNanos();
-        private long runNanos;
-        private long suspendedNanos;
-        private long wallStepNanos;
-        Duration uptimeResolution = Duration.ofNanos(1);
-        Duration passAfterNextMonotonicReading = Duration.ZERO;
-
-        SystemClock clockWithUptime() {
-            return new SystemClock(this::monotonic, this::wall, this::uptime);
-        }
-
-        SystemClock clockWithoutUptime() {
-            return new SystemClock(this::monotonic, this::wall, () -> -1);
-        }
-
-        void pass(Duration duration) {
-            runNanos += duration.toNanos();
-        }
-
-        void suspend(Duration duration) {
-            suspendedNanos += duration.toNanos();
-        }
-
-        void setWallClock(Duration step) {
-            wallStepNanos += step.toNanos();
-        }
-
-        long trueNanos() {
-            return runNanos + suspendedNanos;
-        }
-
-        private long monotonic() {
-            long read = runNanos - 42;
-            pass(passAfterNextMonotonicReading);
-            passAfterNextMonotonicReading = Duration.ZERO;
-            return read;
-        }
-
-        private long wall() {
-            return Duration.ofDays(20_000).toNanos() + trueNanos() + wallStepNanos;
-        }
-
-        private long uptime() {
-            long nanos = bootNanos + trueNanos();
-            return nanos - nanos % uptimeResolution.toNanos();
-        }
     }
 }

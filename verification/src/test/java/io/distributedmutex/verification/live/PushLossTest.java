@@ -6,6 +6,8 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.FaultyProxy;
+import io.distributedmutex.testkit.FaultyProxy.Direction;
 import io.distributedmutex.testkit.LeavesNothing;
 import io.distributedmutex.testkit.WithRedis;
 import java.time.Duration;
@@ -17,19 +19,24 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** Case F9: the connection on which grants are pushed is cut around a release. */
+/**
+ * Case F9: the connection on which grants are pushed is lost before, during or after a release, because the server kills
+ * it (CLIENT KILL) or the network cuts it.
+ */
 @WithRedis
 @LeavesNothing(warnings = "AT RISK")
 class PushLossTest {
 
     private static final String KEY = "pushed";
+    private static final int ROUNDS = 7;
     private static final double POLL_MILLIS = 250;
     /** For a round trip, a wake-up and a noisy machine. */
     private static final double MARGIN_MILLIS = 150;
 
     private final EmbeddedRedis redis;
+    private FaultyProxy proxy;
     private Instances instances;
 
     PushLossTest(EmbeddedRedis redis) {
@@ -38,45 +45,71 @@ class PushLossTest {
 
     @BeforeEach
     void start() {
+        proxy = FaultyProxy.to(redis.port());
         instances = new Instances(redis);
     }
 
     @AfterEach
     void stop() {
         instances.close();
+        proxy.close();
         RedisContents.assertNothingLeft(redis);
     }
 
+    /** How and when the waiter's push connection is lost. */
+    private enum Loss {
+        KILLED_BEFORE,
+        KILLED_DURING,
+        KILLED_AFTER,
+        CUT_BEFORE,
+        CUT_DURING,
+        CUT_AFTER
+    }
+
     @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void aWaiterWhosePushConnectionIsCutIsServedWithinOnePoll(boolean cutBeforeTheRelease) throws Exception {
+    @EnumSource
+    void aWaiterWhosePushConnectionIsLostAroundTheReleaseIsServedWithinOnePoll(Loss loss) throws Exception {
         DistributedMutex holder = instances.add("holder");
-        DistributedMutex waiter = instances.add("waiter");
-        Figures delays =
-                new Figures("release to grant, push connection cut " + (cutBeforeTheRelease ? "before" : "after"));
-        for (int round = 0; round < 9; round++) {
+        DistributedMutex waiter = instances.add(builder -> builder.uri(proxy.uri()));
+        Figures delays = new Figures("release to grant, push connection " + loss);
+        for (int round = 0; round < ROUNDS; round++) {
             // Also the traces of the round before: a connection that is not back yet would not be cut.
-            Await.until("both to be subscribed", () -> subscribers() == 2);
+            Await.until("both to be subscribed", () -> subscribers() == 2 && proxy.connections() == 2);
             Lease held = holder.acquire(KEY);
             CompletableFuture<Long> granted = timeOfGrant(waiter);
             Await.until("the waiter to queue", () -> RedisContents.waiters(redis, "lock:" + KEY) == 1);
 
-            if (cutBeforeTheRelease) {
-                cut();
-            }
-            long released = System.nanoTime();
-            held.close();
-            if (!cutBeforeTheRelease) {
-                cut();
-            }
+            long released = releaseWhileLosing(held, loss, round);
 
             delays.addNanos(granted.get(20, TimeUnit.SECONDS) - released);
+            proxy.heal();
             Await.until(
                     "the waiter's release", () -> RedisContents.leftovers(redis).isEmpty());
         }
         delays.print();
         assertThat(delays.median()).isLessThan(POLL_MILLIS + MARGIN_MILLIS / 3);
         assertThat(delays.maximum()).isLessThan(POLL_MILLIS + MARGIN_MILLIS);
+    }
+
+    /** Returns when the release began. */
+    private long releaseWhileLosing(Lease held, Loss loss, int round) throws Exception {
+        CompletableFuture<Void> killing = CompletableFuture.completedFuture(null);
+        switch (loss) {
+            case KILLED_BEFORE -> cut();
+            case CUT_BEFORE -> proxy.cut();
+            case KILLED_DURING -> killing = CompletableFuture.runAsync(this::cut);
+            // Within the push, which has more bytes than that; or within a poll's answer, should one be on its way.
+            case CUT_DURING -> proxy.cutAfter(Direction.TO_CLIENT, 7L * round);
+            default -> {}
+        }
+        long released = System.nanoTime();
+        held.close();
+        switch (loss) {
+            case KILLED_AFTER -> cut();
+            case CUT_AFTER -> proxy.cut();
+            default -> killing.get(20, TimeUnit.SECONDS);
+        }
+        return released;
     }
 
     @Test

@@ -4,6 +4,9 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.redis.RedisMutex;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -23,19 +26,26 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class LockProcess {
 
+    /** Writes unless a greater fencing token has written before: the resource that is guarded. */
+    private static final String FENCED_WRITE =
+            "if tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) > tonumber(ARGV[1])"
+                    + " then return 0 end redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'value', ARGV[2]) return 1";
+
     private final DistributedMutex mutex;
+    private final String uri;
     private final Map<String, Lease> held = new ConcurrentHashMap<>();
     private final List<Thread> threads = new ArrayList<>();
     private final Queue<String> records = new ConcurrentLinkedQueue<>();
     private volatile boolean stopping;
 
-    private LockProcess(DistributedMutex mutex) {
+    private LockProcess(DistributedMutex mutex, String uri) {
         this.mutex = mutex;
+        this.uri = uri;
     }
 
     public static void main(String[] arguments) throws IOException {
         try (DistributedMutex mutex = RedisMutex.connect(arguments[0])) {
-            LockProcess process = new LockProcess(mutex);
+            LockProcess process = new LockProcess(mutex, arguments[0]);
             say("ready");
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String line = input.readLine(); line != null; line = input.readLine()) {
@@ -53,6 +63,7 @@ final class LockProcess {
                 say("released " + live + " " + lease.release() + " " + lease.state());
             }
             case "valid" -> say("valid " + held.get(words[1]).isValid());
+            case "write" -> write(held.get(words[1]), words[2], words[3]);
             case "load" -> {
                 for (int i = 0; i < Integer.parseInt(words[1]); i++) {
                     int first = i;
@@ -77,6 +88,24 @@ final class LockProcess {
                             + lost.lossReason().orElseThrow()));
                     say("granted " + now + " " + lease.fencingToken());
                 });
+    }
+
+    /** As by a holder that was stopped after its last look at {@code isValid()}: only the resource can refuse it. */
+    private void write(Lease lease, String resource, String value) {
+        RedisClient client = RedisClient.create(uri);
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            Long written = connection
+                    .sync()
+                    .eval(
+                            FENCED_WRITE,
+                            ScriptOutputType.INTEGER,
+                            new String[] {resource},
+                            Long.toString(lease.fencingToken()),
+                            value);
+            say("written " + (written == 1));
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+        }
     }
 
     private void work(int first, int keys) {

@@ -15,7 +15,10 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Redis is killed and restarted while four processes of four threads each share three keys. */
+/**
+ * Case F4: Redis is killed and restarted, with and without its data, while four processes of four threads each share three
+ * keys.
+ */
 class RedisRestartTest {
 
     private static final int PROCESSES = 4;
@@ -62,6 +65,7 @@ class RedisRestartTest {
         }
         System.out.println(holds.size() + " holds, errors: " + errors + ", data kept: " + dataKept);
         assertThat(errors).isSubsetOf("StoreUnreachableException", "StoreRefusedException", "LockNotObtainedException");
+        // One retry interval, 250 ms, and 50 ms for a wake-up and a round trip on a busy machine.
         assertThat(medianResumeMillis(holds, outages))
                 .as("from the first answer")
                 .isLessThanOrEqualTo(300);

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 class TakeOverTest {
 
     private static final String KEY = "shared";
+    private static final String RESOURCE = "account";
     private static final int ROUNDS = 5;
 
     private final EmbeddedRedis redis;
@@ -47,17 +48,20 @@ class TakeOverTest {
         assertThat(delaysMicros.get(ROUNDS / 2)).as("median").isLessThanOrEqualTo(50_000);
     }
 
+    /** Case F1. */
     @Test
-    void aStoppedHolderIsToldAtOnceWhenItGoesOnAndItsReleaseHarmsNobody() {
+    void aStoppedHolderIsToldAtOnceWhenItGoesOnAndItsReleaseAndItsFencedWriteHarmNobody() {
         try (Child holder = Child.start(redis.uri());
                 Child waiter = Child.start(redis.uri())) {
             holder.tell("acquire " + KEY + " 1000");
             long fence = Long.parseLong(holder.expect("granted")[2]);
+            assertWrites(holder, "first", true);
             waiter.tell("acquire " + KEY + " 60000");
             holder.signal("STOP");
             String[] granted = waiter.expect("granted");
             assertThat(Long.parseLong(granted[2])).isGreaterThan(fence);
             assertThat(holder.isSilent()).isTrue();
+            assertWrites(waiter, "second", true);
             long resumed = System.nanoTime();
             holder.signal("CONT");
             String[] lost = holder.expect("lost");
@@ -65,6 +69,8 @@ class TakeOverTest {
             System.out.println("a resumed holder was told after " + toldMillis + " ms");
             assertThat(lost[2]).isEqualTo("EXPIRED");
             assertThat(toldMillis).isLessThan(1_000);
+            assertWrites(holder, "stale", false);
+            assertThat(redis.command("HGET", RESOURCE, "value")).isEqualTo("second");
             holder.tell("release " + KEY);
             assertThat(holder.expect("released")).containsExactly("released", "false", "false", "LOST");
             waiter.tell("valid " + KEY);
@@ -72,6 +78,11 @@ class TakeOverTest {
             waiter.tell("release " + KEY);
             assertThat(waiter.expect("released")).containsExactly("released", "true", "true", "RELEASED");
         }
+    }
+
+    private static void assertWrites(Child process, String value, boolean accepted) {
+        process.tell("write " + KEY + " " + RESOURCE + " " + value);
+        assertThat(process.expect("written")).containsExactly("written", Boolean.toString(accepted));
     }
 
     /** The earliest time at which the server may expire the lock. */
