@@ -150,7 +150,7 @@ public final class MutexAdapter {
         } catch (IllegalFormatException e) {
             throw new IllegalArgumentException(
                     "the format '" + Checks.shown(format) + "' does not fit its " + arguments.length + " arguments: "
-                            + e.getMessage(),
+                            + Checks.shown(String.valueOf(e.getMessage())),
                     e);
         }
     }

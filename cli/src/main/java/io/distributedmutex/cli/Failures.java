@@ -24,7 +24,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
                 : String.valueOf(failure.getMessage());
         tell(
                 command,
-                withoutCredentials(message) + " (see '"
+                withoutCredentials(message, arguments) + " (see '"
                         + command.getCommandSpec().qualifiedName() + " --help')");
         return ExitCodes.USAGE;
     }
@@ -55,7 +55,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
     /** Writes one line to standard error. */
     static void tell(CommandLine command, String message) {
-        command.getErr().println("dmutex: " + Texts.withoutPasswords(message));
+        command.getErr().println("dmutex: " + Texts.shown(Texts.withoutPasswords(message)));
         command.getErr().flush();
     }
 
@@ -89,7 +89,17 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     }
 
     /** The parser quotes what it does not understand, which may be a mistyped --redis and its URI. */
-    private static String withoutCredentials(String message) {
-        return message.replaceAll("[^\\s'\"=]*:[^\\s'\"]*@", "***@");
+    private static String withoutCredentials(String message, String[] arguments) {
+        String shown = message;
+        for (String argument : arguments) {
+            int end = argument.lastIndexOf('@');
+            int colon = argument.indexOf(':');
+            if (colon >= 0 && colon < end) {
+                // Whole, whatever characters it has: a URI that is none may have blanks in its password.
+                String credentials = argument.substring(argument.lastIndexOf('=', colon) + 1, end);
+                shown = shown.replace(credentials, "***").replace(Texts.shown(credentials), "***");
+            }
+        }
+        return shown;
     }
 }

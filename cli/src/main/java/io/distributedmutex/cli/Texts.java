@@ -30,6 +30,20 @@ final class Texts {
 
     /** The text with whatever stands before an @ in a URI, where passwords are, replaced. */
     static String withoutPasswords(String text) {
-        return text.replaceAll("://[^\\s'\"\\[\\]]*@", "://***@");
+        StringBuilder shown = new StringBuilder(text.length());
+        int done = 0;
+        for (int at = text.indexOf("://"); at >= 0; at = text.indexOf("://", done)) {
+            // One pass: a regular expression would look at a long text anew from each of its beginnings.
+            int end = at + 3;
+            int lastAt = -1;
+            while (end < text.length() && "'\"[]".indexOf(text.charAt(end)) < 0 && text.charAt(end) > ' ') {
+                lastAt = text.charAt(end) == '@' ? end : lastAt;
+                end++;
+            }
+            shown.append(text, done, at + 3).append(lastAt < 0 ? "" : "***");
+            shown.append(text, lastAt < 0 ? at + 3 : lastAt, end);
+            done = end;
+        }
+        return shown.append(text, done, text.length()).toString();
     }
 }

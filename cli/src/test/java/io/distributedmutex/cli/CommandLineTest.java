@@ -155,6 +155,20 @@ class CommandLineTest {
     }
 
     @Test
+    void aPasswordWithBlanksBehindAMistypedOptionIsNotShown() {
+        assertThat(Tool.run("inspect", "k", "--redsi=redis://u:open 'sesame@h").err())
+                .contains("Unknown option")
+                .doesNotContain("sesame");
+    }
+
+    @Test
+    void whatIsMistypedWithControlCharactersIsToldInOneLineAndHarmlesslyToTerminals() {
+        assertThat(Tool.run("inspect", "k", "a\nb\u001b[2J").err())
+                .hasLineCount(1)
+                .contains("a\\nb\\u001B[2J");
+    }
+
+    @Test
     void aWrongPasswordIsRefusedAndNotShown() {
         try (EmbeddedRedis redis = EmbeddedRedis.builder().password("right").start()) {
             String wrong = "redis://:sesame@127.0.0.1:" + redis.port();

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.time.Duration;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -85,5 +87,27 @@ class DurationsTest {
     })
     void durationsAreShownWithTheDetailThatMatters(long millis, String expected) {
         assertThat(Durations.format(Duration.ofMillis(millis))).isEqualTo(expected);
+    }
+
+    @Test
+    void whatIsShownIsUnderstoodAndNotLongerThanWhatItShows() {
+        Long replayed = Long.getLong("fuzz.seed");
+        for (int round = 0; round < (replayed != null ? 1 : 20_000); round++) {
+            long seed = replayed != null ? replayed : System.nanoTime() + round;
+            SplittableRandom random = new SplittableRandom(seed);
+            // Within the bound of what is read, most of them short.
+            Duration duration = Duration.ofMillis(random.nextLong(8_640_000_000_000L) >> random.nextInt(40));
+            Duration read = Durations.parse(Durations.format(duration));
+            assertThat(read).as("-Dfuzz.seed=%d: %s", seed, duration).isLessThanOrEqualTo(duration);
+            // A tenth of a second of seconds, a second of minutes, a minute of hours, an hour of days.
+            Duration detail = duration.toDays() > 0
+                    ? Duration.ofHours(1)
+                    : duration.toHours() > 0
+                            ? Duration.ofMinutes(1)
+                            : duration.toMinutes() > 0 ? Duration.ofSeconds(1) : Duration.ofMillis(100);
+            assertThat(duration.minus(read))
+                    .as("-Dfuzz.seed=%d: %s", seed, duration)
+                    .isLessThan(detail);
+        }
     }
 }

@@ -56,13 +56,13 @@ public final class Checks {
         return value.substring(0, Character.isHighSurrogate(value.charAt(39)) ? 39 : 40);
     }
 
-    /** A text fit for one line of a log: control characters are escaped. */
+    /** A text fit for one line of a log: control characters and line separators are escaped. */
     public static String shown(String text) {
         for (int i = 0; i < text.length(); i++) {
-            if (Character.isISOControl(text.charAt(i))) {
+            if (endsLine(text.charAt(i))) {
                 StringBuilder escaped = new StringBuilder(text.length() + 8);
                 text.chars().forEach(c -> {
-                    if (Character.isISOControl(c)) {
+                    if (endsLine(c)) {
                         escaped.append(String.format("\\u%04X", c));
                     } else {
                         escaped.append((char) c);
@@ -72,6 +72,10 @@ public final class Checks {
             }
         }
         return text;
+    }
+
+    private static boolean endsLine(int c) {
+        return Character.isISOControl(c) || c == '\u2028' || c == '\u2029';
     }
 
     /** A duration of whole milliseconds within its bounds. */

@@ -159,7 +159,7 @@ final class Events {
         LOG.warn(
                 "FORCED release of {} by {}: taken from {}",
                 Checks.shown(evicted.key()),
-                by,
+                Checks.shown(by),
                 evicted.holder().map(Checks::shown).orElse("a foreign client"));
         if (listener != null) {
             tell(l -> l.onForcedRelease(evicted));

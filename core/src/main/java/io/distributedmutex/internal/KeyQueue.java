@@ -270,7 +270,7 @@ final class KeyQueue {
             asked.refused(sent, now, refused);
             // At the end of the holder's lease the key is free without anybody telling us.
             long remaining = refused.remainingMillis();
-            schedulePoll(asked, remaining < 0 ? Long.MAX_VALUE : remaining + 1);
+            schedulePoll(asked, remaining < 0 || remaining == Long.MAX_VALUE ? Long.MAX_VALUE : remaining + 1);
             return null;
         }
         if (reply instanceof AcquireReply.Granted granted) {

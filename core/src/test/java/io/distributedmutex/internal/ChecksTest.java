@@ -97,8 +97,8 @@ class ChecksTest {
 
     @Test
     void controlCharactersAreShownEscapedSoThatALogLineStaysOneLine() {
-        assertThat(Checks.shown("a\r\nERROR forged\tb\0\u001B[31m\u007F\u0085🔒"))
-                .isEqualTo("a\\u000D\\u000AERROR forged\\u0009b\\u0000\\u001B[31m\\u007F\\u0085🔒");
+        assertThat(Checks.shown("a\r\nERROR forged\tb\0\u001B[31m\u007F\u0085\u2028\u2029🔒"))
+                .isEqualTo("a\\u000D\\u000AERROR forged\\u0009b\\u0000\\u001B[31m\\u007F\\u0085\\u2028\\u2029🔒");
     }
 
     @Test

@@ -76,7 +76,8 @@ final class Connections {
             Connections connections = new Connections(commands.join(), pushes.join(), own);
             opened = true;
             return connections;
-        } catch (RedisException e) {
+        } catch (RedisException | IllegalStateException e) {
+            // The latter where a socket's path was given, and the platform's native part of Netty is not there.
             throw errors.connecting(e);
         } finally {
             if (!opened) {

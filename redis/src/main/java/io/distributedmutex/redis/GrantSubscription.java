@@ -89,7 +89,11 @@ final class GrantSubscription {
             warnOfMalformed(push);
             return;
         }
-        if (fencingToken < 1 || fencingTokens < 1 || !OwnerValue.isToken(token) || !lockKey.startsWith(prefix)) {
+        boolean numbersAreOurs = fencingToken >= 1
+                && fencingToken <= OwnerValue.MAXIMUM_FENCING_TOKEN
+                && fencingTokens >= 1
+                && fencingTokens <= Replies.MAXIMUM_BLOCK;
+        if (!numbersAreOurs || !OwnerValue.isToken(token) || !lockKey.startsWith(prefix)) {
             warnOfMalformed(push);
             return;
         }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 /** Finds the keys that are taken, with SCAN. */
 final class KeySearch {
 
+    private static final String OPERATION = "listing keys";
     private static final String START = "0";
     private static final byte[] MATCH = Request.text("MATCH");
     private static final byte[] TYPE = Request.text("TYPE");
@@ -71,6 +72,8 @@ final class KeySearch {
 
         private final byte[] pattern;
         private final int limit;
+        private long pages;
+        private String landmark = START;
         private final Set<String> found = new LinkedHashSet<>();
         private final CompletableFuture<List<String>> result = new CompletableFuture<>();
 
@@ -82,7 +85,7 @@ final class KeySearch {
         @SuppressWarnings("FutureReturnValueIgnored") // The outcome goes into the result.
         void next(String cursor) {
             Request request = Request.command(
-                    "listing keys",
+                    OPERATION,
                     CommandType.SCAN,
                     Request.text(cursor),
                     MATCH,
@@ -108,7 +111,16 @@ final class KeySearch {
             }
             if (page.isLast() || found.size() >= limit) {
                 result.complete(List.copyOf(new ArrayList<>(found)));
+            } else if (page.cursor().equals(landmark)) {
+                // A cursor of Redis only goes on. This is Brent's way to notice a circle, without remembering them all.
+                UnexpectedReplyException circle = new UnexpectedReplyException("a cursor that was not there before");
+                result.completeExceptionally(
+                        commands.errors().unexpected(circle, Request.command(OPERATION, CommandType.SCAN)));
             } else {
+                pages++;
+                if (Long.bitCount(pages) == 1) {
+                    landmark = page.cursor();
+                }
                 next(page.cursor());
             }
         }

@@ -14,8 +14,8 @@ record OwnerValue(long fencingToken, String label) {
 
     private static final int TOKEN_LENGTH = 22;
 
-    /** Long.MAX_VALUE has 19 digits, so that 18 cannot overflow; ours have 16 until the year 2286. */
-    private static final int MAXIMUM_DIGITS = 18;
+    /** The scripts give none that is larger, so that JSON clients can carry it. */
+    static final long MAXIMUM_FENCING_TOKEN = (1L << 53) - 1;
 
     private static final int MAXIMUM_LABEL_CHARACTERS = 128;
     private static final int MAXIMUM_LABEL_BYTES = MAXIMUM_LABEL_CHARACTERS * 3;
@@ -36,7 +36,7 @@ record OwnerValue(long fencingToken, String label) {
         while (position < value.length && value[position] >= '0' && value[position] <= '9') {
             fencingToken = fencingToken * 10 + (value[position] - '0');
             position++;
-            if (position - tokenEnd - 1 > MAXIMUM_DIGITS) {
+            if (fencingToken > MAXIMUM_FENCING_TOKEN) {
                 return null;
             }
         }

@@ -199,7 +199,7 @@ final class RedisErrors {
             case AUTHENTICATION -> "check the user name and password";
             case PERMISSION -> "docs/operations.md lists the commands, keys and channels that the user needs";
             case WRONG_TYPE ->
-                "the key " + (key == null ? "" : "'" + key + "' ")
+                "the key " + (key == null ? "" : "'" + Texts.shown(key) + "' ")
                         + "or one of its companions holds something that is not a lock; remove it or use another key prefix";
             case READ_ONLY -> "connect to the primary, or wait until this replica is promoted";
             case OUT_OF_MEMORY -> "raise its maxmemory, or free memory";
@@ -215,7 +215,9 @@ final class RedisErrors {
     }
 
     private static String what(Request request) {
-        return request.key() == null ? request.operation() : request.operation() + " of '" + request.key() + "'";
+        return request.key() == null
+                ? request.operation()
+                : request.operation() + " of '" + Texts.shown(request.key()) + "'";
     }
 
     private static @Nullable String saidByServer(Throwable error) {
@@ -253,7 +255,7 @@ final class RedisErrors {
     }
 
     private static String printable(String text) {
-        String line = text.strip().replaceAll("\\p{Cntrl}+", " ");
+        String line = text.strip().replaceAll("[\\p{Cc}\\u2028\\u2029]+", " ");
         return line.length() <= MAXIMUM_TEXT ? line : line.substring(0, MAXIMUM_TEXT) + "...";
     }
 }

@@ -30,10 +30,23 @@ final class RedisUris {
                     "not a Redis URI: " + e.getReason() + " at position " + e.getIndex() + EXPECTED);
         }
         try {
+            checkPassword(uri);
             return withPort(RedisURI.create(uri));
         } catch (RuntimeException e) {
             // Its message may quote anything that stands in the URI.
             throw new IllegalArgumentException("not a Redis URI" + EXPECTED);
+        }
+    }
+
+    /**
+     * Refuses a password with a raw / ? or #, at which the URI's host would end: a part of it would be taken for the host,
+     * and shown.
+     */
+    private static void checkPassword(URI uri) {
+        boolean isSocket = String.valueOf(uri.getScheme()).contains("socket");
+        String rest = (isSocket ? "" : uri.getRawPath()) + uri.getRawQuery() + uri.getRawFragment();
+        if (rest.contains("@")) {
+            throw new IllegalArgumentException("a password with reserved characters");
         }
     }
 

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Replies {
 
-    private static final int MAXIMUM_BLOCK = 1_000_000;
+    static final int MAXIMUM_BLOCK = 1_000_000;
 
     private Replies() {}
 
@@ -53,12 +53,16 @@ final class Replies {
         }
         OwnerValue owner = OwnerValue.parse(bytes(reply, 0));
         long remainingMillis = ttl(integer(reply, 1));
+        long waiters = integer(reply, 2);
+        if (waiters < 0) {
+            throw new UnexpectedReplyException("0 waiters or more");
+        }
         return Optional.of(new LockInfo(
                 key,
                 owner == null ? Optional.empty() : Optional.of(owner.label()),
                 owner == null ? OptionalLong.empty() : OptionalLong.of(owner.fencingToken()),
                 remainingMillis < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remainingMillis)),
-                Math.toIntExact(Math.min(integer(reply, 2), Integer.MAX_VALUE))));
+                (int) Math.min(waiters, Integer.MAX_VALUE)));
     }
 
     static byte[] bytes(List<@Nullable Object> reply, int index) {
@@ -94,7 +98,7 @@ final class Replies {
     private static long fencingToken(List<@Nullable Object> reply, int index, long minimum) {
         try {
             long token = Long.parseLong(new String(bytes(reply, index), StandardCharsets.US_ASCII));
-            if (token >= minimum) {
+            if (token >= minimum && token <= OwnerValue.MAXIMUM_FENCING_TOKEN) {
                 return token;
             }
         } catch (NumberFormatException e) {

@@ -91,6 +91,21 @@ final class Request {
         for (byte[] value : values) {
             arguments.add(value);
         }
-        return new Command<>(type, new NestedMultiOutput<>(ByteArrayCodec.INSTANCE), arguments);
+        return new Command<>(type, new BoundedOutput(), arguments);
+    }
+
+    /** Believes the number of elements that a reply announces only as they come: Lettuce makes room for all at once. */
+    private static final class BoundedOutput extends NestedMultiOutput<byte[], byte[]> {
+
+        private static final int ROOM = 64;
+
+        BoundedOutput() {
+            super(ByteArrayCodec.INSTANCE);
+        }
+
+        @Override
+        public void multi(int count) {
+            super.multi(Math.min(count, ROOM));
+        }
     }
 }

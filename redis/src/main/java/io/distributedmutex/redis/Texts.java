@@ -1,9 +1,22 @@
 package io.distributedmutex.redis;
 
-/** Checks of texts that users give. */
+import java.util.Locale;
+import java.util.regex.Pattern;
+
+/** Texts that anybody may have chosen: users, or a server. */
 final class Texts {
 
+    private static final Pattern NOT_FOR_A_LINE = Pattern.compile("[\\p{Cc}\\u2028\\u2029]");
+
     private Texts() {}
+
+    /** A text fit for one line of a log or a terminal: control characters and line separators are escaped. */
+    static String shown(String text) {
+        return NOT_FOR_A_LINE
+                .matcher(text)
+                .replaceAll(match -> String.format(
+                        Locale.ROOT, "\\\\u%04X", (int) match.group().charAt(0)));
+    }
 
     /**
      * Checks that a text can be written as UTF-8 and read again.

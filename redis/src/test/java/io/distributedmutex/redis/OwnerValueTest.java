@@ -45,6 +45,7 @@ class OwnerValueTest {
                 "AZaz09-_AAAAAAAAAAAAAA|-7|label",
                 "AZaz09-_AAAAAAAAAAAAAA|+7|label",
                 "AZaz09-_AAAAAAAAAAAAAA|0|label",
+                "AZaz09-_AAAAAAAAAAAAAA|9007199254740992|label",
                 "AZaz09-_AAAAAAAAAAAAAA|9223372036854775808|label",
                 "AZaz09-_AAAAAAAAAAAAAA|99999999999999999999999999|label",
                 "AZaz09-_AAAAAAAAAAAAA|7|token too short",

@@ -78,6 +78,15 @@ class RedisErrorsTest {
     }
 
     @Test
+    void aKeyAndWhatTheServerSaysStayOnOneLineAndDoNothingToATerminal() {
+        Request odd = Request.script(Script.ACQUIRE, "a\nb\u2028\u009b2J", LockKeys.of("lock:k"));
+
+        assertThat(errors.of(new RedisCommandExecutionException("WRONGTYPE x\n\u009b2Jy"), odd))
+                .hasMessageStartingWith("Redis at example.com:6379 refused acquire of 'a\\u000Ab\\u2028\\u009B2J':"
+                        + " WRONGTYPE x 2Jy (the key 'a\\u000Ab\\u2028\\u009B2J' or one");
+    }
+
+    @Test
     void aReasonIsFoundBelowWhatLettucePutsAroundIt() {
         Throwable error = new CompletionException(new RedisConnectionException(
                 "Unable to connect to localhost:6379",

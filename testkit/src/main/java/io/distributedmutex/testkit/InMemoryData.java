@@ -383,7 +383,7 @@ final class InMemoryData {
         if (value != null && value.kind == Kind.NOT_A_STRING) {
             throw new StoreRefusedException(
                     StoreRefusedException.Reason.WRONG_TYPE,
-                    "the key '" + key + "' holds something that is not a lock; use another key or prefix",
+                    "the key holds something that is not a lock; use another key or prefix",
                     null);
         }
         return value;

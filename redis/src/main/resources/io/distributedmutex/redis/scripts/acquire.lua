@@ -6,7 +6,7 @@
 -- ARGV[8] token of a lease to give back first, or ''
 --
 -- Returns {1, first fencing token, how many, released} if granted,
---         {0, the owner's TTL in ms or -1, the owner's value, released, the last fencing token given} if not;
+--         {0, the owner's TTL in ms or -1, the beginning of the owner's value, released, the last fencing token given} if not;
 --         released is NOT_ASKED or says whether ARGV[8] still owned the lock. By the last fencing token the requester
 --         knows a push that was made before this reply, and arrives after it, for what it is.
 
@@ -55,4 +55,4 @@ if queueing then
     redis.call('PEXPIRE', waiters, alive)
   end
 end
-return {0, redis.call('PTTL', lock), value, released, redis.call('GET', fence) or '0'}
+return {0, redis.call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', last_fence())}

@@ -4,7 +4,7 @@
 
 local value = redis.call('GET', lock)
 if not value then return false end
-local before = {value, redis.call('PTTL', lock), redis.call('ZCARD', queue)}
+local before = {string.sub(value, 1, TOLD_BYTES), redis.call('PTTL', lock), redis.call('ZCARD', queue)}
 redis.call('DEL', lock)
 grant_next(nil)
 return before

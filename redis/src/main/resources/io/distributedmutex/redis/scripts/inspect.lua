@@ -1,7 +1,7 @@
 -- Looks at the lock and changes nothing.
 --
--- Returns {the owner's value, its TTL in ms or -1, number of waiting instances}, or false if the lock is free.
+-- Returns {the beginning of the owner's value, its TTL in ms or -1, number of waiting instances}, or false if the lock is free.
 
 local value = redis.call('GET', lock)
 if not value then return false end
-return {value, redis.call('PTTL', lock), redis.call('ZCARD', queue)}
+return {string.sub(value, 1, TOLD_BYTES), redis.call('PTTL', lock), redis.call('ZCARD', queue)}

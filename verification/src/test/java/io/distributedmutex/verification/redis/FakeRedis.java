@@ -17,7 +17,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A server that speaks just enough of RESP2 to let a client in, and then says what the test wants: replies of wrong
+ * A server that speaks just enough of RESP to let a client in, and then says what the test wants: replies of wrong
  * shapes, lies and nothing at all.
  */
 final class FakeRedis implements AutoCloseable {
@@ -25,7 +25,9 @@ final class FakeRedis implements AutoCloseable {
     private final ServerSocket listener;
     private final Function<List<String>, @Nullable String> replies;
     private final Queue<Socket> sockets = new ConcurrentLinkedQueue<>();
+    private final Queue<Socket> subscribers = new ConcurrentLinkedQueue<>();
     private volatile String version = "7.0.0";
+    private volatile boolean resp3;
 
     /**
      * Starts the server.
@@ -45,6 +47,23 @@ final class FakeRedis implements AutoCloseable {
     FakeRedis version(String version) {
         this.version = version;
         return this;
+    }
+
+    /** Agrees to speak RESP3. */
+    FakeRedis resp3(boolean resp3) {
+        this.resp3 = resp3;
+        return this;
+    }
+
+    /** Says something to all who have subscribed, without having been asked. */
+    void push(String raw) {
+        for (Socket socket : subscribers) {
+            try {
+                socket.getOutputStream().write(raw.getBytes(StandardCharsets.UTF_8));
+            } catch (IOException gone) {
+                subscribers.remove(socket);
+            }
+        }
     }
 
     String uri() {
@@ -75,7 +94,11 @@ final class FakeRedis implements AutoCloseable {
         try (socket) {
             InputStream input = new BufferedInputStream(socket.getInputStream());
             while (true) {
-                String reply = reply(command(input));
+                List<String> command = command(input);
+                String reply = reply(command);
+                if (command.get(0).equalsIgnoreCase("SUBSCRIBE")) {
+                    subscribers.add(socket);
+                }
                 if (reply != null) {
                     socket.getOutputStream().write(reply.getBytes(StandardCharsets.UTF_8));
                 }
@@ -87,11 +110,11 @@ final class FakeRedis implements AutoCloseable {
 
     private @Nullable String reply(List<String> command) {
         return switch (command.get(0).toUpperCase(Locale.ROOT)) {
-            case "HELLO" -> "-ERR unknown command 'HELLO'\r\n";
+            case "HELLO" -> resp3 ? "%1\r\n" + bulk("proto") + ":3\r\n" : "-ERR unknown command 'HELLO'\r\n";
             case "PING" -> "+PONG\r\n";
             case "CLIENT" -> "+OK\r\n";
             case "INFO" -> bulk("# Server\r\nredis_version:" + version + "\r\n");
-            case "SUBSCRIBE" -> "*3\r\n" + bulk("subscribe") + bulk(command.get(1)) + ":1\r\n";
+            case "SUBSCRIBE" -> (resp3 ? ">3" : "*3") + "\r\n" + bulk("subscribe") + bulk(command.get(1)) + ":1\r\n";
             default -> replies.apply(command);
         };
     }

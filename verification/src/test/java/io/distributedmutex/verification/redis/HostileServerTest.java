@@ -5,11 +5,15 @@ import static io.distributedmutex.verification.redis.StartedStore.newToken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.redis.RedisMutex;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -64,6 +68,48 @@ class HostileServerTest {
                             e -> assertThat(e.reason()).isEqualTo(Reason.OTHER))
                     .hasMessageContaining("unexpected reply")
                     .hasMessageContaining("acquire of 'k'");
+        }
+    }
+
+    @Test
+    void aCursorThatGoesInACircleEndsTheListing() throws IOException {
+        AtomicInteger asked = new AtomicInteger();
+        try (FakeRedis server = new FakeRedis(
+                        command -> "*2\r\n" + FakeRedis.bulk("" + asked.incrementAndGet() % 7 + 1) + "*0\r\n");
+                StartedStore store = new StartedStore(RedisLockStore.connect(server.uri()), "label")) {
+            assertThat(failureOf(store.store().keys("*", 10))).hasMessageContaining("unexpected reply to listing keys");
+        }
+    }
+
+    @Test
+    void aReplyThatAnnouncesMoreThanTheHeapHoldsTakesNoMemory() throws IOException {
+        try (FakeRedis server = new FakeRedis(command -> "*2147483647\r\n");
+                StartedStore store = new StartedStore(
+                        RedisLockStore.builder()
+                                .uri(server.uri())
+                                .commandTimeout(Duration.ofMillis(200))
+                                .connect(),
+                        "label")) {
+            // Before, the I/O thread ran out of memory, and so ended the connection at once.
+            assertThat(failureOf(store.tryAcquire("k", newToken())))
+                    .hasMessageContaining("within the command time-out");
+        }
+    }
+
+    @Test
+    void aWaiterForAKeyThatLastsForEverPollsNoMoreOftenThanForAnyOther() throws IOException {
+        AtomicInteger asked = new AtomicInteger();
+        try (FakeRedis server = new FakeRedis(command -> {
+                    asked.incrementAndGet();
+                    return command.size() < 10
+                            ? ":3\r\n"
+                            : "*5\r\n:0\r\n:9223372036854775807\r\n$1\r\nx\r\n:0\r\n$1\r\n0\r\n";
+                });
+                DistributedMutex mutex =
+                        RedisMutex.connect(server.uri()).with(options -> options.waitTime(Duration.ofMillis(300)))) {
+            assertThat(catchThrowable(() -> mutex.acquire("k"))).isInstanceOf(LockNotObtainedException.class);
+            // The first, a poll or two, and the cancel.
+            assertThat(asked.get()).isLessThan(8);
         }
     }
 

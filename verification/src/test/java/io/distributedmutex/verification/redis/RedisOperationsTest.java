@@ -21,7 +21,9 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ParameterizedClass
 @MethodSource("io.distributedmutex.testkit.EmbeddedRedis#executables")
@@ -263,5 +265,60 @@ class RedisOperationsTest {
             assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
             assertThat((String) redis.command("INFO", "keyspace")).contains("db3:");
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"9007199254740992", "99999999999999999999", "1e300", "inf", "nan", "0x10", "-5", "1.5", "x", ""})
+    void aFenceCounterThatNoneOfUsWroteCountsAsLost(String counter) {
+        String token = newToken();
+        Granted before = (Granted) get(store.tryAcquire("k", newToken()));
+        redis.command("SET", fence(), counter);
+
+        Refused refused = (Refused) get(store.tryAcquire("k", token));
+        assertThat(refused.lastFencingToken()).isZero();
+        get(store.store().forceRelease("k"));
+        Granted after = (Granted) get(store.tryAcquire("k", token));
+        assertThat(after.fencingToken()).isGreaterThan(before.fencingToken()).isLessThan(1L << 53);
+        assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(after.fencingToken()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "x",
+                "|||",
+                "99999999999999|0|AAAAAAAAAAAAAAAAAAAAAA|label",
+                "99999999999999|0050|AAAAAAAAAAAAAAAAAAAAAA|label",
+                "99999999999999|999999999999999999999999|AAAAAAAAAAAAAAAAAAAAAA|label",
+                "99999999999999|60000|too short|label",
+                "99999999999999|60000||label"
+            })
+    void aWaitersEntryThatNoneOfUsWroteIsSkippedAndTheNextIsGranted(String entry) {
+        String token = newToken();
+        String next = newToken();
+        get(store.tryAcquire("k", token));
+        try (StartedStore spoilt = StartedStore.on(redis);
+                StartedStore waiter = StartedStore.on(redis)) {
+            get(spoilt.queue("k", newToken()));
+            String waiters = companion(":waiters:lock:k");
+            String client = (String) ((List<?>) redis.command("HKEYS", waiters)).get(0);
+            redis.command("HSET", waiters, client, entry);
+            get(waiter.queue("k", next));
+
+            assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.HELD);
+            assertThat(waiter.nextGrant()).extracting(StartedStore.Grant::token).isEqualTo(next);
+            assertThat((String) redis.command("GET", "lock:k")).startsWith(next + "|");
+            assertThat(spoilt.hasGrants()).isFalse();
+        }
+    }
+
+    private String fence() {
+        return companion(":fence");
+    }
+
+    private String companion(String end) {
+        return (String) ((List<?>) redis.command("KEYS", "dmutex:*" + end)).get(0);
     }
 }
