@@ -14,11 +14,11 @@ import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireReply.Granted;
 import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.FaultyProxy;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
-import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.AfterEach;
@@ -104,8 +104,8 @@ class ApplicationClientTest {
     }
 
     @Test
-    void whatIsInFlightWhenItsConnectionIsLostFailsAndIsNotSentAgain() throws IOException {
-        try (HoleProxy proxy = new HoleProxy(redis.port())) {
+    void whatIsInFlightWhenItsConnectionIsLostFailsAndIsNotSentAgain() {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.port())) {
             RedisClient proxied = RedisClient.create(proxy.uri());
             try (StartedStore store = new StartedStore(
                     RedisLockStore.builder()
@@ -127,8 +127,8 @@ class ApplicationClientTest {
     }
 
     @Test
-    void aBlackHoleIsReplacedAlso() throws IOException {
-        try (HoleProxy proxy = new HoleProxy(redis.port())) {
+    void aBlackHoleIsReplacedAlso() {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.port())) {
             RedisClient proxied = RedisClient.create(proxy.uri());
             try (StartedStore store = new StartedStore(
                     RedisLockStore.builder()

@@ -13,6 +13,7 @@ import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireReply.Granted;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.FaultyProxy;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -145,8 +146,8 @@ class ConnectionLossTest {
     }
 
     @Test
-    void whatIsInFlightWhenTheConnectionIsLostFailsAtOnceAndIsNotSentAgain() throws IOException {
-        try (HoleProxy proxy = new HoleProxy(redis.port());
+    void whatIsInFlightWhenTheConnectionIsLostFailsAtOnceAndIsNotSentAgain() {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.port());
                 StartedStore store = new StartedStore(
                         RedisLockStore.builder()
                                 .uri(proxy.uri())
@@ -166,8 +167,8 @@ class ConnectionLossTest {
     }
 
     @Test
-    void aConnectionThatIsABlackHoleIsReplaced() throws IOException {
-        try (HoleProxy proxy = new HoleProxy(redis.port());
+    void aConnectionThatIsABlackHoleIsReplaced() {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.port());
                 StartedStore store = new StartedStore(
                         RedisLockStore.builder()
                                 .uri(proxy.uri())
