@@ -105,6 +105,18 @@ final class WorkerProcess {
         process.destroyForcibly();
     }
 
+    /** Sends a signal of the operating system, by its name without SIG. */
+    void signal(String name) throws IOException, InterruptedException {
+        // By the shell's own kill, since /bin/kill is missing on slim images.
+        Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        if (kill.waitFor() != 0 && process.isAlive()) {
+            throw new IOException("SIG" + name + " could not be sent to process " + process.pid());
+        }
+    }
+
     /** Waits for the end of the process and of what it told. */
     boolean awaitEnd(long millis) throws InterruptedException {
         if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {
