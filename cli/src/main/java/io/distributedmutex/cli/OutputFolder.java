@@ -1,6 +1,7 @@
 package io.distributedmutex.cli;
 
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -80,6 +81,11 @@ final class OutputFolder implements AutoCloseable {
 
     Path write(String file, String text) throws IOException {
         return Files.writeString(path.resolve(file), text);
+    }
+
+    /** For what is too long to be held as one text. */
+    Writer writer(String file) throws IOException {
+        return Files.newBufferedWriter(path.resolve(file));
     }
 
     private void delete(FileFilter which) throws IOException {
