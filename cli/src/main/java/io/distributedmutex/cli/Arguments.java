@@ -32,6 +32,14 @@ final class Arguments {
         }
     }
 
+    /** Refuses a number out of its bounds. */
+    static void checkRange(CommandSpec spec, String option, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new ParameterException(
+                    spec.commandLine(), option + " must be from " + least + " to " + most + ", but is " + value);
+        }
+    }
+
     /** Refuses what is no key, before Redis is asked. */
     static void checkKey(CommandSpec spec, String key) {
         if (key.isEmpty()) {

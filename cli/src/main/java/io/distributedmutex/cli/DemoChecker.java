@@ -1,8 +1,7 @@
 package io.distributedmutex.cli;
 
 import io.distributedmutex.cli.DemoEvent.Kind;
-import io.distributedmutex.cli.DemoVerdict.Check;
-import io.distributedmutex.cli.DemoVerdict.Finding;
+import io.distributedmutex.cli.Verdict.Finding;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -40,9 +39,9 @@ final class DemoChecker {
         this.originNanos = originNanos;
     }
 
-    static DemoVerdict check(DemoHistory history, Remains remains, long originNanos) {
+    static Verdict<DemoCheck> check(DemoHistory history, Remains remains, long originNanos) {
         DemoChecker checker = new DemoChecker(history, remains, originNanos);
-        return new DemoVerdict(List.of(
+        return new Verdict<>(List.of(
                 checker.exclusion(),
                 checker.tokens(),
                 checker.updates(),
@@ -67,7 +66,7 @@ final class DemoChecker {
         return overlaps;
     }
 
-    private Finding exclusion() {
+    private Finding<DemoCheck> exclusion() {
         List<String> violations = overlaps(history).stream()
                 .map(pair -> {
                     DemoHold before = pair.get(0);
@@ -78,10 +77,10 @@ final class DemoChecker {
                 })
                 .toList();
         long keys = history.holds().stream().map(DemoHold::key).distinct().count();
-        return new Finding(Check.EXCLUSION, history.holds().size() + " holds of " + keys + " keys", violations);
+        return new Finding<>(DemoCheck.EXCLUSION, history.holds().size() + " holds of " + keys + " keys", violations);
     }
 
-    private Finding tokens() {
+    private Finding<DemoCheck> tokens() {
         List<String> violations = new ArrayList<>();
         Map<String, Long> largest = new HashMap<>();
         for (DemoHold hold : history.holds()) {
@@ -97,10 +96,10 @@ final class DemoChecker {
                 ? "no holds"
                 : ofCounter.get(0).token() + " to "
                         + ofCounter.get(ofCounter.size() - 1).token();
-        return new Finding(Check.TOKENS, facts, violations);
+        return new Finding<>(DemoCheck.TOKENS, facts, violations);
     }
 
-    private Finding updates() {
+    private Finding<DemoCheck> updates() {
         List<String> violations = new ArrayList<>();
         List<DemoEvent> writes = history.of(Kind.WRITE).toList();
         Map<Long, DemoEvent> byValue = new HashMap<>();
@@ -115,14 +114,14 @@ final class DemoChecker {
             violations.add("the file says " + remains.counter() + " after " + writes.size() + " updates");
         }
         long refused = history.of(Kind.REFUSED).count();
-        return new Finding(
-                Check.UPDATES,
+        return new Finding<>(
+                DemoCheck.UPDATES,
                 writes.size() + " updates, and the file says " + remains.counter()
                         + (refused == 0 ? "" : "; " + refused + " late ones refused"),
                 violations);
     }
 
-    private Finding jobs() {
+    private Finding<DemoCheck> jobs() {
         List<String> violations = new ArrayList<>();
         Map<Integer, Long> times =
                 remains.jobsDone().stream().collect(Collectors.groupingBy(Function.identity(), Collectors.counting()));
@@ -140,44 +139,46 @@ final class DemoChecker {
                 violations.add("job " + job + " was missed");
             }
         }
-        return new Finding(
-                Check.JOBS, times.size() + " of " + offered.size() + " jobs, each offered to all workers", violations);
+        return new Finding<>(
+                DemoCheck.JOBS,
+                times.size() + " of " + offered.size() + " jobs, each offered to all workers",
+                violations);
     }
 
-    private Finding takeOver() {
+    private Finding<DemoCheck> takeOver() {
         DemoHold killed = history.killed();
         if (killed == null) {
             return remains.killed()
-                    ? new Finding(
-                            Check.TAKE_OVER,
+                    ? new Finding<>(
+                            DemoCheck.TAKE_OVER,
                             "no kill",
                             List.of("no worker was killed while it held '" + DemoHistory.COUNTER + "'"))
-                    : new Finding(Check.TAKE_OVER, "nobody was to be killed", List.of());
+                    : new Finding<>(DemoCheck.TAKE_OVER, "nobody was to be killed", List.of());
         }
         DemoHold next = history.after(killed);
         String lost = "worker " + killed.worker();
         if (next == null) {
-            return new Finding(
-                    Check.TAKE_OVER, lost + " killed", List.of("nobody got '" + killed.key() + "' after " + lost));
+            return new Finding<>(
+                    DemoCheck.TAKE_OVER, lost + " killed", List.of("nobody got '" + killed.key() + "' after " + lost));
         }
         if (!killed.isLeased()) {
-            return new Finding(Check.TAKE_OVER, lost + " killed, without a lock to take over", List.of());
+            return new Finding<>(DemoCheck.TAKE_OVER, lost + " killed, without a lock to take over", List.of());
         }
-        return new Finding(
-                Check.TAKE_OVER,
+        return new Finding<>(
+                DemoCheck.TAKE_OVER,
                 lost + "'s by worker " + next.worker() + ", " + millis(next.enteredNanos() - killed.endNanos())
                         + " after its lease ended",
                 List.of());
     }
 
-    private Finding workers() {
+    private Finding<DemoCheck> workers() {
         List<String> violations = history.of(Kind.FAILED)
                 .map(event -> "at " + time(event.nanos()) + " worker " + event.worker() + ": " + event.text())
                 .toList();
         long workers =
                 history.events().stream().map(DemoEvent::worker).distinct().count();
         long killed = history.of(Kind.KILLED).count();
-        return new Finding(Check.WORKERS, workers + " processes, " + killed + " of them killed", violations);
+        return new Finding<>(DemoCheck.WORKERS, workers + " processes, " + killed + " of them killed", violations);
     }
 
     private String time(long nanos) {

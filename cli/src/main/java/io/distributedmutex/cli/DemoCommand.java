@@ -12,7 +12,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Shows what the library does, and checks it. */
@@ -47,6 +46,11 @@ import picocli.CommandLine.Spec;
             "  dmutex demo --without-lock                   what happens if everybody just goes ahead"
         })
 final class DemoCommand implements Callable<Integer> {
+
+    static final String FOLDER = "dmutex-demo";
+    /** What a demo writes. */
+    static final String FILES =
+            "counter(\\.draft-\\d+)?|jobs|history\\.tsv|summary\\.txt|timeline\\.svg|worker-\\d+\\.log";
 
     private static final int LEAST_SECONDS = 5;
     private static final int MOST_SECONDS = 600;
@@ -86,8 +90,8 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         CommandSpec spec = Arguments.present(command);
-        checkRange(spec, "--seconds", seconds, LEAST_SECONDS, MOST_SECONDS);
-        checkRange(spec, "--workers", workers, 2, MOST_WORKERS);
+        Arguments.checkRange(spec, "--seconds", seconds, LEAST_SECONDS, MOST_SECONDS);
+        Arguments.checkRange(spec, "--workers", workers, 2, MOST_WORKERS);
         long chosenSeed = seed == null ? new Random().nextInt(1_000_000) : seed;
         DemoSettings settings = new DemoSettings(seconds, workers, chosenSeed, withoutLock);
         PrintWriter out = spec.commandLine().getOut();
@@ -95,7 +99,7 @@ final class DemoCommand implements Callable<Integer> {
         try (Server given = store.openOrEmbedded();
                 Server server =
                         given.withPrefix(given.prefix() + "dmutex-demo-" + Long.toHexString(System.nanoTime()) + ":");
-                DemoFolder folder = DemoFolder.open(output);
+                OutputFolder folder = OutputFolder.open(output, FOLDER, FILES);
                 DemoRun run = new DemoRun(settings, server, folder.path(), progress)) {
             server.connectStore().close(); // Now, rather than by each worker, is the time to say that it is not there.
             progress.starting(given.description());
@@ -109,11 +113,15 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private static int report(DemoRun run, DemoFolder folder, DemoSettings settings, PrintWriter out)
+    private static int report(DemoRun run, OutputFolder folder, DemoSettings settings, PrintWriter out)
             throws IOException {
         DemoHistory history = run.history();
-        Remains remains = new Remains(folder.counter(0).value(), folder.jobs().jobs(), run.offered(), true);
-        DemoVerdict verdict = DemoChecker.check(history, remains, run.originNanos());
+        Remains remains = new Remains(
+                new FencedFile(folder.path().resolve("counter"), 0).value(),
+                new JobLog(folder.path().resolve("jobs")).jobs(),
+                run.offered(),
+                true);
+        Verdict<DemoCheck> verdict = DemoChecker.check(history, remains, run.originNanos());
         String summary = DemoSummary.text(history, verdict, run.workers());
         StringBuilder rows = new StringBuilder(DemoEvent.COLUMNS).append('\n');
         history.events()
@@ -127,12 +135,5 @@ final class DemoCommand implements Callable<Integer> {
         out.println("Who held what when: " + timeline);
         out.flush();
         return verdict.passed() ? ExitCodes.OK : ExitCodes.NO;
-    }
-
-    private static void checkRange(CommandSpec spec, String option, int value, int least, int most) {
-        if (value < least || value > most) {
-            throw new ParameterException(
-                    spec.commandLine(), option + " must be from " + least + " to " + most + ", but is " + value);
-        }
     }
 }

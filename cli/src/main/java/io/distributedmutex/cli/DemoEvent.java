@@ -47,8 +47,7 @@ record DemoEvent(long nanos, int worker, Kind kind, String key, long token, long
         BYE
     }
 
-    private static final String MARK = "@dmutex";
-    private static final int FIELDS = 7;
+    private static final int FIELDS = 6;
 
     static DemoEvent now(int worker, Kind kind, String key, long token, long value) {
         return new DemoEvent(System.nanoTime(), worker, kind, key, token, value, "");
@@ -73,15 +72,7 @@ record DemoEvent(long nanos, int worker, Kind kind, String key, long token, long
 
     /** A line that {@link #parse} reads. */
     String line() {
-        return String.join(
-                "\t",
-                MARK,
-                Long.toString(nanos),
-                kind.name(),
-                key,
-                Long.toString(token),
-                Long.toString(value),
-                Texts.shown(text));
+        return EventLine.of(Long.toString(nanos), kind.name(), key, Long.toString(token), Long.toString(value), text);
     }
 
     /**
@@ -92,19 +83,19 @@ record DemoEvent(long nanos, int worker, Kind kind, String key, long token, long
      * @return the event, or null if the line is none of ours
      */
     static @Nullable DemoEvent parse(int worker, String line) {
-        String[] fields = line.split("\t", FIELDS);
-        if (fields.length != FIELDS || !fields[0].equals(MARK)) {
+        String[] fields = EventLine.fields(line, FIELDS);
+        if (fields == null) {
             return null;
         }
         try {
             return new DemoEvent(
-                    Long.parseLong(fields[1]),
+                    Long.parseLong(fields[0]),
                     worker,
-                    Kind.valueOf(fields[2]),
-                    fields[3],
+                    Kind.valueOf(fields[1]),
+                    fields[2],
+                    Long.parseLong(fields[3]),
                     Long.parseLong(fields[4]),
-                    Long.parseLong(fields[5]),
-                    fields[6]);
+                    fields[5]);
         } catch (IllegalArgumentException e) {
             return null;
         }

@@ -35,7 +35,7 @@ final class DemoProgress {
         say("Starting " + settings.workers() + " worker processes (seed " + settings.seed() + ") ...");
     }
 
-    void started(long nanos, List<DemoWorkerProcess> workers) {
+    void started(long nanos, List<WorkerProcess> workers) {
         originNanos = nanos;
         nextNanos = nanos + (terminal ? 0 : PLAIN_NANOS);
         say("Ready: "

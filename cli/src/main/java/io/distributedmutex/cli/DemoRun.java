@@ -40,7 +40,7 @@ final class DemoRun implements AutoCloseable {
     private final DemoProgress progress;
 
     private final Queue<DemoEvent> inbox = new ConcurrentLinkedQueue<>();
-    private final List<DemoWorkerProcess> workers = new CopyOnWriteArrayList<>();
+    private final List<WorkerProcess> workers = new CopyOnWriteArrayList<>();
     private volatile boolean closed;
 
     private final List<DemoEvent> events = new ArrayList<>();
@@ -48,9 +48,9 @@ final class DemoRun implements AutoCloseable {
     private final List<Integer> offered = new ArrayList<>();
     private long originNanos;
 
-    private @Nullable DemoWorkerProcess victim;
+    private @Nullable WorkerProcess victim;
     private @Nullable DemoEvent stalled;
-    private @Nullable DemoWorkerProcess replacement;
+    private @Nullable WorkerProcess replacement;
     private boolean takenOver;
 
     DemoRun(DemoSettings settings, Server server, Path directory, DemoProgress progress) {
@@ -96,8 +96,16 @@ final class DemoRun implements AutoCloseable {
         }
     }
 
-    private DemoWorkerProcess startWorker() throws IOException {
-        DemoWorkerProcess worker = DemoWorkerProcess.start(workers.size() + 1, server, directory, settings, inbox::add);
+    private WorkerProcess startWorker() throws IOException {
+        int id = workers.size() + 1;
+        List<String> arguments = DemoWorkerCommand.arguments(id, server, directory, settings);
+        WorkerProcess worker =
+                WorkerProcess.start(id, arguments, server.uri(), directory.resolve("worker-" + id + ".log"), line -> {
+                    DemoEvent event = DemoEvent.parse(id, line);
+                    if (event != null) {
+                        inbox.add(event);
+                    }
+                });
         workers.add(worker);
         if (closed) {
             worker.destroy();
@@ -130,10 +138,12 @@ final class DemoRun implements AutoCloseable {
     }
 
     private void kill(DemoEvent stalledNow) {
-        DemoWorkerProcess dying = victim;
+        WorkerProcess dying = victim;
         if (dying != null && stalled == null && !closed) {
             stalled = stalledNow;
-            DemoEvent killed = dying.kill();
+            // As far as the events go at this moment.
+            DemoEvent killed = DemoEvent.now(dying.id(), Kind.KILLED, "", 0, dying.pid());
+            dying.kill();
             record(killed);
             progress.killed(killed, dying.pid(), stalledNow);
         }
@@ -174,7 +184,7 @@ final class DemoRun implements AutoCloseable {
         }
         progress.stopping();
         workers.forEach(worker -> worker.tell("stop"));
-        for (DemoWorkerProcess worker : workers) {
+        for (WorkerProcess worker : workers) {
             if (!worker.awaitEnd(END_MILLIS)) {
                 fail(worker, "did not end within " + END_MILLIS / 1_000 + " s");
                 worker.destroy();
@@ -185,7 +195,7 @@ final class DemoRun implements AutoCloseable {
         }
     }
 
-    private void fail(DemoWorkerProcess worker, String what) {
+    private void fail(WorkerProcess worker, String what) {
         record(new DemoEvent(System.nanoTime(), worker.id(), Kind.FAILED, "", 0, 0, what));
     }
 
@@ -202,7 +212,7 @@ final class DemoRun implements AutoCloseable {
         return offered;
     }
 
-    List<DemoWorkerProcess> workers() {
+    List<WorkerProcess> workers() {
         return workers;
     }
 
@@ -215,9 +225,9 @@ final class DemoRun implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        workers.forEach(DemoWorkerProcess::destroy);
+        workers.forEach(WorkerProcess::destroy);
         boolean interrupted = false;
-        for (DemoWorkerProcess worker : workers) {
+        for (WorkerProcess worker : workers) {
             try {
                 worker.awaitEnd(CLOSE_MILLIS);
             } catch (InterruptedException e) {

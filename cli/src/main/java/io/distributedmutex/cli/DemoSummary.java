@@ -1,7 +1,6 @@
 package io.distributedmutex.cli;
 
 import io.distributedmutex.cli.DemoEvent.Kind;
-import io.distributedmutex.cli.DemoVerdict.Finding;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -9,36 +8,16 @@ import java.util.Locale;
 /** What people read at the end of a demo. */
 final class DemoSummary {
 
-    /** So many violations of a kind are shown. */
-    private static final int SHOWN = 5;
-
     private DemoSummary() {}
 
-    static String text(DemoHistory history, DemoVerdict verdict, List<DemoWorkerProcess> workers) {
-        StringBuilder text = new StringBuilder(workers(history, workers)).append('\n');
-        List<List<String>> rows = new ArrayList<>();
-        for (Finding finding : verdict.findings()) {
-            rows.add(List.of(finding.passed() ? "ok" : "FAILED", finding.check().toString(), finding.facts()));
-        }
-        text.append(Table.of(rows));
-        for (Finding finding : verdict.findings()) {
-            finding.violations().stream()
-                    .limit(SHOWN)
-                    .forEach(violation -> text.append("  ! ").append(violation).append('\n'));
-            if (finding.violations().size() > SHOWN) {
-                text.append("  ! ... and ")
-                        .append(finding.violations().size() - SHOWN)
-                        .append(" more of this kind\n");
-            }
-        }
-        text.append(verdict.passed() ? "All checks passed.\n" : "CHECKS FAILED.\n");
-        return text.toString();
+    static String text(DemoHistory history, Verdict<DemoCheck> verdict, List<WorkerProcess> workers) {
+        return workers(history, workers) + "\n" + verdict.text();
     }
 
-    private static String workers(DemoHistory history, List<DemoWorkerProcess> workers) {
+    private static String workers(DemoHistory history, List<WorkerProcess> workers) {
         List<List<String>> rows = new ArrayList<>();
         rows.add(List.of("WORKER", "PROCESS", "UPDATES", "JOBS DONE", "WAIT FOR FILE: MEDIAN", "LONGEST", "END"));
-        for (DemoWorkerProcess worker : workers) {
+        for (WorkerProcess worker : workers) {
             List<Long> waits = history.holdsOf(DemoHistory.COUNTER).stream()
                     .filter(hold -> hold.worker() == worker.id())
                     .map(hold -> hold.enteredNanos() - hold.wantedNanos())
@@ -56,7 +35,7 @@ final class DemoSummary {
         return Table.of(rows);
     }
 
-    private static String count(DemoHistory history, Kind kind, DemoWorkerProcess worker) {
+    private static String count(DemoHistory history, Kind kind, WorkerProcess worker) {
         return Long.toString(
                 history.of(kind).filter(event -> event.worker() == worker.id()).count());
     }

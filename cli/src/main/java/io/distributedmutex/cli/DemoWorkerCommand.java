@@ -11,6 +11,8 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,6 +45,19 @@ final class DemoWorkerCommand implements Callable<Integer> {
 
     @Option(names = "--without-lock")
     private boolean withoutLock;
+
+    /** The command line of a worker. */
+    static List<String> arguments(int id, Server server, Path directory, DemoSettings settings) {
+        List<String> arguments = new ArrayList<>(List.of("demo-worker", "--id", Integer.toString(id)));
+        arguments.addAll(List.of("--directory", directory.toString()));
+        arguments.addAll(List.of("--seed", Long.toString(settings.seed() + id)));
+        arguments.add("--prefix=" + server.prefix());
+        arguments.addAll(List.of("--timeout", server.timeout().toString()));
+        if (settings.withoutLock()) {
+            arguments.add("--without-lock");
+        }
+        return arguments;
+    }
 
     @Override
     public Integer call() throws IOException, InterruptedException {

@@ -22,7 +22,9 @@ import picocli.CommandLine.Spec;
         commandListHeading = "%nCommands:%n",
         subcommands = {
             DemoCommand.class,
+            ChaosCommand.class,
             DemoWorkerCommand.class,
+            ChaosWorkerCommand.class,
             ExecCommand.class,
             InspectCommand.class,
             ListCommand.class,
@@ -33,6 +35,7 @@ import picocli.CommandLine.Spec;
         footerHeading = "%nExamples:%n",
         footer = {
             "  dmutex demo                                  see it work, with nothing to install",
+            "  dmutex chaos                                 attack it, and check what it promises",
             "  dmutex exec report:daily -- ./report.sh      run a script on one machine at a time",
             "  dmutex inspect report:daily                  who holds the lock, and for how long still",
             "  dmutex list 'report:*' --json                all held locks of a pattern, for jq",

@@ -7,7 +7,7 @@ package io.distributedmutex.cli;
 final class ExitCodes {
 
     static final int OK = 0;
-    /** inspect: the key is free. release: there was nothing to release. demo: a check failed. */
+    /** inspect: the key is free. release: there was nothing to release. demo, chaos: a check failed. */
     static final int NO = 1;
     /** EX_USAGE: the command line is wrong. */
     static final int USAGE = 64;

@@ -43,7 +43,7 @@ final class Svg {
         return String.format(Locale.ROOT, format, arguments);
     }
 
-    private static String escaped(String text) {
+    static String escaped(String text) {
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
     }
 }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.cli.DemoChecker.Remains;
 import io.distributedmutex.cli.DemoEvent.Kind;
-import io.distributedmutex.cli.DemoVerdict.Check;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -38,11 +37,11 @@ class DemoCheckerTest {
         at(killed, worker, Kind.KILLED, "", 0, 4711);
     }
 
-    private DemoVerdict verdict(Remains remains) {
+    private Verdict<DemoCheck> verdict(Remains remains) {
         return DemoChecker.check(DemoHistory.of(events), remains, 0);
     }
 
-    private DemoVerdict verdict(long counter) {
+    private Verdict<DemoCheck> verdict(long counter) {
         return verdict(new Remains(counter, List.of(), List.of(), false));
     }
 
@@ -59,15 +58,15 @@ class DemoCheckerTest {
         at(11, 3, Kind.SEEN, "job:1", 201, 0);
         at(11, 3, Kind.LEAVE, "job:1", 201, 0);
 
-        DemoVerdict verdict = verdict(new Remains(3, List.of(1), List.of(1), true));
+        Verdict<DemoCheck> verdict = verdict(new Remains(3, List.of(1), List.of(1), true));
 
         assertThat(verdict.findings())
                 .allSatisfy(finding -> assertThat(finding.violations())
                         .as(finding.check().name())
                         .isEmpty());
         assertThat(verdict.passed()).isTrue();
-        assertThat(verdict.findings()).hasSize(Check.values().length);
-        assertThat(verdict.of(Check.TAKE_OVER).facts())
+        assertThat(verdict.findings()).hasSize(DemoCheck.values().length);
+        assertThat(verdict.of(DemoCheck.TAKE_OVER).facts())
                 .isEqualTo("worker 1's by worker 2, 4.0 ms after its lease ended");
     }
 
@@ -76,7 +75,7 @@ class DemoCheckerTest {
         update(1, 10, 20, 100, 0);
         update(2, 19, 30, 101, 1);
         assertThat(verdict(2).passed()).isFalse();
-        assertThat(verdict(2).of(Check.EXCLUSION).violations())
+        assertThat(verdict(2).of(DemoCheck.EXCLUSION).violations())
                 .containsExactly("at 0.019 s worker 2 got 'counter' while worker 1 held it still, for 1.0 ms");
     }
 
@@ -85,7 +84,7 @@ class DemoCheckerTest {
         update(1, 10, 100, 100, 0);
         update(2, 20, 30, 101, 1);
         update(3, 40, 50, 102, 2);
-        assertThat(verdict(3).of(Check.EXCLUSION).violations()).hasSize(2);
+        assertThat(verdict(3).of(DemoCheck.EXCLUSION).violations()).hasSize(2);
     }
 
     @Test
@@ -93,14 +92,14 @@ class DemoCheckerTest {
         update(1, 10, 20, 100, 0);
         at(12, 2, Kind.ENTER, "job:1", 1, 500 * MS);
         at(18, 2, Kind.LEAVE, "job:1", 1, 0);
-        assertThat(verdict(1).of(Check.EXCLUSION).violations()).isEmpty();
+        assertThat(verdict(1).of(DemoCheck.EXCLUSION).violations()).isEmpty();
     }
 
     @Test
     void whoEntersBeforeTheLeaseOfADeadHolderEndsIsFound() {
         dies(1, 40, 60, 2_040, 102);
         update(2, 1_900, 1_910, 103, 0);
-        assertThat(verdict(1).of(Check.EXCLUSION).violations())
+        assertThat(verdict(1).of(DemoCheck.EXCLUSION).violations())
                 .singleElement()
                 .asString()
                 .contains("worker 2 got 'counter'");
@@ -114,7 +113,7 @@ class DemoCheckerTest {
         at(3_000, 1, Kind.REFUSED, COUNTER, 100, 1);
         at(3_000, 1, Kind.LEAVE, COUNTER, 100, 0);
         assertThat(verdict(1).passed()).isTrue();
-        assertThat(verdict(1).of(Check.UPDATES).facts()).contains("1 late ones refused");
+        assertThat(verdict(1).of(DemoCheck.UPDATES).facts()).contains("1 late ones refused");
     }
 
     @Test
@@ -123,7 +122,7 @@ class DemoCheckerTest {
         update(2, 30, 40, 99, 1);
         update(3, 50, 60, 100, 2);
         update(3, 70, 80, 101, 3);
-        assertThat(verdict(4).of(Check.TOKENS).violations())
+        assertThat(verdict(4).of(DemoCheck.TOKENS).violations())
                 .containsExactly(
                         "at 0.030 s worker 2 got 'counter' with fencing token 99, after 100",
                         "at 0.050 s worker 3 got 'counter' with fencing token 100, after 100");
@@ -133,7 +132,7 @@ class DemoCheckerTest {
     void aLostUpdateIsFoundInTheHistory() {
         update(1, 10, 20, 100, 0);
         update(2, 30, 40, 101, 0);
-        assertThat(verdict(1).of(Check.UPDATES).violations())
+        assertThat(verdict(1).of(DemoCheck.UPDATES).violations())
                 .containsExactly(
                         "at 0.040 s worker 2 wrote 1, as worker 1 had: an update is lost",
                         "the file says 1 after 2 updates");
@@ -142,14 +141,14 @@ class DemoCheckerTest {
     @Test
     void aLostUpdateIsFoundInTheFile() {
         update(1, 10, 20, 100, 0);
-        assertThat(verdict(0).of(Check.UPDATES).violations()).containsExactly("the file says 0 after 1 updates");
-        assertThat(verdict(2).of(Check.UPDATES).violations()).containsExactly("the file says 2 after 1 updates");
+        assertThat(verdict(0).of(DemoCheck.UPDATES).violations()).containsExactly("the file says 0 after 1 updates");
+        assertThat(verdict(2).of(DemoCheck.UPDATES).violations()).containsExactly("the file says 2 after 1 updates");
     }
 
     @Test
     void jobsDoneTwiceNeverOrUnaskedAreFound() {
-        DemoVerdict verdict = verdict(new Remains(0, List.of(1, 2, 2, 9), List.of(1, 2, 3), false));
-        assertThat(verdict.of(Check.JOBS).violations())
+        Verdict<DemoCheck> verdict = verdict(new Remains(0, List.of(1, 2, 2, 9), List.of(1, 2, 3), false));
+        assertThat(verdict.of(DemoCheck.JOBS).violations())
                 .containsExactlyInAnyOrder(
                         "job 2 was done 2 times", "job 9 was done but never offered", "job 3 was missed");
     }
@@ -158,7 +157,7 @@ class DemoCheckerTest {
     void aKillThatDidNotHappenIsFound() {
         update(1, 10, 20, 100, 0);
         assertThat(verdict(new Remains(1, List.of(), List.of(), true))
-                        .of(Check.TAKE_OVER)
+                        .of(DemoCheck.TAKE_OVER)
                         .violations())
                 .containsExactly("no worker was killed while it held 'counter'");
     }
@@ -167,7 +166,7 @@ class DemoCheckerTest {
     void aDeadHoldersLockThatNobodyGetsIsFound() {
         dies(1, 40, 60, 2_040, 102);
         assertThat(verdict(new Remains(0, List.of(), List.of(), true))
-                        .of(Check.TAKE_OVER)
+                        .of(DemoCheck.TAKE_OVER)
                         .violations())
                 .containsExactly("nobody got 'counter' after worker 1");
     }
@@ -175,7 +174,7 @@ class DemoCheckerTest {
     @Test
     void aWorkersErrorIsFound() {
         events.add(new DemoEvent(7 * MS, 3, Kind.FAILED, "", 0, 0, "no Redis"));
-        assertThat(verdict(0).of(Check.WORKERS).violations()).containsExactly("at 0.007 s worker 3: no Redis");
+        assertThat(verdict(0).of(DemoCheck.WORKERS).violations()).containsExactly("at 0.007 s worker 3: no Redis");
     }
 
     @Test

@@ -63,13 +63,14 @@ class DemoFilesTest {
         Files.writeString(directory.resolve("counter"), "99 99");
         Files.writeString(directory.resolve("worker-1.log"), "old");
         Files.writeString(directory.resolve("mine.txt"), "mine");
-        try (DemoFolder folder = DemoFolder.open(directory)) {
-            assertThat(folder.counter(1).value()).isZero();
+        try (OutputFolder folder = OutputFolder.open(directory, DemoCommand.FOLDER, DemoCommand.FILES)) {
+            assertThat(new FencedFile(folder.path().resolve("counter"), 1).value())
+                    .isZero();
             Files.createFile(folder.path().resolve("worker-1.log"));
             Files.writeString(folder.path().resolve("worker-2.log"), "trouble");
             assertThatIOException()
-                    .isThrownBy(() -> DemoFolder.open(directory))
-                    .withMessage("another demo is writing to " + directory);
+                    .isThrownBy(() -> OutputFolder.open(directory, DemoCommand.FOLDER, DemoCommand.FILES))
+                    .withMessage("another run is writing to " + directory);
         }
         assertThat(directory.toFile().list()).containsExactlyInAnyOrder("mine.txt", "worker-2.log");
     }

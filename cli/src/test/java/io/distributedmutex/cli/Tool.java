@@ -85,8 +85,12 @@ final class Tool {
         }
 
         Result end() throws InterruptedException {
-            if (!process.waitFor(BOUND_SECONDS, TimeUnit.SECONDS)) {
-                throw new AssertionError("has not ended within " + BOUND_SECONDS + " s: " + out() + err());
+            return end(BOUND_SECONDS);
+        }
+
+        Result end(long boundSeconds) throws InterruptedException {
+            if (!process.waitFor(boundSeconds, TimeUnit.SECONDS)) {
+                throw new AssertionError("has not ended within " + boundSeconds + " s: " + out() + err());
             }
             return new Result(process.exitValue(), out(), err());
         }

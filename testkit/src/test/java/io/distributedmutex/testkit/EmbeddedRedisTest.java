@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
@@ -179,6 +182,44 @@ final class EmbeddedRedisTest {
             redis.restart();
 
             assertThat(redis.command("GET", "key")).isNull();
+        }
+    }
+
+    /** What the chaos run builds on: it excuses no two holders for a restart with data. */
+    @Test
+    void keepsWhateverItHasConfirmedWhenItIsKilledInTheMiddleOfIt() {
+        try (EmbeddedRedis redis = EmbeddedRedis.builder().dataKept(true).start()) {
+            for (int round = 1; round <= 3; round++) {
+                AtomicLong confirmed = new AtomicLong();
+                CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> count(redis.port(), confirmed));
+                long least = 500L * round;
+                await(() -> confirmed.get() >= least);
+                redis.kill();
+                assertThat(writer).failsWithin(LONG);
+
+                redis.restart();
+
+                assertThat(Long.parseLong(String.valueOf(redis.command("GET", "counter"))))
+                        .isGreaterThanOrEqualTo(confirmed.get());
+            }
+        }
+    }
+
+    private static void count(int port, AtomicLong confirmed) {
+        try (RespConnection connection = RespConnection.open(port, LONG)) {
+            while (true) {
+                confirmed.set(Long.parseLong(String.valueOf(connection.call(List.of("INCR", "counter")))));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + LONG.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).isLessThan(deadline);
+            Thread.onSpinWait();
         }
     }
 

@@ -7,11 +7,12 @@
 local token, keep = ARGV[1], tonumber(ARGV[2])
 local value = redis.call('GET', lock)
 if not owns(value, token) then return why_not(value) end
+-- Deleted also if it will be set again: after a first write Redis lets a script go on at its memory limit.
+redis.call('DEL', lock)
 if keep > 0 then
   -- Owned by nobody: '-' is no token.
   redis.call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
 else
-  redis.call('DEL', lock)
   grant_next(nil)
 end
 return HELD

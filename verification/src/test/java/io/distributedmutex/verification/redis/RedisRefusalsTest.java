@@ -12,6 +12,7 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.spi.AcquireReply.Granted;
+import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.testkit.EmbeddedRedis;
 import io.distributedmutex.testkit.RedisExecutable;
 import java.io.PrintWriter;
@@ -116,6 +117,20 @@ class RedisRefusalsTest {
 
             assertRefused(failureOf(store.queue("k", newToken())), Reason.OUT_OF_MEMORY);
             assertThat(get(holder.store().release("k", token, 0))).isNotNull();
+        }
+    }
+
+    @Test
+    void aServerWithoutMemoryKeepsAKeyForItsMinimumHoldOnly() {
+        try (StartedStore holder = StartedStore.on(redis)) {
+            String token = newToken();
+            get(holder.tryAcquire("k", token));
+            redis.command("CONFIG", "SET", "maxmemory", "1");
+
+            assertThat(get(holder.store().release("k", token, 500))).isEqualTo(Ownership.HELD);
+            assertThat(get(holder.store().inspect("k")))
+                    .hasValueSatisfying(kept -> assertThat(kept.remaining())
+                            .hasValueSatisfying(left -> assertThat(left).isLessThanOrEqualTo(Duration.ofMillis(500))));
         }
     }
 

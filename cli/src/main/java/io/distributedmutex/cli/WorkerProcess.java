@@ -1,7 +1,5 @@
 package io.distributedmutex.cli;
 
-import io.distributedmutex.cli.DemoEvent.Kind;
-import io.distributedmutex.cli.StoreOptions.Server;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -14,8 +12,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-/** A worker's process, as the demo sees it. */
-final class DemoWorkerProcess {
+/** A worker's process, as whoever started it sees it. */
+final class WorkerProcess {
 
     /** A worker needs little; four of them and a build share two cores on many a machine. */
     private static final List<String> JAVA_FLAGS =
@@ -26,7 +24,7 @@ final class DemoWorkerProcess {
     private final Thread reader;
     private volatile boolean killed;
 
-    private DemoWorkerProcess(int id, Process process, Thread reader) {
+    private WorkerProcess(int id, Process process, Thread reader) {
         this.id = id;
         this.process = process;
         this.reader = reader;
@@ -36,45 +34,32 @@ final class DemoWorkerProcess {
      * Starts a worker; it does nothing until it is told to.
      *
      * @param id its number
-     * @param server the server, with the prefix of the demo
-     * @param directory the shared files, and the worker's log
-     * @param settings what the user wants
-     * @param events hears what the worker tells; thread-safe
+     * @param arguments its subcommand of the tool, with its options
+     * @param uri where Redis is; not on the command line, where others could see the password
+     * @param log where its standard error goes
+     * @param lines hears each line that the worker prints, on a thread of its own
      */
-    static DemoWorkerProcess start(
-            int id, Server server, Path directory, DemoSettings settings, Consumer<DemoEvent> events)
+    static WorkerProcess start(int id, List<String> arguments, String uri, Path log, Consumer<String> lines)
             throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(JAVA_FLAGS);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName(), "demo-worker"));
-        command.addAll(List.of("--id", Integer.toString(id)));
-        command.addAll(List.of("--directory", directory.toString()));
-        command.addAll(List.of("--seed", Long.toString(settings.seed() + id)));
-        command.add("--prefix=" + server.prefix());
-        command.addAll(List.of("--timeout", server.timeout().toString()));
-        if (settings.withoutLock()) {
-            command.add("--without-lock");
-        }
-        ProcessBuilder builder = new ProcessBuilder(command)
-                .redirectError(directory.resolve("worker-" + id + ".log").toFile());
-        // Not on the command line, where others could see the password.
-        builder.environment().put(StoreOptions.REDIS_URL, server.uri());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        command.addAll(arguments);
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
+        builder.environment().put(StoreOptions.REDIS_URL, uri);
         Process process = builder.start();
-        Thread reader = new Thread(() -> read(id, process, events), "demo-worker-" + id);
+        Thread reader = new Thread(() -> read(process, lines), arguments.get(0) + "-" + id);
         reader.setDaemon(true);
         reader.start();
-        return new DemoWorkerProcess(id, process, reader);
+        return new WorkerProcess(id, process, reader);
     }
 
-    private static void read(int id, Process process, Consumer<DemoEvent> events) {
+    private static void read(Process process, Consumer<String> heard) {
         try (BufferedReader lines =
                 new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                DemoEvent event = DemoEvent.parse(id, line);
-                if (event != null) {
-                    events.accept(event);
-                }
+                heard.accept(line);
             }
         } catch (IOException | UncheckedIOException e) {
             // It was killed in the middle of a line.
@@ -114,12 +99,22 @@ final class DemoWorkerProcess {
         }
     }
 
-    /** kill -9, as far as the events go at this moment. */
-    DemoEvent kill() {
+    /** kill -9. */
+    void kill() {
         killed = true;
-        DemoEvent event = DemoEvent.now(id, Kind.KILLED, "", 0, process.pid());
         process.destroyForcibly();
-        return event;
+    }
+
+    /** Sends a signal of the operating system, by its name without SIG. */
+    void signal(String name) throws IOException, InterruptedException {
+        // By the shell's own kill, since /bin/kill is missing on slim images.
+        Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        if (kill.waitFor() != 0 && process.isAlive()) {
+            throw new IOException("SIG" + name + " could not be sent to process " + process.pid());
+        }
     }
 
     /** Waits for the end of the process and of what it told. */

@@ -1,6 +1,7 @@
 package io.distributedmutex.cli;
 
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -11,48 +12,49 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The folder that a demo has for itself: what its workers share, their logs, and what is left for the user. */
-final class DemoFolder implements AutoCloseable {
+/** The folder that a run has for itself: what its workers share, their logs, and what is left for the user. */
+final class OutputFolder implements AutoCloseable {
 
-    private static final Path DEFAULT = Path.of("dmutex-demo");
     private static final String LOCK = ".lock";
-    /** What a demo writes; deleted before the next. */
-    private static final String OURS =
-            "counter(\\.draft-\\d+)?|jobs|history\\.tsv|summary\\.txt|timeline\\.svg|worker-\\d+\\.log";
 
     private final Path path;
+    private final String files;
     private final FileChannel channel;
 
-    private DemoFolder(Path path, FileChannel channel) {
+    private OutputFolder(Path path, String files, FileChannel channel) {
         this.path = path;
+        this.files = files;
         this.channel = channel;
     }
 
     /**
-     * Opens a folder and empties it of what an earlier demo has left.
+     * Opens a folder and empties it of what an earlier run has left.
      *
-     * @param wanted which; null for ./dmutex-demo, or a temporary one if that cannot be written or another demo has it
-     * @throws IOException if the wanted one cannot be written, or another demo has it
+     * @param wanted which; null for the usual one in the current folder, or a temporary one if that cannot be written or
+     *     another run has it
+     * @param usual the name of the usual one
+     * @param files a pattern of what a run writes, which is deleted before the next
+     * @throws IOException if the wanted one cannot be written, or another run has it
      */
-    static DemoFolder open(@Nullable Path wanted) throws IOException {
+    static OutputFolder open(@Nullable Path wanted, String usual, String files) throws IOException {
         if (wanted != null) {
-            return openExactly(wanted);
+            return openExactly(wanted, files);
         }
         try {
-            return openExactly(DEFAULT);
+            return openExactly(Path.of(usual), files);
         } catch (IOException e) {
-            return openExactly(Files.createTempDirectory("dmutex-demo-"));
+            return openExactly(Files.createTempDirectory(usual + "-"), files);
         }
     }
 
-    private static DemoFolder openExactly(Path path) throws IOException {
+    private static OutputFolder openExactly(Path path, String files) throws IOException {
         Files.createDirectories(path);
         FileChannel channel = FileChannel.open(path.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        DemoFolder folder = new DemoFolder(path.toAbsolutePath().normalize(), channel);
+        OutputFolder folder = new OutputFolder(path.toAbsolutePath().normalize(), files, channel);
         boolean ready = false;
         try {
             if (tryLock(channel) == null) {
-                throw new IOException("another demo is writing to " + folder.path);
+                throw new IOException("another run is writing to " + folder.path);
             }
             folder.delete(file -> true);
             ready = true;
@@ -77,25 +79,22 @@ final class DemoFolder implements AutoCloseable {
         return path;
     }
 
-    FencedFile counter(int owner) {
-        return new FencedFile(path.resolve("counter"), owner);
-    }
-
-    JobLog jobs() {
-        return new JobLog(path.resolve("jobs"));
-    }
-
     Path write(String file, String text) throws IOException {
         return Files.writeString(path.resolve(file), text);
     }
 
+    /** For what is too long to be held as one text. */
+    Writer writer(String file) throws IOException {
+        return Files.newBufferedWriter(path.resolve(file));
+    }
+
     private void delete(FileFilter which) throws IOException {
-        List<Path> files;
+        List<Path> ours;
         try (Stream<Path> all = Files.list(path)) {
-            files = all.filter(file -> file.getFileName().toString().matches(OURS))
+            ours = all.filter(file -> file.getFileName().toString().matches(files))
                     .toList();
         }
-        for (Path file : files) {
+        for (Path file : ours) {
             if (which.accepts(file)) {
                 Files.delete(file);
             }
