@@ -471,6 +471,14 @@ final class Life {
         time.advance(Duration.ofSeconds(30));
         promises.check();
         promises.require(server.data.contents().isEmpty(), () -> "left in the store: " + server.data.contents());
+        for (Given given : leases) {
+            // lost() of a lease that was released ends with the outcome of the release, as who waits for it does.
+            promises.require(
+                    given.instance.closed[0]
+                            || given.instance.process.isCrashed()
+                            || given.lease.lost().isDone(),
+                    () -> "the outcome of a release never came: " + given.lease);
+        }
         for (Instance instance : instances) {
             promises.require(
                     instance.process.isCrashed() || instance.process.runningThreads() == 0,

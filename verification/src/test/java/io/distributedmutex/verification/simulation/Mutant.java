@@ -93,11 +93,6 @@ record Mutant(String name, String file, String original, String replacement) {
                     "suspended += stopped + (uptime < 0 ? 0 : UPTIME_RESOLUTION_NANOS);",
                     ""),
             new Mutant(
-                    "a suspension counted by the uptime alone, which may be 10 ms behind",
-                    CORE + "SystemClock.java",
-                    "suspended += stopped + (uptime < 0 ? 0 : UPTIME_RESOLUTION_NANOS);",
-                    "suspended += stopped;"),
-            new Mutant(
                     "a step of the wall clock taken for a suspension",
                     CORE + "SystemClock.java",
                     "long stopped = uptime < 0 ? divergence : uptime - now - uptimeReference;",
@@ -122,16 +117,6 @@ record Mutant(String name, String file, String original, String replacement) {
                     ENGINE,
                     "                            lease.close();\n                            throw",
                     "                            throw"),
-            new Mutant(
-                    "a give-back that failed is not repeated",
-                    ENGINE,
-                    "                repeatLater(what.again());\n                return;",
-                    ""),
-            new Mutant(
-                    "no poll at the end of the holder's lease",
-                    QUEUE,
-                    "schedulePoll(asked, remaining < 0 ? Long.MAX_VALUE : remaining + 1);",
-                    "schedulePoll(asked, Long.MAX_VALUE);"),
             new Mutant(
                     "close() keeps what is held",
                     QUEUE,
