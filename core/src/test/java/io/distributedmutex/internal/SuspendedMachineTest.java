@@ -90,7 +90,8 @@ class SuspendedMachineTest {
         machine.suspend(Duration.ofSeconds(20));
 
         assertThat(lease.isValid()).isTrue();
-        assertThat(lease.remaining()).isEqualTo(before.minusSeconds(20));
+        assertThat(lease.remaining())
+                .isEqualTo(before.minusSeconds(20).minusNanos(SystemClock.UPTIME_RESOLUTION_NANOS));
     }
 
     private Lease acquire() {
