@@ -69,6 +69,9 @@ public final class Engine implements StoreEvents {
     private final Set<Repetition> repetitions = Collections.synchronizedSet(new LinkedHashSet<>());
 
     private volatile boolean closed;
+    /** When close() waits no longer for the store. */
+    private volatile long closeEndNanos = Long.MAX_VALUE;
+
     private volatile @Nullable Thread closing;
 
     /**
@@ -176,13 +179,13 @@ public final class Engine implements StoreEvents {
             if (closed) {
                 return;
             }
+            closeEndNanos = now() + CLOSE_NANOS;
             closed = true;
         }
         closing = Thread.currentThread();
         queues.values().forEach(KeyQueue::close);
-        long end = now() + CLOSE_NANOS;
-        while (unfinished.get() > 0 && now() < end) {
-            parkUninterruptibly(this, end - now());
+        while (unfinished.get() > 0 && now() < closeEndNanos) {
+            parkUninterruptibly(this, closeEndNanos - now());
         }
         store.close();
         environment.close();
@@ -432,7 +435,9 @@ public final class Engine implements StoreEvents {
                 ? () -> store.cancel(what.key(), what.token())
                 : () -> store.release(what.key(), what.token(), what.keepMillis());
         ask(request, (reply, error) -> {
-            if (error != null && error.isTransient() && !closed && now() + GIVE_BACK_RETRY_NANOS < what.untilNanos()) {
+            // Also while closing: else a connection that is cut just then leaves the key taken until the lease's end.
+            long end = Math.min(what.untilNanos(), closeEndNanos);
+            if (error != null && error.isTransient() && now() + GIVE_BACK_RETRY_NANOS < end) {
                 repeatLater(what.again());
                 return;
             }

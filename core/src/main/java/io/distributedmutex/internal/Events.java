@@ -132,7 +132,7 @@ final class Events {
 
     void releaseUnconfirmed(String key, String token, StoreException error) {
         LOG.warn(
-                "release of {} (token {}...) was not confirmed by the store until the lease's end, which freed the key: {}",
+                "release of {} (token {}...) was not confirmed by the store; the key is free at its lease's end at the latest: {}",
                 Checks.shown(key),
                 HeldLease.prefix(token),
                 error.getMessage());

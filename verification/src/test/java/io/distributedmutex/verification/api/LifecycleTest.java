@@ -212,6 +212,24 @@ class LifecycleTest {
         }
 
         @Test
+        void repeatsAReleaseThatFails() {
+            try (Deployment deployment = Deployment.onManualTime()) {
+                Instance app = deployment.instance("app");
+                app.mutex().acquire(KEY);
+                app.store().failNext(1, Operation.RELEASE);
+                Worker<Void> closing = Worker.startAndBlock(() -> {
+                    app.mutex().close();
+                    return null;
+                });
+                deployment.awaitParked(1);
+                assertThat(deployment.holder(KEY)).isEqualTo("app");
+                deployment.time.advance(Duration.ofMillis(250));
+                closing.result();
+                assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+            }
+        }
+
+        @Test
         void waitsForTheAnswerOfTheStore() {
             try (Deployment deployment = Deployment.onManualTime()) {
                 Instance app = deployment.instance("app");
