@@ -51,8 +51,7 @@ final class ChaosTimeline {
     /** The legend and all rows, each a picture of its own. */
     String svg() {
         StringBuilder all = new StringBuilder(legend());
-        long end = Math.max(
-                record.originNanos() + record.settings().duration().toNanos(), history.stoppingNanos() + 500_000_000);
+        long end = record.originNanos() + record.settings().duration().toNanos();
         for (long from = record.originNanos(); from < end; from += rowNanos) {
             all.append(new Row(from).draw());
         }
