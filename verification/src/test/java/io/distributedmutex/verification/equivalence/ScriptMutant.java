@@ -65,11 +65,7 @@ record ScriptMutant(String name, String file, String original, String replacemen
                     "acquire",
                     "if not redis.call('ZSCORE', queue, client) then redis.call('ZADD', queue, next_fence(1), client) end",
                     "redis.call('ZADD', queue, next_fence(1), client)"),
-            new ScriptMutant(
-                    "no sign of life is needed",
-                    "common",
-                    "if tonumber(alive) * 1000 >= now_micros() then",
-                    "if true then"),
+            new ScriptMutant("no sign of life is needed", "common", " and tonumber(alive) * 1000 >= now_micros()", ""),
             new ScriptMutant("a grant that nobody received", "common", "and received > 0", ""),
             new ScriptMutant(
                     "a grant lasts for ever",
