@@ -1,0 +1,163 @@
+package io.distributedmutex.verification.engine;
+
+import static io.distributedmutex.verification.engine.World.KEY;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.LossReason;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.testkit.FaultyLockStore.Operation;
+import io.distributedmutex.verification.engine.World.Instance;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** What is given back, by which request, how often, and who is told what became of it. */
+class GivingBackTest {
+
+    private static final LockOptions TRY =
+            LockOptions.builder().waitTime(Duration.ZERO).build();
+
+    @Test
+    void aLeaseThatIsGivenBackWithTheNextRequestIsReleased() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease first = world.held(a, KEY);
+            CompletableFuture<LossReason> lost = first.lost();
+            CompletableFuture<Lease> next = a.ask(KEY);
+            world.advanceMillis(5);
+            assertThat(first.release()).isTrue();
+            Lease second = world.granted(next);
+            assertThat(lost).isCancelled();
+            assertThat(a.store().count(Operation.RELEASE)).isZero();
+            second.close();
+        }
+    }
+
+    @Test
+    void aLeaseThatIsGivenBackWithTheNextRequestIsToldThatItHadBeenLost() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease first = world.held(a, KEY);
+            CompletableFuture<Lease> next = a.ask(KEY);
+            world.server.delete(KEY);
+            assertThat(first.release()).isFalse();
+            assertThat(first.lossReason()).contains(LossReason.REVOKED);
+            world.granted(next).close();
+        }
+    }
+
+    @Test
+    void aLocalPassIsAReleaseThatSucceeded() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            world.advanceMillis(1_000);
+            Lease first = world.held(a, KEY);
+            CompletableFuture<LossReason> lost = first.lost();
+            CompletableFuture<Lease> second = a.ask(KEY);
+            CompletableFuture<Lease> third = a.ask(KEY);
+            // The first grant was one fencing token; the next is a block of them.
+            assertThat(first.release()).isTrue();
+            Lease passing = world.granted(second);
+            CompletableFuture<LossReason> lostInPassing = passing.lost();
+            a.store().resetCounts();
+            assertThat(passing.release()).isTrue();
+            Lease passed = world.granted(third);
+            assertThat(a.store().counts()).isEmpty();
+            assertThat(lost).isCancelled();
+            assertThat(lostInPassing).isCancelled();
+            passed.close();
+        }
+    }
+
+    @Test
+    void aGrantByPushDoesNotLeaveOpenWhatBecameOfTheLeaseThatItsRequestGaveBack() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease first = world.held(a, KEY);
+            CompletableFuture<LossReason> lost = first.lost();
+            CompletableFuture<Lease> there = world.instance("b").ask(KEY);
+            world.time.runDue();
+            CompletableFuture<Lease> here = a.ask(KEY);
+            // The release takes effect, but its answer is lost.
+            a.store().loseReplies(1, Operation.ACQUIRE);
+            first.close();
+            Lease second = world.granted(there);
+            assertThat(lost).isNotDone();
+            second.close();
+            Lease third = world.granted(here);
+            assertThat(world.time.elapsed()).isZero();
+            assertThat(lost).isCancelled();
+            assertThat(first.state()).isEqualTo(LeaseState.RELEASED);
+            third.close();
+        }
+    }
+
+    @Test
+    void whatATryMayHaveObtainedIsGivenBackUntilThatIsHeard() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", TRY);
+            world.advanceMillis(1_000);
+            a.store().loseReplies(1, Operation.ACQUIRE);
+            a.store().failNext(1, Operation.RELEASE);
+            assertThat(world.failure(a.ask(KEY))).isInstanceOf(StoreUnreachableException.class);
+            assertThat(world.server.contents().heldKeys()).containsExactly(KEY);
+            world.advanceMillis(250);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
+    @Test
+    void whatATryObtainedTooLateIsGivenBackUntilThatIsHeard() {
+        try (World world = new World()) {
+            Instance a = world.instance(
+                    "a",
+                    LockOptions.builder()
+                            .leaseTime(Duration.ofSeconds(1))
+                            .waitTime(Duration.ZERO)
+                            .build());
+            // The request is late, not its answer: the store's lease begins when nobody believes in it any more.
+            a.store().holdRequests(1, Operation.ACQUIRE);
+            a.store().failNext(1, Operation.RELEASE);
+            CompletableFuture<Lease> asked = a.ask(KEY);
+            world.advanceMillis(1_000);
+            a.store().releaseHeld();
+            assertThat(world.failure(asked)).isInstanceOf(StoreUnreachableException.class);
+            assertThat(world.server.contents().heldKeys()).containsExactly(KEY);
+            world.advanceMillis(250);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
+    @Test
+    void whatIsFreedAtTheMaximumHoldIsFreedUntilThatIsHeard() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), Duration.ofSeconds(3)));
+            world.held(a, KEY);
+            a.store().failNext(1, Operation.CANCEL);
+            world.advanceMillis(3_000);
+            assertThat(world.server.contents().heldKeys()).containsExactly(KEY);
+            world.advanceMillis(250);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
+    @Test
+    void aMinimumHoldIsRoundedUpAndWhoWaitsHereAsksForTheKeyAllTheSame() {
+        try (World world = new World()) {
+            Instance a = world.instance(
+                    "a",
+                    LockOptions.builder().minimumHold(Duration.ofSeconds(3)).build());
+            Lease lease = world.held(a, KEY);
+            CompletableFuture<Lease> next = a.ask(KEY);
+            world.time.advance(Duration.ofNanos(1_000_001));
+            lease.close();
+            assertThat(world.look().remaining()).contains(Duration.ofMillis(2_999));
+            world.advanceMillis(3_000);
+            world.granted(next).close();
+            world.advanceMillis(3_001);
+        }
+    }
+}
