@@ -6,6 +6,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.StoreEvents;
 import io.distributedmutex.testkit.FaultyLockStore;
 import io.distributedmutex.testkit.InMemoryLockStore;
@@ -57,9 +58,13 @@ final class World implements AutoCloseable {
     }
 
     Instance instance(String label, LockOptions options) {
+        return instance(label, options, time.newEnvironment());
+    }
+
+    Instance instance(String label, LockOptions options, Environment environment) {
         FaultyLockStore store = new FaultyLockStore(server.sibling(), time);
         DistributedMutex mutex = DistributedMutex.builder(store)
-                .environment(time.newEnvironment())
+                .environment(environment)
                 .holderLabel(label)
                 .options(options)
                 .build();

@@ -1,0 +1,142 @@
+package io.distributedmutex.verification.engine;
+
+import static io.distributedmutex.verification.engine.World.KEY;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.LockInterruptedException;
+import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.testkit.FaultyLockStore.Operation;
+import io.distributedmutex.verification.engine.World.Instance;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** How long a thread waits, to the nanosecond, and what may happen to it meanwhile; on a clock that does not begin at zero. */
+class BlockingCallsTest {
+
+    private static final Duration SECOND = Duration.ofSeconds(1);
+    private static final LockOptions OPTIONS =
+            LockOptions.builder().waitTime(SECOND).build();
+
+    @Test
+    void aWaiterLooksForADeadlockAfter50MillisecondsAndWaitsForItsWaitTime() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Lease held = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b", OPTIONS, time);
+            world.advanceMillis(10_000);
+            assertThatExceptionOfType(LockNotObtainedException.class)
+                    .isThrownBy(() -> b.mutex().acquire(KEY))
+                    .withMessageStartingWith("'tenant:1' not obtained within 1000 ms: held by a for ");
+            assertThat(time.parks()).containsExactly(Duration.ofMillis(50), Duration.ofMillis(950));
+            held.close();
+        }
+    }
+
+    @Test
+    void whoIsInterruptedInTheMomentOfItsGrantLeavesNothing() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b", OPTIONS, time);
+            time.nextParkEndsWith(() -> {
+                first.close();
+                world.time.runDue();
+                Thread.currentThread().interrupt();
+            });
+            assertThatExceptionOfType(LockInterruptedException.class)
+                    .isThrownBy(() -> b.mutex().acquire(KEY));
+            assertThat(Thread.interrupted()).as("the flag is kept").isTrue();
+            assertThat(world.server.contents().isEmpty()).isTrue();
+        }
+    }
+
+    @Test
+    void aReleaseIsWaitedForForTheWaitTimeInSpiteOfWakeUpsForNothing() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", OPTIONS, time);
+            world.advanceMillis(10_000);
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(1, Operation.RELEASE);
+            time.nextParkEndsWith(() -> world.advanceMillis(300));
+            assertThatExceptionOfType(StoreUnreachableException.class)
+                    .isThrownBy(lease::release)
+                    .withMessageContaining("not confirmed within 1000 ms");
+            assertThat(time.parks()).containsExactly(SECOND, Duration.ofMillis(700));
+            a.store().releaseHeld();
+        }
+    }
+
+    @Test
+    void anExtensionThatFailsIsRepeatedAsLongAsTheNextAttemptIsWithinTheWaitTime() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", OPTIONS, time);
+            world.advanceMillis(10_000);
+            Lease lease = world.held(a, KEY);
+            a.store().failNext(1_000, Operation.RENEW);
+            // Woken before its time, it sleeps on for the rest.
+            time.nextParkEndsWith(() -> world.advanceMillis(100));
+            assertThatExceptionOfType(StoreUnreachableException.class)
+                    .isThrownBy(() -> lease.extend(Duration.ofMinutes(2)));
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(4);
+            assertThat(time.parks())
+                    .isEqualTo(List.of(
+                            Duration.ofMillis(250),
+                            Duration.ofMillis(150),
+                            Duration.ofMillis(250),
+                            Duration.ofMillis(250)));
+            a.store().heal();
+            lease.close();
+        }
+    }
+
+    @Test
+    void anExtensionIsRepeatedInSpiteOfAnInterruptWhoseFlagIsKept() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", OPTIONS, time);
+            Lease lease = world.held(a, KEY);
+            a.store().failNext(1, Operation.RENEW);
+            time.nextParkEndsWith(() -> Thread.currentThread().interrupt());
+            lease.extend(Duration.ofMinutes(2));
+            assertThat(Thread.interrupted()).isTrue();
+            // It parks for a moment without the flag, with which every park would end at once, and then for the rest.
+            assertThat(time.parks()).startsWith(Duration.ofMillis(250), Duration.ofMillis(1), Duration.ofMillis(249));
+            lease.close();
+        }
+    }
+
+    @Test
+    void closingWaitsForTwoSecondsForAStoreThatDoesNotAnswer() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", OPTIONS, time);
+            world.advanceMillis(10_000);
+            a.store().hangNext(1_000, call -> true, Duration.ofMinutes(1));
+            world.waits(a.ask(KEY));
+            time.nextParkEndsWith(() -> world.advanceMillis(300));
+            a.mutex().close();
+            assertThat(time.parks()).containsExactly(Duration.ofSeconds(2), Duration.ofMillis(1_700));
+        }
+    }
+
+    @Test
+    void closingWaitsNoLongerThanUntilTheStoreHasAnswered() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", OPTIONS, time);
+            world.held(a, KEY);
+            a.store().holdReplies(1, Operation.RELEASE);
+            time.nextParkEndsWith(() -> a.store().releaseHeld());
+            a.mutex().close();
+            assertThat(time.parks()).containsExactly(Duration.ofSeconds(2));
+            assertThat(world.time.elapsed()).isZero();
+        }
+    }
+}
