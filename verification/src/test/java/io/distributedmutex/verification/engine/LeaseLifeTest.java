@@ -144,6 +144,78 @@ class LeaseLifeTest {
     }
 
     @Test
+    void aRenewalThatIsNotAnsweredIsRepeatedAfterAQuarterOfWhatIsLeft() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(6), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store().hangNext(1_000, Operation.RENEW, Duration.ofSeconds(60));
+            world.advanceMillis(2_000);
+            assertThat(renewalAfter(world, a)).isEqualTo(Duration.ofNanos(984_500_000));
+            assertThat(renewalAfter(world, a)).isEqualTo(Duration.ofNanos(738_375_000));
+            a.store().heal();
+            lease.close();
+            world.advanceMillis(60_000);
+        }
+    }
+
+    @Test
+    void aRenewalThatIsNotAnsweredIsRepeatedAfterASixthOfTheLeaseTimeIfMoreIsLeft() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(6), HOUR));
+            Lease lease = world.held(a, KEY);
+            lease.extend(Duration.ofSeconds(60));
+            a.store().hangNext(1_000, Operation.RENEW, Duration.ofSeconds(10));
+            world.advanceMillis(2_000);
+            assertThat(renewalAfter(world, a)).isEqualTo(Duration.ofSeconds(1));
+            a.store().heal();
+            lease.close();
+            world.advanceMillis(10_000);
+        }
+    }
+
+    @Test
+    void aRenewalThatFailsIsRepeatedAfterATwelfthOfAShortLeaseTime() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofMillis(1_200), HOUR));
+            Lease lease = world.held(a, KEY);
+            world.advanceMillis(399);
+            a.store().failNext(2, Operation.RENEW);
+            assertThat(renewalAfter(world, a)).isEqualTo(Duration.ofMillis(1));
+            assertThat(renewalAfter(world, a)).isEqualTo(Duration.ofMillis(100));
+            lease.close();
+        }
+    }
+
+    @Test
+    void anAnswerThatComesWhenTheNextRenewalIsDueIsFollowedByThatAtOnce() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(1, Operation.RENEW);
+            a.store().hangNext(2, Operation.RENEW, Duration.ofSeconds(60));
+            world.advanceMillis(2_100);
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(3);
+            a.store().releaseHeld();
+            world.time.runDue();
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(4);
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(2_968));
+            lease.close();
+            world.advanceMillis(60_000);
+        }
+    }
+
+    /** How long it takes until the next renewal is sent. */
+    private static Duration renewalAfter(World world, Instance instance) {
+        int before = instance.store().count(Operation.RENEW);
+        Duration start = world.time.elapsed();
+        while (instance.store().count(Operation.RENEW) == before) {
+            assertThat(world.time.elapsed().minus(start)).isLessThan(Duration.ofSeconds(3));
+            world.time.advance(Duration.ofNanos(125_000));
+        }
+        return world.time.elapsed().minus(start);
+    }
+
+    @Test
     void oneHungKeyDoesNotDelayTheRenewalOfAnother() {
         try (World world = new World()) {
             Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR));
@@ -271,8 +343,12 @@ class LeaseLifeTest {
             lease.ensure(Duration.ofSeconds(40));
             assertThat(a.store().count(Operation.RENEW)).isEqualTo(1);
             assertThat(lease.remaining()).isGreaterThanOrEqualTo(Duration.ofSeconds(59));
+            Duration enough = lease.remaining();
+            lease.ensure(enough);
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(1);
             lease.ensure(Duration.ofSeconds(60));
-            assertThat(lease.remaining()).isGreaterThanOrEqualTo(Duration.ofSeconds(60));
+            // 60 s, 10 ms and a fiftieth of 60 s, less the margin.
+            assertThat(lease.remaining()).isEqualTo(Duration.ofNanos(60_595_900_000L));
             lease.close();
         }
     }
@@ -424,6 +500,7 @@ class LeaseLifeTest {
             world.waits(waiting);
             a.store().announceReconnection();
             world.granted(waiting).close();
+            assertThat(world.time.pendingTimers()).isZero();
             world.advanceMillis(1_000);
             assertThat(a.store().count(Operation.RELEASE)).isEqualTo(2);
             assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
@@ -462,6 +539,17 @@ class LeaseLifeTest {
             world.granted(there).close();
             assertThatExceptionOfType(MutexClosedException.class)
                     .isThrownBy(() -> a.mutex().tryAcquire(KEY));
+        }
+    }
+
+    @Test
+    void aKeyThatBecomesOneOfAnotherTypeIsALossThatTheNextRenewalTells() {
+        try (World world = new World()) {
+            Lease lease = world.held(world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR)), KEY);
+            world.server.putWrongType(KEY);
+            world.advanceMillis(1_000);
+            assertThat(lease.lossReason()).contains(LossReason.TAKEN);
+            world.server.delete(KEY);
         }
     }
 

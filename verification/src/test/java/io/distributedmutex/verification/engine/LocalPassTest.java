@@ -90,6 +90,72 @@ class LocalPassTest {
     }
 
     @Test
+    void whoStillWaitsHereAfterAGrantStandsInTheStoresQueueAgainSoon() {
+        try (World world = new World()) {
+            Instance b = world.instance("b");
+            Lease first = world.held(world.instance("a"), KEY);
+            CompletableFuture<Lease> second = b.ask(KEY);
+            CompletableFuture<Lease> third = b.ask(KEY);
+            world.time.runDue();
+            first.close();
+            Lease holder = world.granted(second);
+            assertThat(world.server.contents().waiters()).isEmpty();
+            world.advanceMillis(2);
+            assertThat(world.server.contents().waiters()).containsEntry(KEY, 1);
+            CompletableFuture<Lease> remote = world.instance("c").ask(KEY);
+            world.waits(remote);
+            holder.close();
+            Lease next = world.granted(third);
+            world.waits(remote);
+            next.close();
+            world.granted(remote).close();
+        }
+    }
+
+    @Test
+    void whoStillWaitsHereAfterALocalPassStandsInTheStoresQueueSoon() {
+        try (World world = new World()) {
+            Instance b = world.instance("b");
+            Lease first = world.held(world.instance("a"), KEY);
+            CompletableFuture<Lease> second = b.ask(KEY);
+            CompletableFuture<Lease> third = b.ask(KEY);
+            CompletableFuture<Lease> fourth = b.ask(KEY);
+            world.time.runDue();
+            first.close();
+            world.time.advance(Duration.ofNanos(500_000));
+            world.granted(second).close();
+            Lease holder = world.granted(third);
+            world.time.advance(Duration.ofNanos(1_500_000));
+            assertThat(world.server.contents().waiters()).containsEntry(KEY, 1);
+            holder.close();
+            world.granted(fourth).close();
+        }
+    }
+
+    /** What is left of it is less than the next waiter wants, and it is not confirmed yet that there will be more. */
+    @Test
+    void aClaimThatIsNotConfirmedIsNotPassedOn() {
+        try (World world = new World()) {
+            Instance b = world.instance("b");
+            world.advanceMillis(60_000);
+            Lease first = world.held(world.instance("a"), KEY);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            CompletableFuture<Lease> next = b.ask(KEY);
+            world.time.runDue();
+            b.store().holdRequests(1, Operation.RENEW);
+            first.close();
+            Lease claimed = world.granted(asked);
+            assertThat(claimed.remaining()).isEqualTo(Duration.ofMillis(1_978));
+            claimed.close();
+            Lease second = world.granted(next);
+            assertThat(second.remaining()).isEqualTo(Duration.ofMillis(59_398));
+            b.store().releaseHeld();
+            assertThat(second.isValid()).isTrue();
+            second.close();
+        }
+    }
+
+    @Test
     void aPassedLeaseHasItsOwnLeaseTimeUpAndDown() {
         try (World world = new World()) {
             Instance a = world.instance("a");
