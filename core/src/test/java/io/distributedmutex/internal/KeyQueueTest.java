@@ -1,15 +1,25 @@
 package io.distributedmutex.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import ch.qos.logback.classic.Level;
 import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.LockStore;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
-/** What other threads see of a key while its grant is being taken in. */
+/** What others do in the middle of a change: their hand is in whenever the clock is read. */
 class KeyQueueTest {
 
     private static final String KEY = "k";
@@ -43,6 +53,126 @@ class KeyQueueTest {
         lease.close();
         assertThat(engine.queue(KEY)).as("a queue with nothing in it").isNull();
         engine.close();
+    }
+
+    @Test
+    void aTryWhoseQueueRetiresInThatMomentMakesAnother() {
+        ObservedEnvironment environment = new ObservedEnvironment();
+        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        List<KeyQueue> retired = new ArrayList<>();
+        environment.observer = () -> {
+            KeyQueue queue = engine.queue(KEY);
+            if (queue != null && retired.isEmpty()) {
+                retired.add(queue);
+                queue.drain();
+            }
+        };
+        Lease lease = engine.tryAcquire(KEY, LockOptions.defaults());
+        assertThat(retired).as("queues that retired").hasSize(1);
+        assertThat(lease.isValid()).isTrue();
+        assertThat(engine.queue(KEY)).isNotNull().isNotSameAs(retired.get(0));
+        assertThat(lease.release()).isTrue();
+        engine.close();
+    }
+
+    @Test
+    void whatATryObtainsWhenTheInstanceClosesIsGivenBack() throws InterruptedException {
+        ObservedEnvironment environment = new ObservedEnvironment();
+        OneKeyStore store = new OneKeyStore(true);
+        Engine engine = new Engine(store, environment, "test", null);
+        List<Thread> closing = new ArrayList<>();
+        environment.observer = () -> {
+            if (engine.queue(OneKeyStore.KEY) != null && closing.isEmpty()) {
+                // On a thread of its own, because it waits for the try.
+                Thread closes = new Thread(engine::close);
+                closing.add(closes);
+                closes.start();
+                Await.until(() -> engine.queue(OneKeyStore.KEY) == null, Duration.ofSeconds(20));
+            }
+        };
+        assertThatExceptionOfType(MutexClosedException.class)
+                .isThrownBy(() -> engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults()))
+                .withMessage("'k' not obtained: closed meanwhile");
+        closing.get(0).join();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
+    }
+
+    @Test
+    void aTryThatFindsTheKeyHeldHereWhenTheInstanceClosesSaysThatItIsClosed() {
+        ObservedEnvironment environment = new ObservedEnvironment();
+        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        Lease held = engine.acquire(KEY, LockOptions.defaults());
+        environment.observer = engine::close;
+        assertThatExceptionOfType(MutexClosedException.class)
+                .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults()));
+        assertThat(held.isValid()).isFalse();
+    }
+
+    @Test
+    void aStepThatThrowsKeepsNoOtherFromBeingDone() {
+        Engine engine = new Engine(new GrantingStore(), new StandingTime(), "test", null);
+        Lease lease = engine.acquire(KEY, LockOptions.defaults());
+        List<String> done = new ArrayList<>();
+        try (CapturedLog log = new CapturedLog()) {
+            KeyQueue queue = engine.queue(KEY);
+            synchronized (queue) {
+                queue.then(() -> {
+                    throw new IllegalStateException("thrown by the test");
+                });
+                queue.then(() -> done.add("the next"));
+            }
+            queue.drain();
+            assertThat(log.lines(Level.ERROR)).containsExactly("a step for k failed; please report this");
+            assertThat(log.thrown()).containsExactly("thrown by the test");
+        }
+        assertThat(done).containsExactly("the next");
+        assertThat(lease.release()).isTrue();
+        engine.close();
+    }
+
+    @Test
+    void aStoreThatThrowsIsToldAsARefusalAndOwesNothing() {
+        StandingTime time = new StandingTime();
+        LockStore broken = (LockStore) Proxy.newProxyInstance(
+                getClass().getClassLoader(), new Class<?>[] {LockStore.class}, (self, call, with) -> {
+                    if (call.getName().equals("acquire")) {
+                        throw new IllegalStateException("thrown by the test");
+                    }
+                    return null;
+                });
+        Engine engine = new Engine(broken, time, "test", null);
+        assertThatExceptionOfType(StoreRefusedException.class)
+                .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults()))
+                .withMessage("'k' not obtained: the store failed: java.lang.IllegalStateException: thrown by the test")
+                .satisfies(e -> assertThat(e.reason()).isEqualTo(StoreRefusedException.Reason.OTHER));
+        engine.close();
+        assertThat(time.parks()).isZero();
+    }
+
+    /** A lease that somebody keeps must not keep the thread that acquired it. */
+    @Test
+    void aLeaseForgetsItsThreadWithItsEnd() {
+        StandingTime time = new StandingTime();
+        Engine engine = new Engine(new GrantingStore(), time, "test", null);
+        HeldLease released = (HeldLease) engine.acquire(KEY, LockOptions.defaults());
+        assertThat(released.owner()).isSameAs(Thread.currentThread());
+        released.close();
+        assertThat(released.owner()).isNull();
+        HeldLease lost = (HeldLease) engine.acquire(KEY, LockOptions.defaults());
+        time.pass(60_000_000_000L);
+        assertThat(lost.state()).isEqualTo(LeaseState.LOST);
+        assertThat(lost.owner()).isNull();
+        engine.close();
+    }
+
+    @Test
+    void aHolderWithoutTimeLeftStillHasAnExpiry() {
+        LockNotObtainedException ending = Engine.notObtained("", KEY, "other", 0);
+        assertThat(ending.remaining()).contains(Duration.ZERO);
+        assertThat(ending).hasMessage("held by other for 0 ms still");
+        LockNotObtainedException endless = Engine.notObtained("", KEY, "other", -1);
+        assertThat(endless.remaining()).isEmpty();
+        assertThat(endless).hasMessage("held by other, without an expiry");
     }
 
     private static void join(Thread thread, long millis) {
