@@ -4,15 +4,21 @@ import static io.distributedmutex.verification.engine.World.KEY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.verification.engine.World.Instance;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** How long a thread waits, to the nanosecond, and what may happen to it meanwhile; on a clock that does not begin at zero. */
@@ -34,6 +40,39 @@ class BlockingCallsTest {
                     .withMessageStartingWith("'tenant:1' not obtained within 1000 ms: held by a for ");
             assertThat(time.parks()).containsExactly(Duration.ofMillis(50), Duration.ofMillis(950));
             held.close();
+        }
+    }
+
+    @Test
+    void aWaitThatIsOverIsNoPartOfACircleOfThreads() throws Exception {
+        ExecutorService other = Executors.newSingleThreadExecutor();
+        try (World world = new World()) {
+            List<List<String>> suspected = new ArrayList<>();
+            DistributedMutex mutex = DistributedMutex.builder(world.server.sibling())
+                    .environment(new PassingTime(world.time))
+                    .options(OPTIONS)
+                    .listener(new MutexListener() {
+                        @Override
+                        public void onDeadlockSuspected(List<String> keys) {
+                            suspected.add(keys);
+                        }
+                    })
+                    .build();
+            Lease mine = mutex.acquire("mine");
+            Lease others = other.submit(() -> mutex.acquire("others")).get(20, TimeUnit.SECONDS);
+            // One after the other, so never both.
+            assertThatExceptionOfType(LockNotObtainedException.class).isThrownBy(() -> mutex.acquire("others"));
+            assertThat(other.submit(() -> mutex.acquire("mine")))
+                    .failsWithin(Duration.ofSeconds(20))
+                    .withThrowableThat()
+                    .withCauseInstanceOf(LockNotObtainedException.class);
+            world.time.runDue();
+            assertThat(suspected).isEmpty();
+            mine.close();
+            others.close();
+            mutex.close();
+        } finally {
+            other.shutdownNow();
         }
     }
 
