@@ -16,6 +16,7 @@ import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
@@ -147,6 +148,22 @@ class KeyQueueTest {
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(StoreRefusedException.Reason.OTHER));
         engine.close();
         assertThat(time.parks()).isZero();
+    }
+
+    /** As {@code AcquireReply.Refused} says; stores that give blocks of tokens never come that close. */
+    @Test
+    void aPushOfTheVeryTokenThatTheLatestAnswerKnewIsStale() {
+        OneKeyStore store = new OneKeyStore(true);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        store.takenByAnother();
+        CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        engine.granted(OneKeyStore.KEY, "token-1", OneKeyStore.BLOCK, 1);
+        assertThat(asked).isNotDone();
+        store.releasedByTheOther();
+        assertThat(asked).isCompleted();
+        assertThat(asked.join().release()).isTrue();
+        engine.close();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
     }
 
     /** A lease that somebody keeps must not keep the thread that acquired it. */

@@ -16,6 +16,7 @@ import io.distributedmutex.verification.engine.World.Instance;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -132,6 +133,24 @@ class BlockingCallsTest {
                             Duration.ofMillis(250)));
             a.store().heal();
             lease.close();
+        }
+    }
+
+    /** A claim only lengthens, so nothing has to be waited for. */
+    @Test
+    void aGrantByPushCanBeExtendedBeforeItsClaimIsConfirmed() {
+        try (World world = new World()) {
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b", OPTIONS, new PassingTime(world.time));
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.time.runDue();
+            b.store().holdReplies(1, Operation.RENEW);
+            first.close();
+            Lease second = world.granted(asked);
+            second.extend(Duration.ofMinutes(2));
+            assertThat(second.remaining()).isEqualTo(Duration.ofMillis(118_798));
+            b.store().releaseHeld();
+            second.close();
         }
     }
 

@@ -90,9 +90,11 @@ class LastMomentTest {
             Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), Duration.ofHours(1)));
             world.time.schedule(() -> a.store().releaseHeld(), 2_968_000_000L);
             Lease lease = world.held(a, KEY);
+            CompletableFuture<LossReason> lost = lease.lost();
             a.store().holdReplies(1, Operation.RENEW);
             a.store().failNext(1_000, Operation.RENEW);
             world.advanceMillis(2_968);
+            assertThat(lost).isCompletedWithValue(LossReason.EXPIRED);
             assertThat(lease.lossReason()).contains(LossReason.EXPIRED);
             assertThat(a.store().count(Operation.CANCEL)).isEqualTo(1);
             assertThat(world.server.contents().heldKeys()).isEmpty();
@@ -136,6 +138,7 @@ class LastMomentTest {
             CompletableFuture<Lease> asked = a.ask(KEY);
             world.advanceMillis(1);
             assertThat(lost.isValid()).isFalse();
+            assertThat(a.store().count(Operation.ACQUIRE)).as("asked at once").isEqualTo(2);
             world.advanceMillis(13);
             Lease next = world.granted(asked);
             assertThat(a.store().count(Operation.ACQUIRE)).isEqualTo(3);

@@ -81,27 +81,6 @@ class LatePushesTest {
         }
     }
 
-    /** The foreign client has taken the key without a fencing token, so the store's last one is still that of the push. */
-    @Test
-    void aPushDelayedBeyondItsClaimIsNotBelievedAfterAForeignClientHasTheKey() {
-        try (World world = new World()) {
-            Lease first = world.held(world.instance("a"), KEY);
-            Instance b = world.instance("b");
-            CompletableFuture<Lease> asked = b.ask(KEY);
-            world.time.runDue();
-            b.store().holdPushes();
-            b.store().holdRequests(1, Operation.ACQUIRE);
-            first.close();
-            world.advanceMillis(2_300);
-            world.server.putForeign(KEY, Duration.ofSeconds(1));
-            b.store().releaseHeld();
-            b.store().deliverPushes();
-            world.waits(asked);
-            world.advanceMillis(1_001);
-            world.granted(asked).close();
-        }
-    }
-
     @Test
     void whoeverIsGrantedTheKeyAnewDisplacesALeaseOfItsInstanceThatTheStoreHasLost() {
         try (World world = new World()) {

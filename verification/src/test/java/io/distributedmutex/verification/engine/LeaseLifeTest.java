@@ -204,6 +204,47 @@ class LeaseLifeTest {
         }
     }
 
+    /** The answer took a part of the lease: a sixteenth of it and 4 ms are borne, what is more is asked for anew. */
+    @Test
+    void aGrantWhoseAnswerTookLongIsExtendedAtOnce() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.options(Duration.ofSeconds(1)));
+            world.advanceMillis(10_000);
+            grantedAfter(world, a, 64).close();
+            assertThat(a.store().count(Operation.RENEW)).isZero();
+            Lease late = grantedAfter(world, a, 66);
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(1);
+            assertThat(late.remaining()).isEqualTo(Duration.ofMillis(988));
+            late.close();
+        }
+    }
+
+    private static Lease grantedAfter(World world, Instance instance, long millis) {
+        instance.store().holdReplies(1, Operation.ACQUIRE);
+        CompletableFuture<Lease> asked = instance.ask(KEY);
+        world.advanceMillis(millis);
+        instance.store().releaseHeld();
+        return world.granted(asked);
+    }
+
+    @Test
+    void aShorterTimeThatIsOverFreesTheKeyThatTheStoreHasForLonger() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.options(Duration.ofSeconds(60)));
+            Lease lease = world.held(a, KEY);
+            a.store()
+                    .failNext(
+                            1,
+                            Operation.RENEW,
+                            new StoreRefusedException(StoreRefusedException.Reason.OTHER, "made to fail", null));
+            assertThatExceptionOfType(StoreRefusedException.class)
+                    .isThrownBy(() -> lease.extend(Duration.ofSeconds(5)));
+            world.advanceMillis(4_948);
+            assertThat(lease.lossReason()).contains(LossReason.EXPIRED);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
     /** How long it takes until the next renewal is sent. */
     private static Duration renewalAfter(World world, Instance instance) {
         int before = instance.store().count(Operation.RENEW);
@@ -546,9 +587,10 @@ class LeaseLifeTest {
     void aKeyThatBecomesOneOfAnotherTypeIsALossThatTheNextRenewalTells() {
         try (World world = new World()) {
             Lease lease = world.held(world.instance("a", World.renewed(Duration.ofSeconds(3), HOUR)), KEY);
+            CompletableFuture<LossReason> lost = lease.lost();
             world.server.putWrongType(KEY);
             world.advanceMillis(1_000);
-            assertThat(lease.lossReason()).contains(LossReason.TAKEN);
+            assertThat(lost).isCompletedWithValue(LossReason.TAKEN);
             world.server.delete(KEY);
         }
     }
