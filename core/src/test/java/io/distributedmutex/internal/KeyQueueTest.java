@@ -166,6 +166,23 @@ class KeyQueueTest {
         assertThat(store.isEmpty()).as(store.contents()).isTrue();
     }
 
+    @Test
+    void closingEndsWithTheLastAnswerOfTheStore() throws InterruptedException {
+        OneKeyStore store = new OneKeyStore(false);
+        StandingTime time = new StandingTime();
+        Engine engine = new Engine(store, time, "test", null);
+        CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        assertThat(store.deliver()).isTrue();
+        assertThat(asked).isCompleted();
+        Thread closing = new Thread(engine::close);
+        closing.setDaemon(true);
+        closing.start();
+        Await.until(() -> time.parks() == 1, Duration.ofSeconds(20));
+        assertThat(store.deliver()).as("the answer to the release").isTrue();
+        closing.join(20_000);
+        assertThat(closing.isAlive()).isFalse();
+    }
+
     /** A lease that somebody keeps must not keep the thread that acquired it. */
     @Test
     void aLeaseForgetsItsThreadWithItsEnd() {

@@ -160,4 +160,41 @@ class GivingBackTest {
             world.advanceMillis(3_001);
         }
     }
+
+    @Test
+    void whoGivesUpBeforeItsFirstAnswerLeavesTheQueueAllTheSame() {
+        try (World world = new World()) {
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b");
+            b.store().holdReplies(1, Operation.ACQUIRE);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.time.runDue();
+            assertThat(world.server.contents().waiters()).containsEntry(KEY, 1);
+            asked.cancel(false);
+            world.time.runDue();
+            assertThat(world.server.contents().waiters()).isEmpty();
+            b.store().releaseHeld();
+            first.close();
+        }
+    }
+
+    @Test
+    void aWaiterThatPollsSeldomCountsAsAliveForFourPolls() {
+        try (World world = new World()) {
+            LockOptions seldom = LockOptions.builder()
+                    .retryInterval(Duration.ofSeconds(1))
+                    .waitTime(Duration.ofSeconds(20))
+                    .build();
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b", seldom);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.time.runDue();
+            b.store().hangNext(1, Operation.ACQUIRE, Duration.ofSeconds(10));
+            world.advanceMillis(3_900);
+            first.close();
+            assertThat(world.look().holder()).contains("b");
+            world.granted(asked).close();
+            world.advanceMillis(10_000);
+        }
+    }
 }
