@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -460,6 +461,7 @@ class FaultyProxyTest {
     private static final class EchoServer implements AutoCloseable {
 
         private final ServerSocket listener;
+        private final Thread acceptor;
         private final Queue<Socket> open = new ConcurrentLinkedQueue<>();
         private final StringBuffer heard = new StringBuffer();
 
@@ -471,7 +473,7 @@ class FaultyProxyTest {
             listener = new ServerSocket();
             listener.setReuseAddress(true);
             listener.bind(LoopbackPorts.address(port));
-            start(this::listen);
+            acceptor = start(this::listen);
         }
 
         int port() {
@@ -495,7 +497,7 @@ class FaultyProxyTest {
                 while (true) {
                     Socket socket = listener.accept();
                     open.add(socket);
-                    start(() -> echo(socket));
+                    Thread unused = start(() -> echo(socket));
                 }
             } catch (IOException closed) {
                 // Ends with the listener.
@@ -518,15 +520,23 @@ class FaultyProxyTest {
             }
         }
 
-        private static void start(Runnable task) {
+        private static Thread start(Runnable task) {
             Thread thread = new Thread(task, "echo");
             thread.setDaemon(true);
             thread.start();
+            return thread;
         }
 
         @Override
         public void close() throws IOException {
             listener.close();
+            // The kernel listens on until the thread has left accept(), and a connection made meanwhile would stay
+            // open.
+            boolean ended = UninterruptedWait.atMost(BOUND, nanos -> {
+                TimeUnit.NANOSECONDS.timedJoin(acceptor, nanos);
+                return !acceptor.isAlive();
+            });
+            assertThat(ended).as("the acceptor has ended").isTrue();
             List<Socket> left = new ArrayList<>(open);
             for (Socket socket : left) {
                 socket.close();
