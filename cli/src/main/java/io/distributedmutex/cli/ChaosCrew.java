@@ -21,7 +21,6 @@ import java.util.function.Consumer;
 final class ChaosCrew implements AutoCloseable {
 
     private static final long END_MILLIS = 30_000;
-    private static final long CLOSE_MILLIS = 5_000;
     private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
@@ -149,7 +148,7 @@ final class ChaosCrew implements AutoCloseable {
             boolean ended = worker.awaitEnd(END_MILLIS);
             if (!ended) {
                 worker.destroy();
-                worker.awaitEnd(CLOSE_MILLIS);
+                worker.awaitEnd(WorkerProcess.DESTROY_MILLIS);
             }
             if (!worker.wasKilled()) {
                 listener.accept(ChaosEvent.of(Kind.ENDED, worker.id(), "", ended ? worker.exitCode() : -1, ""));
@@ -163,17 +162,6 @@ final class ChaosCrew implements AutoCloseable {
         synchronized (this) {
             closed = true;
         }
-        workers.forEach(WorkerProcess::destroy);
-        boolean interrupted = false;
-        for (WorkerProcess worker : workers) {
-            try {
-                worker.awaitEnd(CLOSE_MILLIS);
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        WorkerProcess.destroyAll(workers);
     }
 }

@@ -32,7 +32,6 @@ final class DemoRun implements AutoCloseable {
     private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
 
     private static final long END_MILLIS = 30_000;
-    private static final long CLOSE_MILLIS = 5_000;
 
     private final DemoSettings settings;
     private final Server server;
@@ -225,17 +224,6 @@ final class DemoRun implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
-        workers.forEach(WorkerProcess::destroy);
-        boolean interrupted = false;
-        for (WorkerProcess worker : workers) {
-            try {
-                worker.awaitEnd(CLOSE_MILLIS);
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        WorkerProcess.destroyAll(workers);
     }
 }

@@ -19,6 +19,9 @@ final class WorkerProcess {
     private static final List<String> JAVA_FLAGS =
             List.of("-Xmx64m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto");
 
+    /** How long the end of a destroyed process is waited for. */
+    static final long DESTROY_MILLIS = 5_000;
+
     private final int id;
     private final Process process;
     private final Thread reader;
@@ -129,5 +132,21 @@ final class WorkerProcess {
     /** Ends the process in any case. */
     void destroy() {
         process.destroyForcibly();
+    }
+
+    /** Ends all in any case, and waits for each for 5 s at most, interrupted or not (the flag is kept). */
+    static void destroyAll(List<WorkerProcess> workers) {
+        workers.forEach(WorkerProcess::destroy);
+        boolean interrupted = false;
+        for (WorkerProcess worker : workers) {
+            try {
+                worker.awaitEnd(DESTROY_MILLIS);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -9,14 +9,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The chaos with its real processes, and that it can fail. */
 class ChaosCommandTest {
-
-    private static final Pattern PROCESS = Pattern.compile("\\(process (\\d+)\\)");
 
     @TempDir
     private Path directory;
@@ -30,7 +27,7 @@ class ChaosCommandTest {
         assertThat(result.exitCode()).as("seed %d: %s", seed, result.out()).isZero();
         assertThat(result.out()).contains("All checks passed.");
         assertThat(occurred()).as("seed %d", seed).containsAll(ChaosFault.mandatory());
-        assertThat(processes(result.out())).hasSizeGreaterThan(4).noneMatch(ChaosCommandTest::isRunning);
+        assertThat(Tool.processes(result.out())).hasSizeGreaterThan(4).noneMatch(Tool::isRunning);
         assertThat(Files.readString(out().resolve("report.html"))).contains("all checks passed");
         assertThat(out().resolve("summary.txt")).content().contains("All checks passed.");
     }
@@ -90,11 +87,11 @@ class ChaosCommandTest {
     void ctrlCEndsAllProcesses() throws Exception {
         try (Tool.Running running = Tool.start(directory, "chaos", "--output", out().toString())) {
             running.awaitOut("Ready");
-            List<Long> processes = processes(running.out());
-            assertThat(processes).hasSize(5).allMatch(ChaosCommandTest::isRunning);
+            List<Long> processes = Tool.processes(running.out());
+            assertThat(processes).hasSize(5).allMatch(Tool::isRunning);
             running.signal("INT");
             assertThat(running.end().exitCode()).isEqualTo(130);
-            Tool.await("the end of all processes", () -> processes.stream().noneMatch(ChaosCommandTest::isRunning));
+            Tool.await("the end of all processes", () -> processes.stream().noneMatch(Tool::isRunning));
         }
     }
 
@@ -118,17 +115,5 @@ class ChaosCommandTest {
                 .filter(fields -> fields[2].equals("FAULT_OVER"))
                 .map(fields -> ChaosFault.valueOf(fields[4]))
                 .toList();
-    }
-
-    private static List<Long> processes(String output) {
-        return PROCESS.matcher(output)
-                .results()
-                .map(match -> Long.valueOf(match.group(1)))
-                .distinct()
-                .toList();
-    }
-
-    private static boolean isRunning(long pid) {
-        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
     }
 }

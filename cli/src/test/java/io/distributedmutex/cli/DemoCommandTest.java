@@ -5,14 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The demo with its real processes, and that it can fail. */
 class DemoCommandTest {
-
-    private static final Pattern PROCESS = Pattern.compile("\\(process (\\d+)\\)");
 
     @TempDir
     private Path directory;
@@ -29,7 +26,7 @@ class DemoCommandTest {
                 .contains("kill -9");
         assertThat(Files.readString(directory.resolve("summary.txt"))).contains("All checks passed.");
         assertThat(Files.readAllLines(directory.resolve("history.tsv"))).hasSizeGreaterThan(50);
-        assertThat(processes(result.out())).hasSizeGreaterThanOrEqualTo(4).noneMatch(DemoCommandTest::isRunning);
+        assertThat(Tool.processes(result.out())).hasSizeGreaterThanOrEqualTo(4).noneMatch(Tool::isRunning);
     }
 
     @Test
@@ -51,7 +48,7 @@ class DemoCommandTest {
                 .contains("FAILED  no update of the shared file is lost")
                 .contains("FAILED  every job is done exactly once")
                 .contains("CHECKS FAILED.");
-        assertThat(processes(result.out())).noneMatch(DemoCommandTest::isRunning);
+        assertThat(Tool.processes(result.out())).noneMatch(Tool::isRunning);
     }
 
     @Test
@@ -78,15 +75,15 @@ class DemoCommandTest {
         try (Tool.Running running = Tool.start(
                 directory, "demo", "--output", directory.resolve("out").toString())) {
             running.awaitOut("1.00 s");
-            List<Long> processes = processes(running.out());
+            List<Long> processes = Tool.processes(running.out());
             // One worker is killed by the demo itself, sooner or later than this line.
-            assertThat(processes).filteredOn(DemoCommandTest::isRunning).hasSizeGreaterThanOrEqualTo(4);
+            assertThat(processes).filteredOn(Tool::isRunning).hasSizeGreaterThanOrEqualTo(4);
             running.signal("INT");
             Tool.Result result = running.end();
             assertThat(result.exitCode()).isEqualTo(130);
             assertThat(result.err()).isEmpty();
             assertThat(result.out()).doesNotContain("FAILED");
-            Tool.await("the end of all processes", () -> processes.stream().noneMatch(DemoCommandTest::isRunning));
+            Tool.await("the end of all processes", () -> processes.stream().noneMatch(Tool::isRunning));
         }
     }
 
@@ -95,21 +92,9 @@ class DemoCommandTest {
         try (Tool.Running running = Tool.start(
                 directory, "demo", "--output", directory.resolve("out").toString())) {
             running.awaitOut("Ready");
-            List<Long> processes = processes(running.out());
+            List<Long> processes = Tool.processes(running.out());
             running.signal("KILL");
-            Tool.await("the end of all processes", () -> processes.stream().noneMatch(DemoCommandTest::isRunning));
+            Tool.await("the end of all processes", () -> processes.stream().noneMatch(Tool::isRunning));
         }
-    }
-
-    private static List<Long> processes(String output) {
-        return PROCESS.matcher(output)
-                .results()
-                .map(match -> Long.valueOf(match.group(1)))
-                .distinct()
-                .toList();
-    }
-
-    private static boolean isRunning(long pid) {
-        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
     }
 }

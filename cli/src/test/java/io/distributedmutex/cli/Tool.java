@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -23,6 +24,8 @@ final class Tool {
     record Result(int exitCode, String out, String err) {}
 
     private static final long BOUND_SECONDS = 30;
+
+    private static final Pattern PROCESS = Pattern.compile("\\(process (\\d+)\\)");
 
     private Tool() {}
 
@@ -43,6 +46,19 @@ final class Tool {
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
         }
+    }
+
+    /** The processes that a demo or a chaos run has told of. */
+    static List<Long> processes(String output) {
+        return PROCESS.matcher(output)
+                .results()
+                .map(match -> Long.valueOf(match.group(1)))
+                .distinct()
+                .toList();
+    }
+
+    static boolean isRunning(long pid) {
+        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
     }
 
     /** The tool as a process of its own, with its output in files. */
