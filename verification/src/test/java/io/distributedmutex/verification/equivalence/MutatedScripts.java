@@ -2,22 +2,22 @@ package io.distributedmutex.verification.equivalence;
 
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.verification.Mutant;
 import io.lettuce.core.RedisClient;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.regex.Pattern;
 
-/** Loads the Redis store anew, with a {@link ScriptMutant}'s fault in one of its scripts. */
+/** Loads the Redis store anew, with a mutant's fault in one of its scripts. */
 final class MutatedScripts extends ClassLoader {
 
     private static final String STORE = RedisLockStore.class.getPackageName() + ".";
 
-    private final ScriptMutant mutant;
+    private final Mutant mutant;
 
-    MutatedScripts(ScriptMutant mutant) {
+    MutatedScripts(Mutant mutant) {
         super(MutatedScripts.class.getClassLoader());
         this.mutant = mutant;
     }
@@ -54,11 +54,7 @@ final class MutatedScripts extends ClassLoader {
         if (!name.endsWith("/scripts/" + mutant.file() + ".lua")) {
             return original;
         }
-        String script = new String(read(original), StandardCharsets.UTF_8);
-        if (script.split(Pattern.quote(mutant.original()), -1).length != 2) {
-            throw new AssertionError("'" + mutant.name() + "': not exactly once in " + name + ": " + mutant.original());
-        }
-        String mutated = script.replace(mutant.original(), mutant.replacement());
+        String mutated = mutant.in(new String(read(original), StandardCharsets.UTF_8));
         return new ByteArrayInputStream(mutated.getBytes(StandardCharsets.UTF_8));
     }
 

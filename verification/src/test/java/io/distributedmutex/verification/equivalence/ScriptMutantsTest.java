@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testkit.EmbeddedRedis;
 import io.distributedmutex.testkit.WithRedis;
+import io.distributedmutex.verification.Mutant;
 import io.distributedmutex.verification.equivalence.Comparison.Outcome;
 import io.lettuce.core.metrics.CommandLatencyRecorder;
 import io.lettuce.core.resource.ClientResources;
@@ -27,7 +28,7 @@ class ScriptMutantsTest {
     private static final int MOST_SEQUENCES = 1_500;
 
     /** Shows that it is the fault that is found, and not that a script was changed at all. */
-    private static final ScriptMutant NO_FAULT = new ScriptMutant("none", "renew", "return HELD", "do return HELD end");
+    private static final Mutant NO_FAULT = new Mutant("none", "renew", "return HELD", "do return HELD end");
 
     private static final int FEW_SEQUENCES = 60;
 
@@ -38,7 +39,7 @@ class ScriptMutantsTest {
                 .commandLatencyRecorder(CommandLatencyRecorder.disabled())
                 .build();
         try {
-            for (ScriptMutant mutant : ScriptMutant.ALL) {
+            for (Mutant mutant : ScriptMutants.ALL) {
                 if (!isFound(mutant, MOST_SEQUENCES, redis, resources)) {
                     survivors.add(mutant.name());
                 }
@@ -48,11 +49,10 @@ class ScriptMutantsTest {
             resources.shutdown();
         }
         assertThat(survivors).isEmpty();
-        assertThat(ScriptMutant.ALL).hasSizeGreaterThanOrEqualTo(12);
+        assertThat(ScriptMutants.ALL).hasSizeGreaterThanOrEqualTo(12);
     }
 
-    private static boolean isFound(
-            ScriptMutant mutant, int mostSequences, EmbeddedRedis redis, ClientResources resources) {
+    private static boolean isFound(Mutant mutant, int mostSequences, EmbeddedRedis redis, ClientResources resources) {
         try (RedisSide side = new RedisSide(redis, "lock:", resources, new MutatedScripts(mutant)::connect)) {
             String difference = null;
             int seed = 0;

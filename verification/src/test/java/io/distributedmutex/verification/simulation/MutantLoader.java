@@ -2,6 +2,7 @@ package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.verification.Mutant;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -28,7 +29,7 @@ import javax.tools.ToolProvider;
 import org.jspecify.annotations.NullMarked;
 import org.slf4j.Logger;
 
-/** Loads our classes anew, one source file of them with a {@link Mutant}'s fault. */
+/** Loads our classes anew, one source file of them with a mutant's fault. */
 final class MutantLoader extends ClassLoader {
 
     private static final String OURS = "io.distributedmutex.";
@@ -65,11 +66,6 @@ final class MutantLoader extends ClassLoader {
 
     private static Map<String, byte[]> compile(Mutant mutant) throws IOException {
         Path file = repository().resolve(mutant.file());
-        String source = Files.readString(file);
-        if (source.split(java.util.regex.Pattern.quote(mutant.original()), -1).length != 2) {
-            throw new AssertionError(
-                    "'" + mutant.name() + "': not exactly once in " + mutant.file() + ": " + mutant.original());
-        }
         Map<String, ByteArrayOutputStream> classes = new HashMap<>();
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         StringWriter messages = new StringWriter();
@@ -77,7 +73,7 @@ final class MutantLoader extends ClassLoader {
             JavaFileManager inMemory = new InMemory(standard, classes);
             List<String> options =
                     List.of("-cp", classPath(), "-proc:none", "-nowarn", "-implicit:none", "--release", "17");
-            JavaFileObject mutatedSource = new Source(file, source.replace(mutant.original(), mutant.replacement()));
+            JavaFileObject mutatedSource = new Source(file, mutant.in(Files.readString(file)));
             if (!compiler.getTask(messages, inMemory, null, options, null, List.of(mutatedSource))
                     .call()) {
                 throw new AssertionError("'" + mutant.name() + "' does not compile: " + messages);

@@ -1,17 +1,15 @@
 package io.distributedmutex.verification.simulation;
 
+import io.distributedmutex.verification.Mutant;
 import java.util.List;
 
 /**
- * A deliberate fault: a text in one source file of ours, and what stands there instead. The in-memory store's data stands for
- * the scripts, which it follows line by line.
- *
- * @param name what is wrong then
- * @param file the source file, from the repository's root
- * @param original the text, which must be there exactly once
- * @param replacement the fault
+ * Faults for the sources of the engine and of the in-memory store, by their paths from the repository's root. The in-memory
+ * store's data stands for the scripts, which it follows line by line.
  */
-record Mutant(String name, String file, String original, String replacement) {
+final class EngineMutants {
+
+    private EngineMutants() {}
 
     private static final String CORE = "core/src/main/java/io/distributedmutex/internal/";
     private static final String QUEUE = CORE + "KeyQueue.java";
