@@ -1,0 +1,22 @@
+package io.distributedmutex.benchmarks;
+
+/** One situation in which subjects are measured. */
+interface BenchCase {
+
+    /** Its name on the command line and in results. */
+    String name();
+
+    /** Whether the subject can be in this situation at all. */
+    default boolean suits(Subject subject) {
+        return true;
+    }
+
+    /** Measures one subject once. */
+    void run(Subject subject, BenchRun run, Measurement measured) throws Exception;
+
+    /** Takes what was measured. */
+    @FunctionalInterface
+    interface Measurement {
+        void add(String metric, double value);
+    }
+}

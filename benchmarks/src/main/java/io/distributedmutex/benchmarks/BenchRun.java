@@ -1,0 +1,77 @@
+package io.distributedmutex.benchmarks;
+
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.List;
+
+/** One run: every case with every subject, round by round, so that what the machine does meanwhile hits all alike. */
+final class BenchRun {
+
+    private final Server server;
+    private final Duration warmUp;
+    private final Duration measure;
+
+    BenchRun(Server server, Duration warmUp, Duration measure) {
+        this.server = server;
+        this.warmUp = warmUp;
+        this.measure = measure;
+    }
+
+    Server server() {
+        return server;
+    }
+
+    long warmUpMillis() {
+        return warmUp.toMillis();
+    }
+
+    long measureMillis() {
+        return measure.toMillis();
+    }
+
+    /**
+     * Measures.
+     *
+     * @return false if a subject let two hold a key at once, or failed
+     */
+    boolean measure(List<BenchCase> cases, List<Subject> subjects, int rounds, Results results, PrintStream progress) {
+        boolean sound = true;
+        for (BenchCase situation : cases) {
+            for (int round = 1; round <= rounds; round++) {
+                // Each round begins with another subject: none is always the first, or always behind the same one.
+                for (int i = 0; i < subjects.size(); i++) {
+                    Subject subject = subjects.get((i + round - 1) % subjects.size());
+                    if (situation.suits(subject)) {
+                        sound &= measureOnce(situation, subject, round, results, progress);
+                    }
+                }
+            }
+        }
+        return sound;
+    }
+
+    private boolean measureOnce(
+            BenchCase situation, Subject subject, int round, Results results, PrintStream progress) {
+        server.clear();
+        StringBuilder line = new StringBuilder(
+                String.format("%-20s %-16s round %d:", situation.name(), subject.label(), round));
+        boolean[] sound = {true};
+        try {
+            situation.run(subject, this, (metric, value) -> {
+                results.add(situation.name(), subject, round, metric, value);
+                line.append(String.format("  %s %s", metric, Results.number(value)));
+                if (metric.equals("violations") && value != 0) {
+                    sound[0] = false;
+                }
+            });
+        } catch (Exception e) {
+            if (e instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            line.append("  FAILED: ").append(e);
+            sound[0] = false;
+        }
+        progress.println(line);
+        return sound[0];
+    }
+}

@@ -1,0 +1,156 @@
+package io.distributedmutex.benchmarks;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.distributedmutex.Lease;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/** Many locks that one instance holds and renews: what it costs to take them all, to keep them, and to let them go. */
+final class LeasesCase implements BenchCase {
+
+    private static final int LEASES = 10_000;
+    private static final int HOLD_SECONDS = 20;
+
+    private final boolean bulk;
+
+    /** @param bulk by acquireAsync and close(), which only we have, rather than one by one */
+    LeasesCase(boolean bulk) {
+        this.bulk = bulk;
+    }
+
+    @Override
+    public String name() {
+        return bulk ? "leases-10000-async" : "leases-10000";
+    }
+
+    @Override
+    public boolean suits(Subject subject) {
+        return bulk
+                ? subject == Subject.OURS
+                : subject != Subject.REDISSON_FENCED && subject != Subject.REDISSON_FAIR;
+    }
+
+    @Override
+    public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
+        Path file = Files.createTempFile("dmutex-bench-board", null);
+        Server server = run.server();
+        try (WorkerLink worker = WorkerLink.start(server, "HOLD_MANY", subject, file, bulk ? 1 : 0)) {
+            worker.hear();
+            worker.tell("acquire");
+            measured.add("acquire all ms", worker.hear("acquired"));
+            measured.add("heap B per lease", worker.hear("heap"));
+            if (!subject.isByHand()) {
+                long requests = server.requests(subject);
+                double serverCpu = server.cpuSeconds();
+                worker.tell("hold");
+                measured.add("client cpu %", worker.hear("cpu"));
+                measured.add("requests/s held", (server.requests(subject) - requests) / (double) HOLD_SECONDS);
+                measured.add("server cpu %", (server.cpuSeconds() - serverCpu) / HOLD_SECONDS * 100);
+                measured.add("threads", worker.hear("threads"));
+                measured.add("connections", server.clients());
+            }
+            worker.tell("release");
+            measured.add("release all ms", worker.hear("released"));
+            measured.add("heap B per lease after", worker.hear("heap"));
+        } finally {
+            Files.delete(file);
+        }
+    }
+
+    /** The process' part. */
+    static void work(Worker worker) throws Exception {
+        boolean bulk = worker.number(0) == 1;
+        try (Locks locks = worker.subject.open(worker.uri)) {
+            // Twice before it counts, so that the code is compiled; in the heap only what is held for longer is seen.
+            for (int i = 0; i < 2; i++) {
+                new Leases(worker, locks, bulk, "warm-up-").acquire().release();
+            }
+            long before = usedHeap();
+            worker.say("ready");
+            worker.hear();
+            long start = System.nanoTime();
+            Leases leases = new Leases(worker, locks, bulk, "many-").acquire();
+            worker.say("acquired", (System.nanoTime() - start) / 1e6);
+            worker.say("heap", (usedHeap() - before - leases.own()) / (double) LEASES);
+            if (worker.hear().equals("hold")) {
+                OperatingSystemMXBean system =
+                        (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+                long cpu = system.getProcessCpuTime();
+                TimeUnit.SECONDS.sleep(HOLD_SECONDS);
+                worker.say("cpu", (system.getProcessCpuTime() - cpu) / 1e9 / HOLD_SECONDS * 100);
+                worker.say("threads", ManagementFactory.getThreadMXBean().getThreadCount());
+                worker.hear();
+            }
+            start = System.nanoTime();
+            leases.release();
+            worker.say("released", (System.nanoTime() - start) / 1e6);
+            worker.say("heap", (usedHeap() - before) / (double) LEASES);
+        }
+    }
+
+    /** What is held. */
+    private static final class Leases {
+        private final Worker worker;
+        private final Locks locks;
+        private final boolean bulk;
+        private final String prefix;
+        private final List<Locks.Held> held = new ArrayList<>(LEASES);
+
+        Leases(Worker worker, Locks locks, boolean bulk, String prefix) {
+            this.worker = worker;
+            this.locks = locks;
+            this.bulk = bulk;
+            this.prefix = prefix;
+        }
+
+        Leases acquire() throws Exception {
+            if (bulk && locks instanceof MutexLocks ours) {
+                List<CompletableFuture<Lease>> asked = new ArrayList<>(LEASES);
+                for (int i = 0; i < LEASES; i++) {
+                    asked.add(ours.renewing().acquireAsync(prefix + i));
+                }
+                for (CompletableFuture<Lease> future : asked) {
+                    Lease lease = future.get();
+                    held.add(lease::close);
+                }
+            } else {
+                for (int i = 0; i < LEASES; i++) {
+                    held.add(
+                            worker.subject.isByHand()
+                                    ? locks.lock(prefix + i)
+                                    : locks.lockRenewed(prefix + i));
+                }
+            }
+            return this;
+        }
+
+        /** Until the server has heard of it all. */
+        void release() throws InterruptedException {
+            held.forEach(Locks.Held::unlock);
+            held.clear();
+            // A request behind all others on its connection: when it is answered, those before it are.
+            locks.lock("last-of-" + prefix).unlock();
+        }
+
+        /** The bytes of the list and of the way in which this program holds a lock. */
+        long own() {
+            return LEASES * (4L + 16);
+        }
+    }
+
+    private static long usedHeap() throws InterruptedException {
+        long used = Long.MAX_VALUE;
+        for (int i = 0; i < 5; i++) {
+            System.gc();
+            TimeUnit.MILLISECONDS.sleep(50);
+            used = Math.min(
+                    used, ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
+        }
+        return used;
+    }
+}

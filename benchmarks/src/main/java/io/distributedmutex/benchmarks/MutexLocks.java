@@ -1,0 +1,57 @@
+package io.distributedmutex.benchmarks;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
+import io.distributedmutex.redis.RedisMutex;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/** This library. */
+final class MutexLocks implements Locks {
+
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
+
+    private final DistributedMutex root;
+    private final DistributedMutex mutex;
+    private final DistributedMutex renewing;
+    private final Consumer<Lease> release;
+
+    MutexLocks(String uri, Consumer<Lease> release) {
+        this.root = RedisMutex.connect(uri);
+        this.mutex = root.with(
+                options -> options.waitTime(PATIENCE).leaseTime(Duration.ofMillis(LEASE_MILLIS)));
+        this.renewing =
+                mutex.with(options -> options.leaseTime(Duration.ofSeconds(30)).autoRenew(Duration.ofHours(1)));
+        this.release = release;
+    }
+
+    /** The view whose leases are renewed. */
+    DistributedMutex renewing() {
+        return renewing;
+    }
+
+    @Override
+    public Held lock(String key) {
+        return held(mutex.acquire(key));
+    }
+
+    @Override
+    public Held lock(String key, long leaseMillis) {
+        return held(mutex.with(options -> options.leaseTime(Duration.ofMillis(leaseMillis)))
+                .acquire(key));
+    }
+
+    @Override
+    public Held lockRenewed(String key) {
+        return held(renewing.acquire(key));
+    }
+
+    @Override
+    public void close() {
+        root.close();
+    }
+
+    private Held held(Lease lease) {
+        return () -> release.accept(lease);
+    }
+}

@@ -1,0 +1,109 @@
+package io.distributedmutex.benchmarks;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Many waiters in a few processes: one after the other they ask for a key that is held, then it is released and each
+ * holds it for a millisecond. How long until all were served, in what order, and how many requests each took.
+ */
+final class WaitersCase implements BenchCase {
+
+    private static final String KEY = "awaited";
+    private static final int PROCESSES = 4;
+    private static final int WAITERS = 500;
+    private static final long ARRIVAL_NANOS = 1_000_000;
+    private static final long HOLD_MILLIS = 1;
+
+    @Override
+    public String name() {
+        return "waiters-500";
+    }
+
+    @Override
+    public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
+        Path file = Files.createTempFile("dmutex-bench-board", null);
+        Board board = Board.open(file);
+        List<WorkerLink> workers = new ArrayList<>();
+        try (Locks holder = subject.open(run.server().uri())) {
+            for (int i = 0; i < PROCESSES; i++) {
+                workers.add(WorkerLink.start(run.server(), "WAIT", subject, file, i, WAITERS / PROCESSES));
+            }
+            for (WorkerLink worker : workers) {
+                worker.hear();
+            }
+            Locks.Held held = holder.lock(KEY);
+            long requests = run.server().requests(subject);
+            long start = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(200);
+            for (WorkerLink worker : workers) {
+                worker.tell(Long.toString(start));
+            }
+            // Until all have come, and a bit more, so that each stands in its queue.
+            TimeUnit.NANOSECONDS.sleep(start + WAITERS * ARRIVAL_NANOS + 300_000_000 - System.nanoTime());
+            long released = System.nanoTime();
+            held.unlock();
+            List<long[]> served = new ArrayList<>();
+            for (WorkerLink worker : workers) {
+                for (String pair : worker.hearText("served").split(",")) {
+                    int colon = pair.indexOf(':');
+                    served.add(new long[] {
+                        Long.parseLong(pair.substring(0, colon)), Long.parseLong(pair.substring(colon + 1))
+                    });
+                }
+            }
+            served.sort(Comparator.comparingLong(times -> times[1]));
+            measured.add("all served ms", (served.get(served.size() - 1)[1] - released) / 1e6);
+            measured.add(
+                    "inversions %",
+                    100 * Statistics.inversions(served.stream().map(times -> times[0]).toList()));
+            measured.add("requests per waiter", (run.server().requests(subject) - requests) / (double) WAITERS);
+            measured.add("violations", board.violations());
+        } finally {
+            WorkerLink.closeAll(workers);
+            Files.delete(file);
+        }
+    }
+
+    /** A process' part: numbers are its own number, and how many threads. Answers with when each asked and was done. */
+    static void work(Worker worker) throws Exception {
+        int process = worker.number(0);
+        int waiters = worker.number(1);
+        ConcurrentLinkedQueue<String> served = new ConcurrentLinkedQueue<>();
+        List<Thread> running = new ArrayList<>();
+        try (Locks locks = worker.subject.open(worker.uri)) {
+            locks.lock("warm-up-" + process).unlock();
+            worker.say("ready");
+            long start = Long.parseLong(worker.hear());
+            for (int i = 0; i < waiters; i++) {
+                int number = i * PROCESSES + process;
+                Thread thread = new Thread(() -> {
+                    try {
+                        TimeUnit.NANOSECONDS.sleep(start + number * ARRIVAL_NANOS - System.nanoTime());
+                        long asked = System.nanoTime();
+                        Locks.Held held = locks.lock(KEY);
+                        worker.board.entered(number + 1);
+                        Thread.sleep(HOLD_MILLIS);
+                        worker.board.leaving(number + 1);
+                        long done = System.nanoTime();
+                        held.unlock();
+                        served.add(asked + ":" + done);
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException(e);
+                    }
+                });
+                thread.start();
+                running.add(thread);
+            }
+            for (Thread thread : running) {
+                thread.join();
+            }
+            worker.say("served " + String.join(",", served));
+            worker.hear();
+        }
+    }
+}

@@ -1,0 +1,3 @@
+/** Measures this library beside its peers: {@code benchmarks/bench}; see docs/performance.md. */
+@org.jspecify.annotations.NullMarked
+package io.distributedmutex.benchmarks;
