@@ -1,7 +1,9 @@
 /** The store that keeps leases in Redis, on Lettuce. */
 module io.distributedmutex.redis {
     requires transitive io.distributedmutex;
+    requires io.netty.buffer;
     requires io.netty.common;
+    requires io.netty.transport;
     requires transitive lettuce.core;
     requires org.slf4j;
     requires static org.jspecify;

@@ -1,10 +1,16 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
-import io.lettuce.core.RedisNoScriptException;
-import io.lettuce.core.protocol.AsyncCommand;
-import io.lettuce.core.protocol.Command;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.output.CommandOutput;
+import io.lettuce.core.output.NestedMultiOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.ProtocolKeyword;
+import io.lettuce.core.protocol.RedisCommand;
+import io.netty.buffer.ByteBuf;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -13,9 +19,12 @@ import org.jspecify.annotations.Nullable;
  * One request on its way: ends once, by the reply, an error, the time-out or the loss of its connection, whichever
  * comes first. The others find the result complete and change nothing.
  *
+ * <p>It is the command that Lettuce sends, and so encodes itself, takes the reply in, and once it has ended is not sent
+ * (again): Lettuce leaves out what is done.
+ *
  * @param <T> what the reply means
  */
-final class Call<T> implements CommandTimeouts.Pending {
+final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, CommandTimeouts.Pending {
 
     private final CommandConnection connection;
     private final Request request;
@@ -23,10 +32,9 @@ final class Call<T> implements CommandTimeouts.Pending {
     private final long sentNanos;
     private final CompletableFuture<T> result = new CompletableFuture<>();
 
-    /** The command that Lettuce has now. */
-    private volatile @Nullable AsyncCommand<byte[], byte[], List<Object>> sent;
-
-    private volatile boolean sentWithText;
+    private CommandOutput<byte[], byte[], List<Object>> output = new BoundedOutput();
+    /** Whether it is sent with the script's text. */
+    private volatile boolean withText;
 
     Call(CommandConnection connection, Request request, Function<List<@Nullable Object>, T> parser, long sentNanos) {
         this.connection = connection;
@@ -58,11 +66,6 @@ final class Call<T> implements CommandTimeouts.Pending {
         connection.timedOut(this);
     }
 
-    /** Hands the command to Lettuce. */
-    void send() {
-        send(request.command());
-    }
-
     /**
      * Ends the call if it has not ended.
      *
@@ -70,51 +73,107 @@ final class Call<T> implements CommandTimeouts.Pending {
      * @return whether this ended it
      */
     boolean fail(StoreException error) {
-        boolean failed = result.completeExceptionally(error);
-        AsyncCommand<byte[], byte[], List<Object>> sent = this.sent;
-        if (failed && sent != null) {
-            // Lettuce would send it again after a reconnect, and keeps it for a reply that may never come.
-            sent.cancel(true);
-        }
-        return failed;
+        return result.completeExceptionally(error);
     }
 
-    private void send(Command<byte[], byte[], List<Object>> command) {
-        AsyncCommand<byte[], byte[], List<Object>> sending = new AsyncCommand<>(command);
-        sending.onComplete(this::ended);
-        sent = sending;
-        if (result.isDone()) {
-            // Failed before it could see what to cancel.
-            sending.cancel(true);
-            return;
-        }
-        connection.dispatch(sending);
+    // ---- what Lettuce asks of a command
+
+    @Override
+    public ProtocolKeyword getType() {
+        return request.type();
     }
 
-    private void ended(@Nullable List<@Nullable Object> reply, @Nullable Throwable error) {
+    @Override
+    public void encode(ByteBuf target) {
+        request.encode(withText, target);
+    }
+
+    /** A reply has come in. */
+    @Override
+    public void complete() {
         if (result.isDone()) {
             return;
         }
-        if (error instanceof RedisNoScriptException && !sentWithText) {
-            Command<byte[], byte[], List<Object>> withText = request.commandWithText();
-            if (withText != null) {
-                // Requests behind this one may overtake it here. All of them are idempotent on their token, and they
-                // only do so when another instance has loaded their script, but not this one, since SCRIPT FLUSH.
-                sentWithText = true;
-                send(withText);
-                return;
-            }
-        }
-        if (error != null) {
-            fail(connection.failure(error, request));
+        CommandOutput<byte[], byte[], List<Object>> received = output;
+        if (received.hasError()) {
+            refused(received.getError());
             return;
         }
         connection.answered();
         try {
-            result.complete(parser.apply(reply == null ? List.of() : reply));
+            result.complete(parser.apply(elements(received)));
         } catch (RuntimeException e) {
             // Whatever a hostile server says, the caller gets a StoreException.
             fail(connection.errors().unexpected(e, request));
+        }
+    }
+
+    @SuppressWarnings("NullAway") // A nil in the reply is a null in the list, which Lettuce's types do not say.
+    private static List<@Nullable Object> elements(CommandOutput<byte[], byte[], List<Object>> received) {
+        List<Object> reply = received.get();
+        return reply == null ? List.of() : reply;
+    }
+
+    private void refused(String error) {
+        if (request.isScript() && !withText && error.startsWith("NOSCRIPT")) {
+            // Requests behind this one may overtake it here. All of them are idempotent on their token, and they only
+            // do so when another instance has loaded their script, but not this one, since SCRIPT FLUSH.
+            withText = true;
+            output = new BoundedOutput();
+            connection.dispatch(this);
+            return;
+        }
+        fail(connection.failure(new RedisCommandExecutionException(error), request));
+    }
+
+    @Override
+    public boolean completeExceptionally(Throwable error) {
+        return !result.isDone() && fail(connection.failure(error, request));
+    }
+
+    @Override
+    public void cancel() {
+        completeExceptionally(new CancellationException("given up by the client"));
+    }
+
+    @Override
+    public boolean isCancelled() {
+        return result.isCompletedExceptionally();
+    }
+
+    @Override
+    public CommandOutput<byte[], byte[], List<Object>> getOutput() {
+        return output;
+    }
+
+    @Override
+    public void setOutput(CommandOutput<byte[], byte[], List<Object>> output) {
+        this.output = output;
+    }
+
+    /** None that Lettuce would have to look into: what is sent is in {@link #encode}. */
+    @Override
+    public @Nullable CommandArgs<byte[], byte[]> getArgs() {
+        return null;
+    }
+
+    @Override
+    public String toString() {
+        return "Call[" + request.operation() + "]";
+    }
+
+    /** Believes the number of elements that a reply announces only as they come: Lettuce makes room for all at once. */
+    private static final class BoundedOutput extends NestedMultiOutput<byte[], byte[]> {
+
+        private static final int ROOM = 64;
+
+        BoundedOutput() {
+            super(ByteArrayCodec.INSTANCE);
+        }
+
+        @Override
+        public void multi(int count) {
+            super.multi(Math.min(count, ROOM));
         }
     }
 }

@@ -6,9 +6,9 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.api.StatefulConnection;
-import io.lettuce.core.protocol.AsyncCommand;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -35,18 +35,19 @@ final class CommandConnection {
     /** How long a server may say that it is a read-only replica before it is looked up anew. */
     private static final long READ_ONLY_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-    /** How many commands a caller sends, its own and those of others, before it leaves the rest to the executor. */
+    /** How many commands are handed to Lettuce before whoever does it lets others do something. */
     private static final int MAXIMUM_HAND_OVER = 1_000;
 
     private final StatefulConnection<byte[], byte[]> connection;
     private final RedisErrors errors;
     private final CommandTimeouts timeouts;
     private final Runnable reconnect;
+    private final @Nullable Executor eventLoop;
     private final Executor executor;
     private volatile boolean closed;
 
-    /** What is to be handed to Lettuce, in order; and how many, including the one that is being handed over. */
-    private final Queue<AsyncCommand<byte[], byte[], List<Object>>> unsent = new ConcurrentLinkedQueue<>();
+    /** What is to be handed to Lettuce, in order; and how many, including those that are being handed over. */
+    private final Queue<Call<?>> unsent = new ConcurrentLinkedQueue<>();
 
     private final AtomicInteger unsentCount = new AtomicInteger();
 
@@ -67,13 +68,19 @@ final class CommandConnection {
      * Wraps a connection.
      *
      * @param connection an open connection of our own
+     * @param eventLoop what its I/O thread can be given to do; null if that is not known
      * @param errors says what went wrong
      * @param timeout how long a command may take
      * @param reconnect makes Lettuce drop and re-establish the connections
      */
     CommandConnection(
-            StatefulConnection<byte[], byte[]> connection, RedisErrors errors, Duration timeout, Runnable reconnect) {
+            StatefulConnection<byte[], byte[]> connection,
+            @Nullable Executor eventLoop,
+            RedisErrors errors,
+            Duration timeout,
+            Runnable reconnect) {
         this.connection = connection;
+        this.eventLoop = eventLoop;
         this.errors = errors;
         this.reconnect = reconnect;
         ScheduledExecutorService executor = connection.getResources().eventExecutorGroup();
@@ -112,7 +119,7 @@ final class CommandConnection {
                 call.fail(errors.tooMany(request, CommandTimeouts.CAPACITY));
             } else if (isUsable(call)) {
                 // Looked again, because who closes or loses the connection ends only the calls that were added before.
-                call.send();
+                dispatch(call);
             }
         }
         return call.result();
@@ -123,15 +130,21 @@ final class CommandConnection {
     }
 
     /**
-     * Sends a command after all that were given to this method before. Lettuce alone does not see to that: what the I/O
-     * thread writes goes out at once and overtakes what other threads wrote before, which is still on its way to that
-     * thread. So the I/O thread leaves its own commands to the executor.
+     * Sends a call after all that were given to this method before, together with those that come while the I/O thread is
+     * busy: one write to the socket, and one read for the server, serve them all.
+     *
+     * <p>Lettuce alone does neither. What the I/O thread writes goes out at once and overtakes what other threads wrote
+     * before, which is still on its way to that thread, and each command is a write of its own. So all that is sent is
+     * handed over on the I/O thread; with an application's client, whose event loops are not ours to use, by the callers,
+     * and what the I/O thread itself sends by the executor.
      */
-    void dispatch(AsyncCommand<byte[], byte[], List<Object>> command) {
-        unsent.add(command);
+    void dispatch(Call<?> call) {
+        unsent.add(call);
         if (unsentCount.getAndIncrement() == 0) {
-            if (Thread.currentThread() == ioThread) {
-                leaveToExecutor();
+            if (eventLoop != null) {
+                handOverBy(eventLoop);
+            } else if (Thread.currentThread() == ioThread) {
+                handOverBy(executor);
             } else {
                 handOver();
             }
@@ -194,31 +207,42 @@ final class CommandConnection {
         failAll(errors::closed);
     }
 
-    /** Called by one thread at a time: the one that found nothing unsent. */
+    /** Called by one thread at a time: on behalf of the one that found nothing unsent. */
     private void handOver() {
+        int count = unsentCount.get();
         int handedOver = 0;
-        do {
-            AsyncCommand<byte[], byte[], List<Object>> command = unsent.remove();
-            try {
-                connection.dispatch(command);
-            } catch (RuntimeException e) {
-                command.completeExceptionally(e);
-            }
-            handedOver++;
-            if (handedOver == MAXIMUM_HAND_OVER && unsentCount.get() > 1) {
-                // A caller has done enough for others.
-                unsentCount.decrementAndGet();
-                leaveToExecutor();
+        while (count > 0) {
+            if (handedOver >= MAXIMUM_HAND_OVER) {
+                handOverBy(eventLoop != null ? eventLoop : executor);
                 return;
             }
-        } while (unsentCount.decrementAndGet() > 0);
+            List<Call<?>> together = new ArrayList<>(count);
+            for (int i = 0; i < count; i++) {
+                together.add(unsent.remove());
+            }
+            handOver(together);
+            handedOver += count;
+            count = unsentCount.addAndGet(-count);
+        }
     }
 
-    private void leaveToExecutor() {
+    private void handOver(List<Call<?>> together) {
         try {
-            executor.execute(this::handOver);
+            if (together.size() == 1) {
+                connection.dispatch(together.get(0));
+            } else {
+                connection.dispatch(together);
+            }
+        } catch (RuntimeException e) {
+            together.forEach(call -> call.completeExceptionally(e));
+        }
+    }
+
+    private void handOverBy(Executor other) {
+        try {
+            other.execute(this::handOver);
         } catch (RejectedExecutionException e) {
-            // The client is shutting down; the command is about to be refused.
+            // The client is shutting down; the commands are about to be refused.
             handOver();
         }
     }

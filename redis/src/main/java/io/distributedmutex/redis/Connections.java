@@ -25,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -154,6 +155,12 @@ final class Connections {
 
     StatefulRedisConnection<byte[], byte[]> commands() {
         return commands;
+    }
+
+    /** What the I/O thread can be given to do; null with the application's client. */
+    @Nullable
+    Executor eventLoop() {
+        return ownClient == null ? null : ownClient.eventLoop();
     }
 
     StatefulRedisPubSubConnection<String, String> pushes() {

@@ -17,11 +17,7 @@ final class KeySearch {
 
     private static final String OPERATION = "listing keys";
     private static final String START = "0";
-    private static final byte[] MATCH = Request.text("MATCH");
-    private static final byte[] TYPE = Request.text("TYPE");
-    private static final byte[] STRING = Request.text("string");
-    private static final byte[] COUNT = Request.text("COUNT");
-    private static final byte[] KEYS_AT_A_TIME = Request.text("500");
+    private static final int KEYS_AT_A_TIME = 500;
 
     private static final Pattern GLOB_CHARACTER = Pattern.compile("[\\\\*?\\[\\]^-]");
 
@@ -44,7 +40,7 @@ final class KeySearch {
         if (limit < 1) {
             throw new IllegalArgumentException("limit must be at least 1, but is " + limit);
         }
-        Search running = new Search(Request.text(escape(prefix) + globPattern), limit);
+        Search running = new Search(escape(prefix) + globPattern, limit);
         running.next(START);
         return running.result;
     }
@@ -70,14 +66,14 @@ final class KeySearch {
 
     private final class Search {
 
-        private final byte[] pattern;
+        private final String pattern;
         private final int limit;
         private long pages;
         private String landmark = START;
         private final Set<String> found = new LinkedHashSet<>();
         private final CompletableFuture<List<String>> result = new CompletableFuture<>();
 
-        Search(byte[] pattern, int limit) {
+        Search(String pattern, int limit) {
             this.pattern = pattern;
             this.limit = limit;
         }
@@ -87,13 +83,14 @@ final class KeySearch {
             Request request = Request.command(
                     OPERATION,
                     CommandType.SCAN,
-                    Request.text(cursor),
-                    MATCH,
-                    pattern,
-                    TYPE,
-                    STRING,
-                    COUNT,
-                    KEYS_AT_A_TIME);
+                    new Arguments()
+                            .add(cursor)
+                            .add("MATCH")
+                            .add(pattern)
+                            .add("TYPE")
+                            .add("string")
+                            .add("COUNT")
+                            .add(KEYS_AT_A_TIME));
             commands.send(request, Page::parse).whenComplete((page, error) -> {
                 if (error != null) {
                     result.completeExceptionally(error);
@@ -115,7 +112,7 @@ final class KeySearch {
                 // A cursor of Redis only goes on. This is Brent's way to notice a circle, without remembering them all.
                 UnexpectedReplyException circle = new UnexpectedReplyException("a cursor that was not there before");
                 result.completeExceptionally(
-                        commands.errors().unexpected(circle, Request.command(OPERATION, CommandType.SCAN)));
+                        commands.errors().unexpected(circle, Request.command(OPERATION, CommandType.SCAN, new Arguments())));
             } else {
                 pages++;
                 if (Long.bitCount(pages) == 1) {

@@ -19,7 +19,11 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import io.netty.channel.Channel;
+import io.lettuce.core.resource.NettyCustomizer;
 
 /**
  * A Lettuce client of our own: two threads (one for I/O, one for timers and reconnecting), options that suit locks.
@@ -56,6 +60,7 @@ final class OwnClient {
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisURI uri;
+    private volatile @Nullable Executor eventLoop;
 
     /**
      * Makes a client; connects nothing.
@@ -74,6 +79,12 @@ final class OwnClient {
                 .eventLoopGroupProvider(eventLoops)
                 .eventExecutorGroup(executor)
                 .timer(new ExecutorTimer(executor))
+                .nettyCustomizer(new NettyCustomizer() {
+                    @Override
+                    public void afterChannelInitialized(Channel channel) {
+                        eventLoop = channel.eventLoop();
+                    }
+                })
                 .commandLatencyRecorder(CommandLatencyRecorder.disabled())
                 .reconnectDelay(uri.getSentinels().isEmpty() ? delay(RECONNECT_DELAY) : delay(SENTINEL_RECONNECT_DELAY))
                 .build();
@@ -83,6 +94,12 @@ final class OwnClient {
 
     RedisClient client() {
         return client;
+    }
+
+    /** The one event loop of all connections, by which their I/O thread can be given something to do; null before the first. */
+    @Nullable
+    Executor eventLoop() {
+        return eventLoop;
     }
 
     RedisURI uri() {

@@ -15,6 +15,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import java.net.SocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Base64;
@@ -48,8 +49,8 @@ public final class RedisLockStore implements LockStore {
     private static final int OLDEST_MINOR = 2;
 
     private static final byte[] EMPTY = {};
-    private static final byte[] YES = Request.text("1");
-    private static final byte[] NO = Request.text("0");
+    private static final byte[] YES = {'1'};
+    private static final byte[] NO = {'0'};
 
     private static final int CLIENT_ID_BYTES = 16;
 
@@ -69,10 +70,11 @@ public final class RedisLockStore implements LockStore {
         this.commandTimeout = commandTimeout;
         this.errors = errors;
         this.connections = connections;
-        this.commands = new CommandConnection(connections.commands(), errors, commandTimeout, connections::reconnect);
+        this.commands = new CommandConnection(
+                connections.commands(), connections.eventLoop(), errors, commandTimeout, connections::reconnect);
         this.search = new KeySearch(commands, prefix);
         this.clientId = newClientId();
-        this.client = Request.text(clientId);
+        this.client = clientId.getBytes(StandardCharsets.UTF_8);
     }
 
     /**
@@ -107,7 +109,7 @@ public final class RedisLockStore implements LockStore {
      */
     @Override
     public void start(String label, StoreEvents events) {
-        this.label = Request.text(label);
+        this.label = label.getBytes(StandardCharsets.UTF_8);
         GrantSubscription subscription =
                 new GrantSubscription(connections.pushes(), "dmutex:grants:" + clientId, prefix, events);
         connections.commands().addListener(new RedisConnectionStateListener() {
@@ -122,47 +124,41 @@ public final class RedisLockStore implements LockStore {
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
         String releasing = request.releasing();
-        return commands.send(
-                script(
-                        Script.ACQUIRE,
-                        request.key(),
-                        Request.text(request.token()),
-                        Request.number(request.leaseMillis()),
-                        client,
-                        label,
-                        request.queue() ? YES : NO,
-                        Request.number(request.claimMillis()),
-                        Request.number(request.aliveMillis()),
-                        releasing == null ? EMPTY : Request.text(releasing)),
-                Replies::acquire);
+        Arguments arguments = keysOf(request.key())
+                .add(request.token())
+                .add(request.leaseMillis())
+                .add(client)
+                .add(label)
+                .add(request.queue() ? YES : NO)
+                .add(request.claimMillis())
+                .add(request.aliveMillis())
+                .add(releasing == null ? "" : releasing);
+        return commands.send(Request.script(Script.ACQUIRE, request.key(), arguments), Replies::acquire);
     }
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        return commands.send(
-                script(Script.RELEASE, key, Request.text(token), Request.number(keepMillis)), Replies::ownership);
+        return ask(Script.RELEASE, key, keysOf(key).add(token).add(keepMillis));
     }
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return commands.send(script(Script.CANCEL, key, Request.text(token), client), Replies::ownership);
+        return ask(Script.CANCEL, key, keysOf(key).add(token).add(client));
     }
 
     @Override
     public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-        return commands.send(
-                script(Script.RENEW, key, Request.text(token), Request.number(leaseMillis), exact ? YES : NO),
-                Replies::ownership);
+        return ask(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis).add(exact ? YES : NO));
     }
 
     @Override
     public CompletionStage<Optional<LockInfo>> inspect(String key) {
-        return commands.send(script(Script.INSPECT, key), reply -> Replies.lockInfo(key, reply));
+        return look(Script.INSPECT, key);
     }
 
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
-        return commands.send(script(Script.FORCE_RELEASE, key), reply -> Replies.lockInfo(key, reply));
+        return look(Script.FORCE_RELEASE, key);
     }
 
     /**
@@ -190,8 +186,23 @@ public final class RedisLockStore implements LockStore {
         }
     }
 
-    private Request script(Script script, String key, byte[]... values) {
-        return Request.script(script, key, LockKeys.of(prefix + key), values);
+    private CompletionStage<Ownership> ask(Script script, String key, Arguments arguments) {
+        return commands.send(Request.script(script, key, arguments), Replies::ownership);
+    }
+
+    private CompletionStage<Optional<LockInfo>> look(Script script, String key) {
+        return commands.send(Request.script(script, key, keysOf(key)), reply -> Replies.lockInfo(key, reply));
+    }
+
+    /** What each script's arguments begin with; see the head of common.lua. */
+    private Arguments keysOf(String key) {
+        LockKeys keys = LockKeys.of(prefix + key);
+        return new Arguments()
+                .add(4)
+                .add(keys.lock())
+                .add(keys.queue())
+                .add(keys.waiters())
+                .add(keys.fence());
     }
 
     /** Refuses a server that is too old. One that does not say how old it is, is taken as it is. */

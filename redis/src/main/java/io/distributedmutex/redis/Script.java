@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 
 /** The Lua scripts: one for each operation, sent as the text that all share followed by its own. */
@@ -19,13 +20,14 @@ final class Script {
     static final Script FORCE_RELEASE = new Script("force_release");
 
     private final String operation;
-    private final byte[] text;
-    private final byte[] digest;
+    private final byte[] call;
+    private final byte[] callWithText;
 
     private Script(String file) {
         this.operation = file.replace('_', ' ');
-        this.text = (read("common") + "\n" + read(file)).getBytes(StandardCharsets.UTF_8);
-        this.digest = sha1(text);
+        byte[] text = (read("common") + "\n" + read(file)).getBytes(StandardCharsets.UTF_8);
+        this.call = encoded(new Arguments().add("EVALSHA").add(sha1(text)));
+        this.callWithText = encoded(new Arguments().add("EVAL").add(text));
     }
 
     /** What the operation is called in messages. */
@@ -33,14 +35,18 @@ final class Script {
         return operation;
     }
 
-    /** What EVAL takes. Not to be changed. */
-    byte[] text() {
-        return text;
+    /** The command EVALSHA with the SHA-1 of the text, as bulk strings of RESP. Not to be changed. */
+    byte[] call() {
+        return call;
     }
 
-    /** What EVALSHA takes: the SHA-1 of the text in hexadecimal. Not to be changed. */
-    byte[] digest() {
-        return digest;
+    /** The command EVAL with the text, which makes the script known, as bulk strings of RESP. Not to be changed. */
+    byte[] callWithText() {
+        return callWithText;
+    }
+
+    private static byte[] encoded(Arguments arguments) {
+        return Arrays.copyOf(arguments.bytes(), arguments.length());
     }
 
     private static String read(String file) {

@@ -29,7 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class RedisErrorsTest {
 
-    private static final Request REQUEST = Request.script(Script.ACQUIRE, "job:42", LockKeys.of("lock:job:42"));
+    private static final Request REQUEST = Request.script(Script.ACQUIRE, "job:42", new Arguments());
 
     private final RedisErrors errors = new RedisErrors("example.com:6379", 2000);
 
@@ -79,7 +79,7 @@ class RedisErrorsTest {
 
     @Test
     void aKeyAndWhatTheServerSaysStayOnOneLineAndDoNothingToATerminal() {
-        Request odd = Request.script(Script.ACQUIRE, "a\nb\u2028\u009b2J", LockKeys.of("lock:k"));
+        Request odd = Request.script(Script.ACQUIRE, "a\nb\u2028\u009b2J", new Arguments());
 
         assertThat(errors.of(new RedisCommandExecutionException("WRONGTYPE x\n\u009b2Jy"), odd))
                 .hasMessageStartingWith("Redis at example.com:6379 refused acquire of 'a\\u000Ab\\u2028\\u009B2J':"
