@@ -9,6 +9,7 @@ import java.util.concurrent.TimeUnit;
 final class TakeOverCase implements BenchCase {
 
     private static final int LEASE_MILLIS = 1_500;
+    private static final int WARM_UPS = 500;
 
     @Override
     public String name() {
@@ -52,7 +53,9 @@ final class TakeOverCase implements BenchCase {
     /** A process' part: takes each key that it is told, and says when it had it. */
     static void work(Worker worker) throws Exception {
         try (Locks locks = worker.subject.open(worker.uri)) {
-            locks.lock("warm-up").unlock();
+            for (int i = 0; i < WARM_UPS; i++) {
+                locks.lock("warm-up").unlock();
+            }
             worker.say("ready");
             String key = worker.hear();
             Locks.Held held = locks.lock(key, worker.number(0));

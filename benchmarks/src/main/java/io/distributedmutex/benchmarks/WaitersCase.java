@@ -19,6 +19,7 @@ final class WaitersCase implements BenchCase {
     private static final int WAITERS = 500;
     private static final long ARRIVAL_NANOS = 1_000_000;
     private static final long HOLD_MILLIS = 1;
+    private static final long START_NANOS = 300_000_000;
 
     @Override
     public String name() {
@@ -37,27 +38,13 @@ final class WaitersCase implements BenchCase {
             for (WorkerLink worker : workers) {
                 worker.hear();
             }
-            Locks.Held held = holder.lock(KEY);
+            // Once before it counts: 500 threads that have never run are not what is to be measured.
+            serve(holder, workers);
             long requests = run.server().requests(subject);
-            long start = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(200);
-            for (WorkerLink worker : workers) {
-                worker.tell(Long.toString(start));
-            }
-            // Until all have come, and a bit more, so that each stands in its queue.
-            TimeUnit.NANOSECONDS.sleep(start + WAITERS * ARRIVAL_NANOS + 300_000_000 - System.nanoTime());
-            long released = System.nanoTime();
-            held.unlock();
-            List<long[]> served = new ArrayList<>();
-            for (WorkerLink worker : workers) {
-                for (String pair : worker.hearText("served").split(",")) {
-                    int colon = pair.indexOf(':');
-                    served.add(new long[] {
-                        Long.parseLong(pair.substring(0, colon)), Long.parseLong(pair.substring(colon + 1))
-                    });
-                }
-            }
+            Round round = serve(holder, workers);
+            List<long[]> served = round.served();
             served.sort(Comparator.comparingLong(times -> times[1]));
-            measured.add("all served ms", (served.get(served.size() - 1)[1] - released) / 1e6);
+            measured.add("all served ms", (served.get(served.size() - 1)[1] - round.released()) / 1e6);
             measured.add(
                     "inversions %",
                     100 * Statistics.inversions(served.stream().map(times -> times[0]).toList()));
@@ -69,41 +56,72 @@ final class WaitersCase implements BenchCase {
         }
     }
 
-    /** A process' part: numbers are its own number, and how many threads. Answers with when each asked and was done. */
+    /** When the key was released, and of each waiter when it asked and when it was done. */
+    private record Round(long released, List<long[]> served) {}
+
+    private static Round serve(Locks holder, List<WorkerLink> workers) throws Exception {
+        Locks.Held held = holder.lock(KEY);
+        long start = System.nanoTime() + START_NANOS;
+        for (WorkerLink worker : workers) {
+            worker.tell(Long.toString(start));
+        }
+        // Until all have come, and a bit more, so that each stands in its queue.
+        TimeUnit.NANOSECONDS.sleep(start + WAITERS * ARRIVAL_NANOS + START_NANOS - System.nanoTime());
+        long released = System.nanoTime();
+        held.unlock();
+        List<long[]> served = new ArrayList<>();
+        for (WorkerLink worker : workers) {
+            for (String pair : worker.hearText("served").split(",")) {
+                int colon = pair.indexOf(':');
+                served.add(
+                        new long[] {Long.parseLong(pair.substring(0, colon)), Long.parseLong(pair.substring(colon + 1))
+                        });
+            }
+        }
+        return new Round(released, served);
+    }
+
+    /**
+     * A process' part: numbers are its own number, and how many threads. For each order, which is a time to start at, answers
+     * with when each thread asked and was done.
+     */
     static void work(Worker worker) throws Exception {
         int process = worker.number(0);
         int waiters = worker.number(1);
-        ConcurrentLinkedQueue<String> served = new ConcurrentLinkedQueue<>();
-        List<Thread> running = new ArrayList<>();
         try (Locks locks = worker.subject.open(worker.uri)) {
             locks.lock("warm-up-" + process).unlock();
             worker.say("ready");
-            long start = Long.parseLong(worker.hear());
-            for (int i = 0; i < waiters; i++) {
-                int number = i * PROCESSES + process;
-                Thread thread = new Thread(() -> {
-                    try {
-                        TimeUnit.NANOSECONDS.sleep(start + number * ARRIVAL_NANOS - System.nanoTime());
-                        long asked = System.nanoTime();
-                        Locks.Held held = locks.lock(KEY);
-                        worker.board.entered(number + 1);
-                        Thread.sleep(HOLD_MILLIS);
-                        worker.board.leaving(number + 1);
-                        long done = System.nanoTime();
-                        held.unlock();
-                        served.add(asked + ":" + done);
-                    } catch (InterruptedException e) {
-                        throw new IllegalStateException(e);
-                    }
-                });
-                thread.start();
-                running.add(thread);
+            while (true) {
+                long start = Long.parseLong(worker.hear());
+                ConcurrentLinkedQueue<String> served = new ConcurrentLinkedQueue<>();
+                List<Thread> running = new ArrayList<>();
+                for (int i = 0; i < waiters; i++) {
+                    int number = i * PROCESSES + process;
+                    Thread thread = new Thread(() -> served.add(serve(worker, locks, number, start)));
+                    thread.start();
+                    running.add(thread);
+                }
+                for (Thread thread : running) {
+                    thread.join();
+                }
+                worker.say("served " + String.join(",", served));
             }
-            for (Thread thread : running) {
-                thread.join();
-            }
-            worker.say("served " + String.join(",", served));
-            worker.hear();
+        }
+    }
+
+    private static String serve(Worker worker, Locks locks, int number, long start) {
+        try {
+            TimeUnit.NANOSECONDS.sleep(start + number * ARRIVAL_NANOS - System.nanoTime());
+            long asked = System.nanoTime();
+            Locks.Held held = locks.lock(KEY);
+            worker.board.entered(number + 1);
+            Thread.sleep(HOLD_MILLIS);
+            worker.board.leaving(number + 1);
+            long done = System.nanoTime();
+            held.unlock();
+            return asked + ":" + done;
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 }

@@ -125,7 +125,7 @@ public final class Engine implements StoreEvents {
         LockNotObtainedException refusal = queue == null ? null : queue.refusal();
         if (refusal != null) {
             checkOpen(key);
-            events.notObtained(key, new FlightEvents.Acquire(), 0, refusal);
+            events.notObtained(key, FlightEvents.beginAcquire(), 0, refusal);
             return null;
         }
         try {

@@ -36,10 +36,10 @@ final class Events {
         this.listener = listener;
     }
 
-    void acquired(String key, HeldLease lease, FlightEvents.Acquire event, long waitedNanos) {
-        // Ended before it is asked whether to commit it: a threshold looks at the duration.
-        event.end();
-        if (event.shouldCommit()) {
+    void acquired(String key, HeldLease lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
+        if (event != null) {
+            // Ended first: whether it is committed may depend on its duration.
+            event.end();
             event.key = key;
             event.outcome = "acquired";
             event.fencingToken = lease.fencingToken();
@@ -57,10 +57,10 @@ final class Events {
         }
     }
 
-    void notObtained(String key, FlightEvents.Acquire event, long waitedNanos, LockException outcome) {
-        // Ended before it is asked whether to commit it: a threshold looks at the duration.
-        event.end();
-        if (event.shouldCommit()) {
+    void notObtained(String key, FlightEvents.@Nullable Acquire event, long waitedNanos, LockException outcome) {
+        if (event != null) {
+            // Ended first: whether it is committed may depend on its duration.
+            event.end();
             event.key = key;
             event.outcome = outcome.getClass().getSimpleName();
             event.commit();
@@ -73,7 +73,7 @@ final class Events {
         }
     }
 
-    void released(HeldLease lease, FlightEvents.Hold event, long heldNanos) {
+    void released(HeldLease lease, FlightEvents.@Nullable Hold event, long heldNanos) {
         held(lease, event, "released");
         if (LOG.isDebugEnabled()) {
             LOG.debug(
@@ -109,7 +109,7 @@ final class Events {
         }
     }
 
-    void lost(HeldLease lease, FlightEvents.Hold hold, LossReason reason, String detail) {
+    void lost(HeldLease lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
         held(lease, hold, "lost");
         FlightEvents.Loss event = new FlightEvents.Loss();
         if (event.shouldCommit()) {
@@ -166,9 +166,10 @@ final class Events {
         }
     }
 
-    private static void held(HeldLease lease, FlightEvents.Hold event, String outcome) {
-        event.end();
-        if (event.shouldCommit()) {
+    private static void held(HeldLease lease, FlightEvents.@Nullable Hold event, String outcome) {
+        if (event != null) {
+            // Ended first: whether it is committed may depend on its duration.
+            event.end();
             event.key = lease.key();
             event.outcome = outcome;
             event.fencingToken = lease.fencingToken();

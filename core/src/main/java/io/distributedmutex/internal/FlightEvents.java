@@ -8,10 +8,33 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import org.jspecify.annotations.Nullable;
 
-/** What a flight recording shows of locks, without any set-up. Costs nothing while nobody records. */
+/** What a flight recording shows of locks, without any set-up. While nobody records there is not even an event. */
 final class FlightEvents {
 
+    private static final Acquire ACQUIRE = new Acquire();
+    private static final Hold HOLD = new Hold();
+
     private FlightEvents() {}
+
+    /** An event that has begun, or null if it is not recorded. */
+    static @Nullable Acquire beginAcquire() {
+        if (!ACQUIRE.isEnabled()) {
+            return null;
+        }
+        Acquire event = new Acquire();
+        event.begin();
+        return event;
+    }
+
+    /** An event that has begun, or null if it is not recorded. */
+    static @Nullable Hold beginHold() {
+        if (!HOLD.isEnabled()) {
+            return null;
+        }
+        Hold event = new Hold();
+        event.begin();
+        return event;
+    }
 
     /** An attempt to acquire a key. */
     @Name("io.distributedmutex.Acquire")

@@ -33,7 +33,7 @@ final class HeldLease implements Lease {
     /** When the maximum hold of a renewed lease is over. */
     private final long limitNanos;
 
-    private final FlightEvents.Hold event = new FlightEvents.Hold();
+    private final FlightEvents.@Nullable Hold event = FlightEvents.beginHold();
 
     private volatile LeaseState state = LeaseState.HELD;
     private volatile @Nullable LossReason lossReason;
@@ -59,7 +59,6 @@ final class HeldLease implements Lease {
         this.grantedNanos = grantedNanos;
         this.limitNanos =
                 options.renews() ? grantedNanos + options.maximumHold().toNanos() : Long.MAX_VALUE;
-        event.begin();
     }
 
     // ---- what the holder asks

@@ -13,7 +13,6 @@ import io.distributedmutex.spi.Environment.Timer;
 import io.distributedmutex.spi.Ownership;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +49,7 @@ final class KeyQueue {
     final Engine engine;
     final String key;
 
-    private final LinkedHashSet<Waiter> waiters = new LinkedHashSet<>(4);
+    private final Waiters waiters = new Waiters();
     private @Nullable Request request;
     private volatile @Nullable Holding holding;
     /** Queues for those who wait while the key is held here. */
@@ -214,7 +213,7 @@ final class KeyQueue {
             }
             asked.cancelPoll();
             sent = engine.now();
-            message = asked.message(key, waiters.iterator().next().options, sent);
+            message = asked.message(key, waiters.first().options, sent);
         }
         engine.ask(() -> engine.store().acquire(message), (reply, error) -> takeIn(asked, message, sent, reply, error));
     }
@@ -288,7 +287,7 @@ final class KeyQueue {
                             granted.fencingTokens(),
                             deadline,
                             asked.sentLeaseMillis),
-                    removeFirst());
+                    waiters.removeFirst());
         }
         throw new IllegalStateException("neither reply nor error");
     }
@@ -336,7 +335,7 @@ final class KeyQueue {
         long now = engine.now();
         asked.failed(error, now);
         List<Waiter> failing = new ArrayList<>();
-        for (Waiter waiter : waiters) {
+        for (Waiter waiter : waiters.all()) {
             // Who waits without limit for other holders does not wait without limit for a store that is away.
             if (!error.isTransient()
                     || (waiter.isPatient()
@@ -366,7 +365,7 @@ final class KeyQueue {
 
     private void schedulePoll(Request asked, long atMostMillis) {
         asked.cancelPoll();
-        long retry = waiters.iterator().next().options.retryInterval().toMillis();
+        long retry = waiters.first().options.retryInterval().toMillis();
         asked.poll = engine.environment().schedule(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);
     }
 
@@ -423,7 +422,7 @@ final class KeyQueue {
                                                 fencingTokens,
                                                 deadline,
                                                 asked.sentLeaseMillis),
-                                        removeFirst()));
+                                        waiters.removeFirst()));
             }
         }
         drain();
@@ -467,12 +466,6 @@ final class KeyQueue {
             given.run();
             run(release);
         };
-    }
-
-    private Waiter removeFirst() {
-        Waiter first = waiters.iterator().next();
-        waiters.remove(first);
-        return first;
     }
 
     /** Why a try fails without the store being asked: the key is held here. Null if it is not. */
@@ -522,8 +515,8 @@ final class KeyQueue {
         if (sound
                 && keepMillis == 0
                 && !waiters.isEmpty()
-                && given.canPass(now, waiters.iterator().next())) {
-            Runnable passed = given.give(removeFirst());
+                && given.canPass(now, waiters.first())) {
+            Runnable passed = given.give(waiters.removeFirst());
             Runnable left = afterWaitersLeft();
             if (!waiters.isEmpty()) {
                 awaitPass();
@@ -598,9 +591,9 @@ final class KeyQueue {
     /** The instance closes: waiters are told, what is held is released. */
     void close() {
         synchronized (this) {
-            List<Waiter> told = new ArrayList<>(waiters);
-            waiters.clear();
+            List<Waiter> told = waiters.all();
             for (Waiter waiter : told) {
+                waiters.remove(waiter);
                 waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
             }
             then(afterWaitersLeft());

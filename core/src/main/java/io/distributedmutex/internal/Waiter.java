@@ -28,7 +28,16 @@ final class Waiter {
 
     final @Nullable Thread thread;
     final @Nullable CompletableFuture<Lease> future;
-    final FlightEvents.Acquire event = new FlightEvents.Acquire();
+    final FlightEvents.@Nullable Acquire event = FlightEvents.beginAcquire();
+
+    /** The place in {@link Waiters}. Guarded by the monitor. */
+    boolean queued;
+
+    @Nullable
+    Waiter previous;
+
+    @Nullable
+    Waiter next;
 
     private volatile @Nullable HeldLease lease;
     private volatile @Nullable LockException failure;
@@ -48,7 +57,6 @@ final class Waiter {
         this.waitNanos = waitNanos;
         this.thread = thread;
         this.future = future;
-        event.begin();
     }
 
     boolean isPatient() {

@@ -38,6 +38,12 @@ final class CommandConnection {
     /** How many commands are handed to Lettuce before whoever does it lets others do something. */
     private static final int MAXIMUM_HAND_OVER = 1_000;
 
+    /**
+     * How many commands go out in one write. More would save system calls, but the server would begin later, and answer
+     * all at once: of 1, 2, 4, 8, 16 and all, 4 was best or next to it with 8 threads as with 64 (docs/performance.md).
+     */
+    private static final int COMMANDS_PER_WRITE = 4;
+
     private final StatefulConnection<byte[], byte[]> connection;
     private final RedisErrors errors;
     private final CommandTimeouts timeouts;
@@ -216,6 +222,7 @@ final class CommandConnection {
                 handOverBy(eventLoop != null ? eventLoop : executor);
                 return;
             }
+            count = Math.min(count, COMMANDS_PER_WRITE);
             List<Call<?>> together = new ArrayList<>(count);
             for (int i = 0; i < count; i++) {
                 together.add(unsent.remove());

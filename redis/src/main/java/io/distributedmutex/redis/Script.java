@@ -8,9 +8,13 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** The Lua scripts: one for each operation, sent as the text that all share followed by its own. */
+/** The Lua scripts: one for each operation, with the texts that it includes in their place. */
 final class Script {
+
+    private static final Pattern INCLUDE = Pattern.compile("(?m)^-- include (\\w+)$");
 
     static final Script ACQUIRE = new Script("acquire");
     static final Script RELEASE = new Script("release");
@@ -25,7 +29,10 @@ final class Script {
 
     private Script(String file) {
         this.operation = file.replace('_', ' ');
-        byte[] text = (read("common") + "\n" + read(file)).getBytes(StandardCharsets.UTF_8);
+        byte[] text = INCLUDE
+                .matcher(read(file))
+                .replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))))
+                .getBytes(StandardCharsets.UTF_8);
         this.call = encoded(new Arguments().add("EVALSHA").add(sha1(text)));
         this.callWithText = encoded(new Arguments().add("EVAL").add(text));
     }

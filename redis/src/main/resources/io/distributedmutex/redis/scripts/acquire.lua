@@ -10,15 +10,25 @@
 --         released is NOT_ASKED or says whether ARGV[8] still owned the lock. By the last fencing token the requester
 --         knows a push that was made before this reply, and arrives after it, for what it is.
 
+-- include common
 local token, lease, client, label = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local queueing, claim, alive, releasing = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7]), ARGV[8]
 
-local value = redis.call('GET', lock)
+local value = call('GET', lock)
+-- include fence
+if not value and releasing == '' and call('EXISTS', queue) == 0 then
+  -- Free, and nobody waits: the usual case.
+  local first = next_fence(1)
+  set_owner(token, first, label, lease)
+  return {1, first, 1, NOT_ASKED}
+end
+
+-- include grant
 local released = NOT_ASKED
 if releasing ~= '' then
   if owns(value, releasing) then
     -- Deleted, although it will be set again: after a first write Redis lets a script go on at its memory limit.
-    redis.call('DEL', lock)
+    call('DEL', lock)
     value = false
     released = HELD
   else
@@ -28,7 +38,7 @@ end
 
 if owns(value, token) then
   -- A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no harm.
-  if redis.call('PTTL', lock) < lease then redis.call('PEXPIRE', lock, lease) end
+  if call('PTTL', lock) < lease then call('PEXPIRE', lock, lease) end
   return {1, string.match(value, '|(%d+)|'), 1, released}
 end
 
@@ -42,17 +52,17 @@ if not value then
     set_owner(token, first, label, lease)
     return {1, first, count, released}
   end
-  value = redis.call('GET', lock)
+  value = call('GET', lock)
 end
 
 if queueing then
-  if not redis.call('ZSCORE', queue, client) then redis.call('ZADD', queue, next_fence(1), client) end
+  if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end
   local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + alive)
-  redis.call('HSET', waiters, client, until_millis .. '|' .. claim .. '|' .. token .. '|' .. label)
+  call('HSET', waiters, client, until_millis .. '|' .. claim .. '|' .. token .. '|' .. label)
   -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind.
-  if redis.call('PTTL', queue) < alive then
-    redis.call('PEXPIRE', queue, alive)
-    redis.call('PEXPIRE', waiters, alive)
+  if call('PTTL', queue) < alive then
+    call('PEXPIRE', queue, alive)
+    call('PEXPIRE', waiters, alive)
   end
 end
-return {0, redis.call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', last_fence())}
+return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', fence_number(call('GET', fence)))}

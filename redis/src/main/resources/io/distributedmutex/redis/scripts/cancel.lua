@@ -4,16 +4,20 @@
 --
 -- Returns HELD if the token owned the lock until now, else why not.
 
+-- include common
 local token, client = ARGV[1], ARGV[2]
-local entry = redis.call('HGET', waiters, client)
+local entry = call('HGET', waiters, client)
 if entry and string.find(entry, '|' .. token .. '|', 1, true) then
-  redis.call('HDEL', waiters, client)
-  redis.call('ZREM', queue, client)
+  call('HDEL', waiters, client)
+  call('ZREM', queue, client)
 end
 -- pcall: the lock key may have become something else, and the queue is to be left all the same.
 local value = redis.pcall('GET', lock)
 if type(value) == 'table' then return TAKEN end
 if not owns(value, token) then return why_not(value) end
-redis.call('DEL', lock)
+call('DEL', lock)
+
+-- include fence
+-- include grant
 grant_next(nil)
 return HELD

@@ -2,9 +2,13 @@
 --
 -- Returns what inspect.lua would have returned just before, or false if the lock was free.
 
-local value = redis.call('GET', lock)
+-- include common
+local value = call('GET', lock)
 if not value then return false end
-local before = {string.sub(value, 1, TOLD_BYTES), redis.call('PTTL', lock), redis.call('ZCARD', queue)}
-redis.call('DEL', lock)
+local before = {string.sub(value, 1, TOLD_BYTES), call('PTTL', lock), call('ZCARD', queue)}
+call('DEL', lock)
+
+-- include fence
+-- include grant
 grant_next(nil)
 return before

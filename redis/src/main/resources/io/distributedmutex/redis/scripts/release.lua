@@ -4,15 +4,20 @@
 --
 -- Returns HELD, or why the token did not own the lock.
 
+-- include common
 local token, keep = ARGV[1], tonumber(ARGV[2])
-local value = redis.call('GET', lock)
+local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
 -- Deleted also if it will be set again: after a first write Redis lets a script go on at its memory limit.
-redis.call('DEL', lock)
+call('DEL', lock)
 if keep > 0 then
   -- Owned by nobody: '-' is no token.
-  redis.call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
-else
-  grant_next(nil)
+  call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
+  return HELD
 end
+if call('EXISTS', queue) == 0 then return HELD end
+
+-- include fence
+-- include grant
+grant_next(nil)
 return HELD

@@ -4,8 +4,9 @@
 --
 -- Returns HELD, or why the token does not own the lock.
 
+-- include common
 local token, lease, exact = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
-local value = redis.call('GET', lock)
+local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
-if exact or redis.call('PTTL', lock) < lease then redis.call('PEXPIRE', lock, lease) end
+if exact or call('PTTL', lock) < lease then call('PEXPIRE', lock, lease) end
 return HELD
