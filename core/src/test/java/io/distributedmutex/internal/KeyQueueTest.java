@@ -25,6 +25,9 @@ class KeyQueueTest {
 
     private static final String KEY = "k";
 
+    private static final LockOptions ONCE =
+            LockOptions.builder().waitTime(Duration.ZERO).build();
+
     /** Deadlock detection asks for the owner without the monitor, whenever it likes. */
     @Test
     void theOwnerCanBeAskedForAtAnyMomentOfAGrant() throws InterruptedException {
@@ -74,6 +77,50 @@ class KeyQueueTest {
         assertThat(engine.queue(KEY)).isNotNull().isNotSameAs(retired.get(0));
         assertThat(lease.release()).isTrue();
         engine.close();
+    }
+
+    /** A thread that has released the key and tries for it again must not find it held by itself. */
+    @Test
+    void aTryIsSentBehindAReleaseThatWasDecidedBeforeIt() {
+        OneKeyStore store = new OneKeyStore(true);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        KeyQueue queue = engine.queue(OneKeyStore.KEY);
+        List<CompletableFuture<Lease>> tries = new ArrayList<>();
+        List<Boolean> sentBefore = new ArrayList<>();
+        synchronized (queue) {
+            // In a step, so that the release is decided at once and sent when this one is done.
+            queue.then(() -> {
+                lease.close();
+                tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE));
+                sentBefore.add(tries.get(0).isDone());
+            });
+        }
+        queue.drain();
+        assertThat(sentBefore).containsExactly(false);
+        assertThat(tries.get(0)).isCompleted();
+        assertThat(tries.get(0).join().release()).isTrue();
+        engine.close();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
+    }
+
+    @Test
+    void aTryForAKeyThatOthersWaitForHereIsSentAtOnceAndOnce() {
+        OneKeyStore store = new OneKeyStore(false);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        store.takenByAnother();
+        CompletableFuture<Lease> waiting = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        assertThat(store.deliver()).as("the answer to the request").isTrue();
+        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
+        assertThat(store.deliver()).as("the answer to the try").isTrue();
+        assertThat(tried).isCompletedExceptionally();
+        assertThat(store.deliver()).as("a second answer").isFalse();
+        assertThat(waiting).isNotDone();
+        waiting.cancel(false);
+        assertThat(store.deliver()).as("the answer to the cancel").isTrue();
+        engine.close();
+        store.releasedByTheOther();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
     }
 
     @Test

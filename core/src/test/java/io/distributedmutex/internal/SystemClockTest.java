@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -164,6 +165,28 @@ class SystemClockTest {
                     .as("after a step of %s", step)
                     .isEqualTo(Duration.ofMillis(80).plus(RESOLUTION));
         }
+    }
+
+    /** It is a file, and the clock is read several times for each lock. */
+    @Test
+    void theUptimeIsReadOnlyWhenTheWallClockAndTheMonotonicClockDisagree() {
+        AtomicLong monotonicNanos = new AtomicLong(1_000);
+        AtomicLong wallNanos = new AtomicLong(1_000_000);
+        AtomicInteger uptimeReadings = new AtomicInteger();
+        SystemClock clock = new SystemClock(monotonicNanos::get, wallNanos::get, () -> {
+            uptimeReadings.incrementAndGet();
+            return monotonicNanos.get();
+        });
+        for (int i = 0; i < 10; i++) {
+            clock.getAsLong();
+            monotonicNanos.addAndGet(1_000_000_000);
+            wallNanos.addAndGet(1_000_000_000);
+        }
+        assertThat(uptimeReadings).as("at the beginning").hasValue(1);
+        wallNanos.addAndGet(1_000_000_000);
+        clock.getAsLong();
+        clock.getAsLong();
+        assertThat(uptimeReadings).as("and after the step").hasValue(2);
     }
 
     @Test
