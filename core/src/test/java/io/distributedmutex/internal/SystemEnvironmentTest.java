@@ -3,6 +3,7 @@ package io.distributedmutex.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Level;
+import io.distributedmutex.spi.Environment.Timer;
 import java.lang.reflect.Field;
 import java.time.Duration;
 import java.util.Base64;
@@ -286,6 +287,21 @@ class SystemEnvironmentTest {
         environment.schedule(() -> ranAt.set(environment.nanoTime()), 20_000_000);
         Await.until(() -> ranAt.get() != null, Await.LONG);
         assertThat(Duration.ofNanos(ranAt.get() - start)).isBetween(Duration.ofMillis(20), Await.LONG);
+    }
+
+    @Test
+    void aTimerThatIsCancelledDoesNotRun() {
+        Machine machine = new Machine();
+        SystemEnvironment standing = new SystemEnvironment(machine.clockWithUptime());
+        AtomicBoolean cancelledRan = new AtomicBoolean();
+        CountDownLatch laterRan = new CountDownLatch(1);
+        Timer cancelled = standing.schedule(() -> cancelledRan.set(true), 1_000_000);
+        standing.schedule(laterRan::countDown, 2_000_000);
+        cancelled.cancel();
+        machine.pass(Duration.ofMillis(2));
+        Await.until(() -> laterRan.getCount() == 0, Await.LONG);
+        assertThat(cancelledRan).isFalse();
+        standing.close();
     }
 
     @Test
