@@ -124,6 +124,30 @@ class KeyQueueTest {
     }
 
     @Test
+    void aTryWhoseQueueRetiresBeforeItsTurnIsMadeWithoutTheQueue() throws InterruptedException {
+        OneKeyStore store = new OneKeyStore(true);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        KeyQueue queue = engine.queue(OneKeyStore.KEY);
+        List<CompletableFuture<Lease>> tries = new CopyOnWriteArrayList<>();
+        Thread trying = new Thread(() -> tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE)));
+        synchronized (queue) {
+            trying.start();
+            // It has found the queue, and wants its monitor.
+            Await.until(() -> trying.getState() == Thread.State.BLOCKED, Await.LONG);
+            lease.close();
+            assertThat(engine.queue(OneKeyStore.KEY))
+                    .as("a queue with nothing in it")
+                    .isNull();
+        }
+        trying.join();
+        assertThat(tries.get(0)).isCompleted();
+        assertThat(tries.get(0).join().release()).isTrue();
+        engine.close();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
+    }
+
+    @Test
     void whatATryObtainsWhenTheInstanceClosesIsGivenBack() throws InterruptedException {
         ObservedEnvironment environment = new ObservedEnvironment();
         OneKeyStore store = new OneKeyStore(true);
@@ -228,6 +252,27 @@ class KeyQueueTest {
         assertThat(store.deliver()).as("the answer to the release").isTrue();
         closing.join(20_000);
         assertThat(closing.isAlive()).isFalse();
+    }
+
+    @Test
+    void closingWaitsForTheReleaseOfWhatATryObtainedToo() throws InterruptedException {
+        OneKeyStore store = new OneKeyStore(false);
+        StandingTime time = new StandingTime();
+        Engine engine = new Engine(store, time, "test", null);
+        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
+        assertThat(store.deliver()).isTrue();
+        assertThat(tried).isCompleted();
+        Thread closing = new Thread(engine::close);
+        closing.setDaemon(true);
+        closing.start();
+        Await.until(() -> time.parks() > 0, Duration.ofSeconds(20));
+        assertThat(store.deliver()).as("the answer to the release").isTrue();
+        closing.join(20_000);
+        assertThat(closing.isAlive()).isFalse();
+        assertThatExceptionOfType(MutexClosedException.class)
+                .isThrownBy(() -> engine.acquireAsync(OneKeyStore.KEY, ONCE))
+                .withMessage("'k' not obtained: this DistributedMutex is closed");
+        assertThat(store.deliver()).as("the store was asked").isFalse();
     }
 
     /** A lease that somebody keeps must not keep the thread that acquired it. */
