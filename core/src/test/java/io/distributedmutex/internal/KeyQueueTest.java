@@ -255,10 +255,15 @@ class KeyQueueTest {
     }
 
     @Test
-    void closingWaitsForTheReleaseOfWhatATryObtainedToo() throws InterruptedException {
+    void closingWaitsForTheReleaseOfWhatATryObtainedAlsoAfterManyTries() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(false);
         StandingTime time = new StandingTime();
         Engine engine = new Engine(store, time, "test", null);
+        for (int i = 0; i < 3; i++) {
+            engine.acquireAsync(OneKeyStore.KEY, ONCE).thenAccept(Lease::close);
+            assertThat(store.deliver()).as("the answer to the try").isTrue();
+            assertThat(store.deliver()).as("the answer to the release").isTrue();
+        }
         CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
         assertThat(store.deliver()).isTrue();
         assertThat(tried).isCompleted();
