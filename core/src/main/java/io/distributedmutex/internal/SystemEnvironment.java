@@ -56,14 +56,23 @@ public final class SystemEnvironment implements Environment {
                     thread.setDaemon(true);
                     return thread;
                 },
-                (task, pool) -> {
-                    if (pool.isShutdown()) {
-                        // Only what the caller of close() may still be told.
-                        task.run();
-                    } else {
-                        queue.keep(task);
-                    }
-                });
+                (task, pool) -> refused(task, pool, queue));
+    }
+
+    /** All threads were busy, or it is closed. */
+    private static void refused(Runnable task, ThreadPoolExecutor pool, HandOverQueue queue) {
+        if (pool.isShutdown()) {
+            // Only what the caller of close() may still be told.
+            task.run();
+            return;
+        }
+        queue.keep(task);
+        // They may all have ended since, without work or by a close, and none of them saw it. A thread that is still
+        // there
+        // looks at the queue once more when it ends.
+        if (pool.getPoolSize() == 0 && queue.remove(task)) {
+            pool.execute(task);
+        }
     }
 
     @Override

@@ -25,6 +25,9 @@ class KeyQueueTest {
 
     private static final String KEY = "k";
 
+    private static final LockOptions ONCE =
+            LockOptions.builder().waitTime(Duration.ZERO).build();
+
     /** Deadlock detection asks for the owner without the monitor, whenever it likes. */
     @Test
     void theOwnerCanBeAskedForAtAnyMomentOfAGrant() throws InterruptedException {
@@ -74,6 +77,74 @@ class KeyQueueTest {
         assertThat(engine.queue(KEY)).isNotNull().isNotSameAs(retired.get(0));
         assertThat(lease.release()).isTrue();
         engine.close();
+    }
+
+    /** A thread that has released the key and tries for it again must not find it held by itself. */
+    @Test
+    void aTryIsSentBehindAReleaseThatWasDecidedBeforeIt() {
+        OneKeyStore store = new OneKeyStore(true);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        KeyQueue queue = engine.queue(OneKeyStore.KEY);
+        List<CompletableFuture<Lease>> tries = new ArrayList<>();
+        List<Boolean> sentBefore = new ArrayList<>();
+        synchronized (queue) {
+            // In a step, so that the release is decided at once and sent when this one is done.
+            queue.then(() -> {
+                lease.close();
+                tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE));
+                sentBefore.add(tries.get(0).isDone());
+            });
+        }
+        queue.drain();
+        assertThat(sentBefore).containsExactly(false);
+        assertThat(tries.get(0)).isCompleted();
+        assertThat(tries.get(0).join().release()).isTrue();
+        engine.close();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
+    }
+
+    @Test
+    void aTryForAKeyThatOthersWaitForHereIsSentAtOnceAndOnce() {
+        OneKeyStore store = new OneKeyStore(false);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        store.takenByAnother();
+        CompletableFuture<Lease> waiting = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        assertThat(store.deliver()).as("the answer to the request").isTrue();
+        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
+        assertThat(store.deliver()).as("the answer to the try").isTrue();
+        assertThat(tried).isCompletedExceptionally();
+        assertThat(store.deliver()).as("a second answer").isFalse();
+        assertThat(waiting).isNotDone();
+        waiting.cancel(false);
+        assertThat(store.deliver()).as("the answer to the cancel").isTrue();
+        engine.close();
+        store.releasedByTheOther();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
+    }
+
+    @Test
+    void aTryWhoseQueueRetiresBeforeItsTurnIsMadeWithoutTheQueue() throws InterruptedException {
+        OneKeyStore store = new OneKeyStore(true);
+        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        KeyQueue queue = engine.queue(OneKeyStore.KEY);
+        List<CompletableFuture<Lease>> tries = new CopyOnWriteArrayList<>();
+        Thread trying = new Thread(() -> tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE)));
+        synchronized (queue) {
+            trying.start();
+            // It has found the queue, and wants its monitor.
+            Await.until(() -> trying.getState() == Thread.State.BLOCKED, Await.LONG);
+            lease.close();
+            assertThat(engine.queue(OneKeyStore.KEY))
+                    .as("a queue with nothing in it")
+                    .isNull();
+        }
+        trying.join();
+        assertThat(tries.get(0)).isCompleted();
+        assertThat(tries.get(0).join().release()).isTrue();
+        engine.close();
+        assertThat(store.isEmpty()).as(store.contents()).isTrue();
     }
 
     @Test
@@ -181,6 +252,32 @@ class KeyQueueTest {
         assertThat(store.deliver()).as("the answer to the release").isTrue();
         closing.join(20_000);
         assertThat(closing.isAlive()).isFalse();
+    }
+
+    @Test
+    void closingWaitsForTheReleaseOfWhatATryObtainedAlsoAfterManyTries() throws InterruptedException {
+        OneKeyStore store = new OneKeyStore(false);
+        StandingTime time = new StandingTime();
+        Engine engine = new Engine(store, time, "test", null);
+        for (int i = 0; i < 3; i++) {
+            engine.acquireAsync(OneKeyStore.KEY, ONCE).thenAccept(Lease::close);
+            assertThat(store.deliver()).as("the answer to the try").isTrue();
+            assertThat(store.deliver()).as("the answer to the release").isTrue();
+        }
+        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
+        assertThat(store.deliver()).isTrue();
+        assertThat(tried).isCompleted();
+        Thread closing = new Thread(engine::close);
+        closing.setDaemon(true);
+        closing.start();
+        Await.until(() -> time.parks() > 0, Duration.ofSeconds(20));
+        assertThat(store.deliver()).as("the answer to the release").isTrue();
+        closing.join(20_000);
+        assertThat(closing.isAlive()).isFalse();
+        assertThatExceptionOfType(MutexClosedException.class)
+                .isThrownBy(() -> engine.acquireAsync(OneKeyStore.KEY, ONCE))
+                .withMessage("'k' not obtained: this DistributedMutex is closed");
+        assertThat(store.deliver()).as("the store was asked").isFalse();
     }
 
     /** A lease that somebody keeps must not keep the thread that acquired it. */

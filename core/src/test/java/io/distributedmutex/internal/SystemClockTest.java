@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ch.qos.logback.classic.Level;
+import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,7 +14,9 @@ import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -166,6 +169,28 @@ class SystemClockTest {
         }
     }
 
+    /** It is a file, and the clock is read several times for each lock. */
+    @Test
+    void theUptimeIsReadOnlyWhenTheWallClockAndTheMonotonicClockDisagree() {
+        AtomicLong monotonicNanos = new AtomicLong(1_000);
+        AtomicLong wallNanos = new AtomicLong(1_000_000);
+        AtomicInteger uptimeReadings = new AtomicInteger();
+        SystemClock clock = new SystemClock(monotonicNanos::get, wallNanos::get, () -> {
+            uptimeReadings.incrementAndGet();
+            return monotonicNanos.get();
+        });
+        for (int i = 0; i < 10; i++) {
+            clock.getAsLong();
+            monotonicNanos.addAndGet(1_000_000_000);
+            wallNanos.addAndGet(1_000_000_000);
+        }
+        assertThat(uptimeReadings).as("at the beginning").hasValue(1);
+        wallNanos.addAndGet(1_000_000_000);
+        clock.getAsLong();
+        clock.getAsLong();
+        assertThat(uptimeReadings).as("and after the step").hasValue(2);
+    }
+
     @Test
     void aPauseOfTheProcessBetweenTwoReadingsIsNoSuspension() {
         SystemClock clock = machine.clockWithUptime();
@@ -263,6 +288,18 @@ class SystemClockTest {
         long theirs = System.nanoTime();
         assertThat(Duration.ofNanos(theirs - ours)).isBetween(Duration.ZERO, Duration.ofSeconds(10));
         assertThat(clock.getAsLong() - ours).isNotNegative();
+    }
+
+    /** Where there is no uptime it alone tells of a suspension. */
+    @Test
+    void theWallClockOfTheSystemIsReadInNanoseconds() throws ReflectiveOperationException {
+        Field field = SystemClock.class.getDeclaredField("wallNanos");
+        field.setAccessible(true);
+        LongSupplier wallNanos = (LongSupplier) field.get(new SystemClock());
+        long before = System.currentTimeMillis();
+        long read = wallNanos.getAsLong();
+        long after = System.currentTimeMillis();
+        assertThat(read).isBetween(before * 1_000_000, after * 1_000_000);
     }
 
     @Test

@@ -3,6 +3,8 @@ package io.distributedmutex.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Level;
+import io.distributedmutex.spi.Environment.Timer;
+import java.lang.reflect.Field;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.HashSet;
@@ -10,6 +12,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedTransferQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -208,6 +213,71 @@ class SystemEnvironmentTest {
         assertThat(log.thrown()).containsExactly("thrown by the test");
     }
 
+    /** The pool refuses a callback while all its threads are busy; its caller is then stopped until they have gone. */
+    @Test
+    void aCallbackRefusedByThreadsThatHaveGoneMeanwhileRunsOnANewOne() throws ReflectiveOperationException {
+        AtomicReference<Thread> ran = new AtomicReference<>();
+        ThreadPoolExecutor pool = pool();
+        pool.getRejectedExecutionHandler().rejectedExecution(() -> ran.set(Thread.currentThread()), pool);
+        Await.until(() -> ran.get() != null, Await.LONG);
+        assertThat(ran.get().getName()).startsWith("dmutex-callback-");
+    }
+
+    /** As above, and the instance closes in between: after it was asked whether it has. */
+    @Test
+    void aCallbackRefusedBeforeACloseThatEndsAllThreadsIsNotForgotten() throws ReflectiveOperationException {
+        ThreadPoolExecutor pool = pool();
+        AtomicInteger ran = new AtomicInteger();
+        environment.execute(ran::incrementAndGet);
+        Await.until(() -> ran.get() == 1, Await.LONG);
+        ClosingPool closing = new ClosingPool(pool, () -> {
+            environment.close();
+            Await.until(pool::isTerminated, Await.LONG);
+        });
+        pool.getRejectedExecutionHandler().rejectedExecution(ran::incrementAndGet, closing);
+        assertThat(pool.isTerminated()).as("closed in between").isTrue();
+        Await.until(() -> ran.get() == 2, Await.LONG);
+        closing.shutdown();
+    }
+
+    private ThreadPoolExecutor pool() throws ReflectiveOperationException {
+        Field field = SystemEnvironment.class.getDeclaredField("callbacks");
+        field.setAccessible(true);
+        return (ThreadPoolExecutor) field.get(environment);
+    }
+
+    /** A pool that is closed just after it was first asked whether it is. */
+    private static final class ClosingPool extends ThreadPoolExecutor {
+        private final ThreadPoolExecutor pool;
+        private final AtomicReference<Runnable> close;
+
+        ClosingPool(ThreadPoolExecutor pool, Runnable close) {
+            super(0, 1, 1, TimeUnit.SECONDS, new LinkedTransferQueue<>());
+            this.pool = pool;
+            this.close = new AtomicReference<>(close);
+        }
+
+        @Override
+        public boolean isShutdown() {
+            boolean before = pool.isShutdown();
+            Runnable first = close.getAndSet(null);
+            if (first != null) {
+                first.run();
+            }
+            return before;
+        }
+
+        @Override
+        public int getPoolSize() {
+            return pool.getPoolSize();
+        }
+
+        @Override
+        public void execute(Runnable task) {
+            pool.execute(task);
+        }
+    }
+
     // ---- time
 
     @Test
@@ -217,6 +287,21 @@ class SystemEnvironmentTest {
         environment.schedule(() -> ranAt.set(environment.nanoTime()), 20_000_000);
         Await.until(() -> ranAt.get() != null, Await.LONG);
         assertThat(Duration.ofNanos(ranAt.get() - start)).isBetween(Duration.ofMillis(20), Await.LONG);
+    }
+
+    @Test
+    void aTimerThatIsCancelledDoesNotRun() {
+        Machine machine = new Machine();
+        SystemEnvironment standing = new SystemEnvironment(machine.clockWithUptime());
+        AtomicBoolean cancelledRan = new AtomicBoolean();
+        CountDownLatch laterRan = new CountDownLatch(1);
+        Timer cancelled = standing.schedule(() -> cancelledRan.set(true), 1_000_000);
+        standing.schedule(laterRan::countDown, 2_000_000);
+        cancelled.cancel();
+        machine.pass(Duration.ofMillis(2));
+        Await.until(() -> laterRan.getCount() == 0, Await.LONG);
+        assertThat(cancelledRan).isFalse();
+        standing.close();
     }
 
     @Test

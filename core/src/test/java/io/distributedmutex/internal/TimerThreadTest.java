@@ -17,6 +17,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The one timer of an instance. */
 class TimerThreadTest {
@@ -328,6 +330,28 @@ class TimerThreadTest {
         timer.close();
         untilCollected(retained);
         handle.cancel();
+    }
+
+    @Test
+    void aTaskRefusedAfterCloseIsNotRetainedEvenByItsHandle() {
+        timer.close();
+        Object[] task = {new Object()};
+        WeakReference<Object> retained = new WeakReference<>(task[0]);
+        Timer handle = timer.schedule(taskThatKeeps(task[0]), 0);
+        task[0] = null;
+        untilCollected(retained);
+        handle.cancel();
+    }
+
+    /** Sixteen is what there is place for at first; it is made larger when there are more. */
+    @ParameterizedTest
+    @ValueSource(ints = {15, 16, 17, 32})
+    void closeEndsTheThreadHoweverManyTasksWait(int tasks) {
+        for (int i = 0; i < tasks; i++) {
+            timer.schedule(NOTHING, millis(600_000));
+        }
+        timer.close();
+        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.distributedmutex.verification.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
@@ -160,14 +161,18 @@ class FlightRecorderTest {
                 mutex.acquire("quick").close();
             }
             Lease held = other.acquire(KEY);
+            assertThatExceptionOfType(LockNotObtainedException.class)
+                    .isThrownBy(() ->
+                            mutex.with(o -> o.waitTime(Duration.ofMillis(100))).acquire(KEY));
             CompletableFuture<Lease> asked = mutex.acquireAsync(KEY);
             waitFor(100);
             held.close();
             asked.get().close();
         });
         assertThat(named(events, ACQUIRE))
-                .extracting(event -> event.getString("key"))
-                .contains(KEY);
+                .filteredOn(event -> event.getString("key").equals(KEY))
+                .extracting(event -> event.getString("outcome"))
+                .contains("acquired", "LockNotObtainedException");
         assertThat(named(events, HOLD))
                 .extracting(event -> event.getString("key"))
                 .contains(KEY);

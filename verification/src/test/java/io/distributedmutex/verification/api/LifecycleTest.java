@@ -2,6 +2,7 @@ package io.distributedmutex.verification.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
@@ -13,6 +14,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.internal.SystemEnvironment;
+import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.testkit.FaultyLockStore;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
@@ -638,6 +640,22 @@ class LifecycleTest {
             assertThatExceptionOfType(StoreUnreachableException.class).isThrownBy(() -> mutex.tryAcquire(KEY));
         }
         Await.until(() -> Deployment.libraryThreads().isEmpty());
+    }
+
+    @Test
+    void aStoreThatCannotBeStartedLeavesNothingOfTheInstanceThatWasNotMade() {
+        ManualTime time = ManualTime.create();
+        Environment environment = time.newEnvironment();
+        AtomicReference<Runnable> start = new AtomicReference<>(() -> {
+            environment.schedule(() -> {}, 1_000);
+            throw new IllegalStateException("thrown by the test");
+        });
+        LockStore store = intercepted(new InMemoryLockStore(time), "start", start);
+        assertThatIllegalStateException()
+                .isThrownBy(() ->
+                        DistributedMutex.builder(store).environment(environment).build())
+                .withMessage("thrown by the test");
+        assertThat(time.pendingTimers()).isZero();
     }
 
     /** A store whose next call of a method waits for something to happen first, as a thread that is not scheduled would. */

@@ -18,6 +18,7 @@ import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.verification.api.Deployment.Instance;
 import java.lang.reflect.Field;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.IllegalFormatException;
 import java.util.List;
 import java.util.Locale;
@@ -259,6 +260,20 @@ class MutexAdapterTest {
         assertThat(deployment.takeWarnings()).singleElement().asString().contains("LOST");
     }
 
+    /** Before the lease's own timer has run: nobody has noticed the expiry, and so the entry is there still. */
+    @Test
+    void anInnerReleaseAtTheLeasesEndSaysThatTheLockIsHeldNoLonger() {
+        Duration end = Duration.ofMillis(59_398);
+        List<Boolean> released = new ArrayList<>();
+        deployment.time.schedule(() -> released.add(adapter.release(KEY)), end.toNanos());
+        assertThat(adapter.acquire(KEY)).isTrue();
+        assertThat(adapter.acquire(KEY)).isTrue();
+        deployment.time.advance(end);
+        assertThat(released).containsExactly(false);
+        assertThat(deployment.takeWarnings()).singleElement().asString().contains("LOST");
+        deployment.time.advance(Duration.ofSeconds(1));
+    }
+
     @Test
     void manyLocksThatExpireLeaveNoEntries() throws Exception {
         for (int i = 0; i < 1_000; i++) {
@@ -318,6 +333,15 @@ class MutexAdapterTest {
         } finally {
             Locale.setDefault(before);
         }
+    }
+
+    @Test
+    void aFormattedKeyThatAnotherHoldsIsNeitherAcquiredNorReleased() {
+        Lease held = other.acquire("tenant:7");
+        MutexAdapter impatient = new MutexAdapter(app.mutex().with(o -> o.waitTime(Duration.ZERO)), logger);
+        assertThat(impatient.acquiref("tenant:%d", 7)).isFalse();
+        assertThat(impatient.releasef("tenant:%d", 7)).isFalse();
+        assertThat(held.release()).isTrue();
     }
 
     @Test

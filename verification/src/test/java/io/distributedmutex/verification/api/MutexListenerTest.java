@@ -132,6 +132,27 @@ class MutexListenerTest {
     }
 
     @Test
+    void aRenewalThatIsNotAnsweredIsToldAsARiskOnceAndItsLateAnswerAsARecovery() {
+        Lease lease = mutex.with(o -> o.autoRenew(Duration.ofHours(1))).acquire(KEY);
+        told();
+        app.store().holdReplies(1_000, Operation.RENEW);
+        advanceMillis(29_000);
+        assertThat(told()).as("the first may be answered still").isEmpty();
+        advanceMillis(20_000);
+        assertThat(app.store().count(Operation.RENEW)).isGreaterThan(2);
+        assertThat(told()).containsExactly("at risk tenant:1");
+        assertThat(deployment.takeWarnings())
+                .singleElement()
+                .asString()
+                .matches("WARN AT RISK tenant:1 \\(token [A-Za-z0-9_-]{6}\\.\\.\\.\\): .*: no answer from the store");
+        app.store().heal();
+        assertThat(told()).containsExactly("recovered tenant:1");
+        assertThat(lease.state()).isEqualTo(LeaseState.HELD);
+        lease.close();
+        told();
+    }
+
+    @Test
     void everyReasonOfALossIsTold() {
         for (String what : List.of("TAKEN", "REVOKED", "STORE_LOST")) {
             Lease lease = mutex.with(o -> o.autoRenew(Duration.ofHours(1))).acquire(KEY);

@@ -52,6 +52,16 @@ class LeaseLifeTest {
     }
 
     @Test
+    void aLeaseShowsItsKeyItsFencingTokenAndItsState() {
+        try (World world = new World()) {
+            Lease lease = world.held(world.instance("a"), "line\nbreak");
+            assertThat(lease).hasToString("Lease[line\\u000Abreak, fencing token " + lease.fencingToken() + ", HELD]");
+            lease.close();
+            assertThat(lease.toString()).endsWith(", RELEASED]");
+        }
+    }
+
+    @Test
     void aListenerAddedAfterTheLossIsCalledAtOnceAndOneOfAReleasedLeaseNever() {
         try (World world = new World()) {
             List<Lease> heard = new ArrayList<>();
@@ -520,10 +530,15 @@ class LeaseLifeTest {
             assertThat(world.server.contents().heldKeys()).isEmpty();
 
             Lease unconfirmed = world.held(a, KEY);
+            CompletableFuture<LossReason> lost = unconfirmed.lost();
             a.store().failNext(1_000, Operation.RELEASE);
             unconfirmed.close();
-            world.advanceMillis(2_001);
+            world.advanceMillis(1_700);
+            assertThat(lost).as("it may turn out that it was lost").isNotDone();
+            world.advanceMillis(301);
             assertThat(unconfirmed.state()).isEqualTo(LeaseState.RELEASED);
+            assertThat(lost).isCancelled();
+            assertThat(unconfirmed.lost()).isCancelled();
             assertThat(a.store().count(Operation.RELEASE)).isBetween(10, 14);
             a.store().heal();
         }
