@@ -42,7 +42,7 @@ final class TakeOverCase implements BenchCase {
         List<String> keys = server.commands().keys("*" + key);
         String name = keys.stream()
                 .filter(candidate -> server.commands().pttl(candidate) > 0)
-                .filter(candidate -> !candidate.contains("redisson_lock"))
+                .filter(candidate -> !candidate.startsWith("dmutex:") && !candidate.startsWith("redisson_lock"))
                 .findFirst()
                 .orElseThrow(() -> new IllegalStateException("no lock of " + subject + " among " + keys));
         long before = System.nanoTime();

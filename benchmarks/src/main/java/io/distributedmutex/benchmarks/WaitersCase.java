@@ -17,6 +17,7 @@ final class WaitersCase implements BenchCase {
     private static final String KEY = "awaited";
     private static final int PROCESSES = 4;
     private static final int WAITERS = 500;
+    private static final int WARM_UP_THREADS = 8;
     private static final long ARRIVAL_NANOS = 1_000_000;
     private static final long HOLD_MILLIS = 1;
     private static final long START_NANOS = 300_000_000;
@@ -33,12 +34,12 @@ final class WaitersCase implements BenchCase {
         List<WorkerLink> workers = new ArrayList<>();
         try (Locks holder = subject.open(run.server().uri())) {
             for (int i = 0; i < PROCESSES; i++) {
-                workers.add(WorkerLink.start(run.server(), "WAIT", subject, file, i, WAITERS / PROCESSES));
+                workers.add(WorkerLink.start(run.server(), "WAIT", subject, file, i, WAITERS / PROCESSES, (int) run.warmUpMillis()));
             }
             for (WorkerLink worker : workers) {
                 worker.hear();
             }
-            // Once before it counts: 500 threads that have never run are not what is to be measured.
+            // Once before it counts, with all 500 threads.
             serve(holder, workers);
             long requests = run.server().requests(subject);
             Round round = serve(holder, workers);
@@ -82,14 +83,15 @@ final class WaitersCase implements BenchCase {
     }
 
     /**
-     * A process' part: numbers are its own number, and how many threads. For each order, which is a time to start at, answers
+     * A process' part: numbers are its own number, how many threads, and how many
+     * milliseconds to warm up. For each order, which is a time to start at, answers
      * with when each thread asked and was done.
      */
     static void work(Worker worker) throws Exception {
         int process = worker.number(0);
         int waiters = worker.number(1);
         try (Locks locks = worker.subject.open(worker.uri)) {
-            locks.lock("warm-up-" + process).unlock();
+            warmUp(locks, TimeUnit.MILLISECONDS.toNanos(worker.number(2)));
             worker.say("ready");
             while (true) {
                 long start = Long.parseLong(worker.hear());
@@ -106,6 +108,28 @@ final class WaitersCase implements BenchCase {
                 }
                 worker.say("served " + String.join(",", served));
             }
+        }
+    }
+
+    /** All processes at once contend for another key, so that what is measured is not the interpreter. */
+    private static void warmUp(Locks locks, long nanos) throws InterruptedException {
+        long end = System.nanoTime() + nanos;
+        List<Thread> running = new ArrayList<>();
+        for (int i = 0; i < WARM_UP_THREADS; i++) {
+            Thread thread = new Thread(() -> {
+                try {
+                    while (System.nanoTime() < end) {
+                        locks.lock("warm-up").unlock();
+                    }
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            thread.start();
+            running.add(thread);
+        }
+        for (Thread thread : running) {
+            thread.join();
         }
     }
 

@@ -32,6 +32,9 @@ final class Holding {
 
     private static final long NEVER = Long.MAX_VALUE;
 
+    /** How long a holder may take before a lease that was granted for the claim time is lengthened to its lease time. */
+    private static final long SHORT_HOLD_NANOS = 50_000_000L;
+
     final String token;
     private final KeyQueue queue;
     private final Engine engine;
@@ -96,7 +99,8 @@ final class Holding {
         return nextFencingToken <= lastFencingToken
                 && now - since < KeyQueue.PASS_WINDOW_NANOS
                 && next.options.leaseTime().toMillis() <= longestMillis
-                && deadline - now > next.options.leaseTime().toNanos() / 2;
+                // As much as a grant by push may have left, which is lengthened too.
+                && deadline - now > Math.min(next.options.leaseTime().toMillis(), Request.CLAIM_MILLIS) * 1_000_000 / 2;
     }
 
     /** Under the monitor: makes a lease of it for a waiter who has just left the queue. */
@@ -112,7 +116,8 @@ final class Holding {
         boolean asked = unanswered > 0 && askedMillis == wantedMillis && !exact;
         if ((leaseMillis != wantedMillis || difference < -tolerance) && !asked) {
             exact = leaseMillis > wantedMillis;
-            nextRenewal = now;
+            // Most are released sooner, and need no request to be lengthened. At once what has to be shortened.
+            nextRenewal = exact ? now : now + Math.min(SHORT_HOLD_NANOS, (deadline - now) / 8);
         } else if (lease.renews() && nextRenewal == NEVER) {
             nextRenewal = renewalTime(now, wantedMillis);
         }
