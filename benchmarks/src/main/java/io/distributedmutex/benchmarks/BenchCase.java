@@ -8,7 +8,7 @@ interface BenchCase {
 
     /** Whether the subject can be in this situation at all. */
     default boolean suits(Subject subject) {
-        return true;
+        return subject.isLock();
     }
 
     /** Measures one subject once. */

@@ -53,7 +53,10 @@ final class BenchCommand implements Callable<Integer> {
             completionCandidates = SubjectNames.class)
     private @Nullable List<String> subjects;
 
-    @Option(names = "--rounds", paramLabel = "N", description = "How often each is measured. Default: ${DEFAULT-VALUE}.")
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            description = "How often each is measured. Default: ${DEFAULT-VALUE}.")
     private int rounds = 3;
 
     @Option(
@@ -68,7 +71,10 @@ final class BenchCommand implements Callable<Integer> {
             description = "Where results.csv, tables.md and the charts go. Default: ${DEFAULT-VALUE}.")
     private Path output = Path.of("benchmarks", "target", "results");
 
-    @Option(names = "--report", paramLabel = "CSV", description = "Measure nothing: tables and charts of these results.")
+    @Option(
+            names = "--report",
+            paramLabel = "CSV",
+            description = "Measure nothing: tables and charts of these results.")
     private @Nullable Path report;
 
     public static void main(String[] arguments) {
@@ -113,10 +119,9 @@ final class BenchCommand implements Callable<Integer> {
 
     private boolean measure(List<BenchCase> chosen, Results results, Path csv) throws Exception {
         PrintStream progress = System.out;
-        List<Subject> measured =
-                subjects == null
-                        ? Arrays.asList(Subject.values())
-                        : subjects.stream().map(Subject::of).toList();
+        List<Subject> measured = subjects == null
+                ? Arrays.asList(Subject.values())
+                : subjects.stream().map(Subject::of).toList();
         Duration each = Duration.ofMillis(Math.round(seconds * 1000));
         try (Server server = Server.start()) {
             progress.printf(
@@ -138,7 +143,10 @@ final class BenchCommand implements Callable<Integer> {
     private static final class CaseNames implements Iterable<String> {
         @Override
         public java.util.Iterator<String> iterator() {
-            return CASES.stream().map(BenchCase::name).collect(Collectors.toList()).iterator();
+            return CASES.stream()
+                    .map(BenchCase::name)
+                    .collect(Collectors.toList())
+                    .iterator();
         }
     }
 

@@ -53,8 +53,8 @@ final class BenchRun {
     private boolean measureOnce(
             BenchCase situation, Subject subject, int round, Results results, PrintStream progress) {
         server.clear();
-        StringBuilder line = new StringBuilder(
-                String.format("%-20s %-16s round %d:", situation.name(), subject.label(), round));
+        StringBuilder line =
+                new StringBuilder(String.format("%-20s %-16s round %d:", situation.name(), subject.label(), round));
         boolean[] sound = {true};
         try {
             situation.run(subject, this, (metric, value) -> {

@@ -18,8 +18,7 @@ import java.nio.file.StandardOpenOption;
  */
 final class Board {
 
-    private static final VarHandle LONGS =
-            MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
+    private static final VarHandle LONGS = MethodHandles.byteBufferViewVarHandle(long[].class, ByteOrder.nativeOrder());
 
     private static final int OWNER = 0;
     private static final int LAST_OWNER = 64;
@@ -37,8 +36,8 @@ final class Board {
 
     /** Maps a file, which is made if it is not there. */
     static Board open(Path file) {
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             return new Board(channel.map(FileChannel.MapMode.READ_WRITE, 0, SIZE));
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -103,8 +103,8 @@ final class ContentionCase implements BenchCase {
                 int index = i;
                 Histogram histogram = new Histogram(SIGNIFICANT_DIGITS);
                 latencies[i] = histogram;
-                Thread thread = new Thread(() -> counts[index] =
-                        contend(locks, worker.board, worker.number(1) + index, phase, histogram));
+                Thread thread = new Thread(
+                        () -> counts[index] = contend(locks, worker.board, worker.number(1) + index, phase, histogram));
                 thread.start();
                 running.add(thread);
             }

@@ -23,7 +23,7 @@ final class FootprintCase implements BenchCase {
 
     @Override
     public boolean suits(Subject subject) {
-        return subject != Subject.OURS_CONFIRMED;
+        return subject.isLock() && subject != Subject.OURS_CONFIRMED;
     }
 
     @Override

@@ -33,7 +33,7 @@ final class LeasesCase implements BenchCase {
     public boolean suits(Subject subject) {
         return bulk
                 ? subject == Subject.OURS
-                : subject != Subject.REDISSON_FENCED && subject != Subject.REDISSON_FAIR;
+                : subject.isLock() && subject != Subject.REDISSON_FENCED && subject != Subject.REDISSON_FAIR;
     }
 
     @Override
@@ -121,10 +121,7 @@ final class LeasesCase implements BenchCase {
                 }
             } else {
                 for (int i = 0; i < LEASES; i++) {
-                    held.add(
-                            worker.subject.isByHand()
-                                    ? locks.lock(prefix + i)
-                                    : locks.lockRenewed(prefix + i));
+                    held.add(worker.subject.isByHand() ? locks.lock(prefix + i) : locks.lockRenewed(prefix + i));
                 }
             }
             return this;
@@ -159,7 +156,8 @@ final class LeasesCase implements BenchCase {
             System.gc();
             TimeUnit.MILLISECONDS.sleep(50);
             used = Math.min(
-                    used, ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
+                    used,
+                    ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
         }
         return used;
     }

@@ -18,8 +18,7 @@ final class MutexLocks implements Locks {
 
     MutexLocks(String uri, Consumer<Lease> release) {
         this.root = RedisMutex.connect(uri);
-        this.mutex = root.with(
-                options -> options.waitTime(PATIENCE).leaseTime(Duration.ofMillis(LEASE_MILLIS)));
+        this.mutex = root.with(options -> options.waitTime(PATIENCE).leaseTime(Duration.ofMillis(LEASE_MILLIS)));
         this.renewing =
                 mutex.with(options -> options.leaseTime(Duration.ofSeconds(30)).autoRenew(Duration.ofHours(1)));
         this.release = release;

@@ -32,10 +32,14 @@ final class Report {
             Set<String> metrics = new LinkedHashSet<>();
             samples.values().forEach(sample -> metrics.addAll(sample.keySet()));
             String first = headline(metrics);
-            text.append("### ").append(situation).append("\n\n| subject | ").append(first).append(" (least to most) |");
-            metrics.stream().filter(metric -> !metric.equals(first)).forEach(metric -> text.append(' ')
-                    .append(metric)
-                    .append(" |"));
+            text.append("### ")
+                    .append(situation)
+                    .append("\n\n| subject | ")
+                    .append(first)
+                    .append(" (least to most) |");
+            metrics.stream()
+                    .filter(metric -> !metric.equals(first))
+                    .forEach(metric -> text.append(' ').append(metric).append(" |"));
             text.append("\n|").append(" --- |".repeat(metrics.size() + 1)).append('\n');
             samples.forEach((subject, sample) -> {
                 text.append("| ").append(subject).append(" | ");
@@ -51,7 +55,9 @@ final class Report {
                 text.append(" |");
                 metrics.stream().filter(metric -> !metric.equals(first)).forEach(metric -> {
                     Results.Sample other = sample.get(metric);
-                    text.append(' ').append(other == null ? "" : Results.number(other.median())).append(" |");
+                    text.append(' ')
+                            .append(other == null ? "" : Results.number(other.median()))
+                            .append(" |");
                 });
                 text.append('\n');
             });
@@ -69,14 +75,17 @@ final class Report {
 
     /** What a case is about: hand-offs where there are any, else what it measures first. */
     private static String headline(Set<String> metrics) {
-        return metrics.contains("hand-offs/s") ? "hand-offs/s" : metrics.iterator().next();
+        return metrics.contains("hand-offs/s")
+                ? "hand-offs/s"
+                : metrics.iterator().next();
     }
 
     private String chart(String situation) {
         Map<Subject, Map<String, Results.Sample>> samples = results.of(situation);
         String metric = headline(samples.values().iterator().next().keySet());
         double most = samples.values().stream()
-                .mapToDouble(sample -> sample.get(metric) == null ? 0 : sample.get(metric).most())
+                .mapToDouble(sample ->
+                        sample.get(metric) == null ? 0 : sample.get(metric).most())
                 .max()
                 .orElse(1);
         double scale = (WIDTH - LABELS - 90) / Math.max(most, Double.MIN_NORMAL);

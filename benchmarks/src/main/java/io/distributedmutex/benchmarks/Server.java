@@ -10,8 +10,8 @@ import java.util.Set;
 final class Server implements AutoCloseable {
 
     /** What a script never calls, and so is a request of a client whoever sends it. */
-    private static final Set<String> REQUESTS = Set.of(
-            "eval", "evalsha", "script|load", "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ping");
+    private static final Set<String> REQUESTS =
+            Set.of("eval", "evalsha", "script|load", "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ping");
 
     private final EmbeddedRedis redis;
     private final RedisClient client;
@@ -26,7 +26,8 @@ final class Server implements AutoCloseable {
     /** Starts the installed redis-server, which is newer, or else the one that the testkit carries. */
     static Server start() {
         return new Server(EmbeddedRedis.installed()
-                .map(executable -> EmbeddedRedis.builder().executable(executable).start())
+                .map(executable ->
+                        EmbeddedRedis.builder().executable(executable).start())
                 .orElseGet(EmbeddedRedis::start));
     }
 

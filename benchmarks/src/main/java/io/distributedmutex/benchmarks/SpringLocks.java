@@ -1,5 +1,6 @@
 package io.distributedmutex.benchmarks;
 
+import io.lettuce.core.RedisURI;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -9,7 +10,6 @@ import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactor
 import org.springframework.integration.redis.util.RedisLockRegistry;
 import org.springframework.integration.redis.util.RedisLockRegistry.RedisLockType;
 import org.springframework.scheduling.concurrent.ThreadPoolTaskScheduler;
-import io.lettuce.core.RedisURI;
 
 /** Spring Integration's RedisLockRegistry with its defaults, but for the cache, so that 10,000 locks are not thrown out. */
 final class SpringLocks implements Locks {

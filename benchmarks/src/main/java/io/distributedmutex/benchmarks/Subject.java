@@ -11,6 +11,8 @@ enum Subject {
     OURS(uri -> new MutexLocks(uri, Lease::close)),
     /** Released by release(), which does. */
     OURS_CONFIRMED(uri -> new MutexLocks(uri, Lease::release)),
+    /** Our own two scripts by hand: what we cannot be faster than, but by not waiting for the release. */
+    RAW(RawLocks::new),
     /** SET NX PX and a compare-and-delete script, on one shared connection of Lettuce. */
     LETTUCE(LettuceLocks::new),
     /** The same on a pool of Jedis. */
@@ -48,6 +50,11 @@ enum Subject {
     /** Written by hand with SET, so that a SET is a request of its own and not part of a script. */
     boolean isByHand() {
         return this == LETTUCE || this == JEDIS;
+    }
+
+    /** Whether it is a lock that one can wait for. */
+    boolean isLock() {
+        return this != RAW;
     }
 
     static Subject of(String label) {

@@ -25,6 +25,11 @@ final class UncontendedCase implements BenchCase {
     }
 
     @Override
+    public boolean suits(Subject subject) {
+        return true;
+    }
+
+    @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
         RunResult result = new Runner(new OptionsBuilder()
                         .include(UncontendedBenchmark.class.getName() + ".pair")

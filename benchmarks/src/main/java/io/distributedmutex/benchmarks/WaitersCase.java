@@ -34,7 +34,8 @@ final class WaitersCase implements BenchCase {
         List<WorkerLink> workers = new ArrayList<>();
         try (Locks holder = subject.open(run.server().uri())) {
             for (int i = 0; i < PROCESSES; i++) {
-                workers.add(WorkerLink.start(run.server(), "WAIT", subject, file, i, WAITERS / PROCESSES, (int) run.warmUpMillis()));
+                workers.add(WorkerLink.start(
+                        run.server(), "WAIT", subject, file, i, WAITERS / PROCESSES, (int) run.warmUpMillis()));
             }
             for (WorkerLink worker : workers) {
                 worker.hear();
@@ -48,7 +49,9 @@ final class WaitersCase implements BenchCase {
             measured.add("all served ms", (served.get(served.size() - 1)[1] - round.released()) / 1e6);
             measured.add(
                     "inversions %",
-                    100 * Statistics.inversions(served.stream().map(times -> times[0]).toList()));
+                    100
+                            * Statistics.inversions(
+                                    served.stream().map(times -> times[0]).toList()));
             measured.add("requests per waiter", (run.server().requests(subject) - requests) / (double) WAITERS);
             measured.add("violations", board.violations());
         } finally {

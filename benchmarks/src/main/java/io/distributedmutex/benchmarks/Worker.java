@@ -16,8 +16,7 @@ final class Worker {
 
     static final String URI = "DMUTEX_BENCH_REDIS";
 
-    private final BufferedReader orders =
-            new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    private final BufferedReader orders = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
 
     final Subject subject;
     final String uri;

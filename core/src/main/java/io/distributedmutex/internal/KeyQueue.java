@@ -512,10 +512,7 @@ final class KeyQueue {
         lease.become(LeaseState.RELEASED, null);
         Runnable next;
         long keepMillis = lease.keepMillis(now);
-        if (sound
-                && keepMillis == 0
-                && !waiters.isEmpty()
-                && given.canPass(now, waiters.first())) {
+        if (sound && keepMillis == 0 && !waiters.isEmpty() && given.canPass(now, waiters.first())) {
             Runnable passed = given.give(waiters.removeFirst());
             Runnable left = afterWaitersLeft();
             if (!waiters.isEmpty()) {

@@ -111,8 +111,8 @@ final class KeySearch {
             } else if (page.cursor().equals(landmark)) {
                 // A cursor of Redis only goes on. This is Brent's way to notice a circle, without remembering them all.
                 UnexpectedReplyException circle = new UnexpectedReplyException("a cursor that was not there before");
-                result.completeExceptionally(
-                        commands.errors().unexpected(circle, Request.command(OPERATION, CommandType.SCAN, new Arguments())));
+                result.completeExceptionally(commands.errors()
+                        .unexpected(circle, Request.command(OPERATION, CommandType.SCAN, new Arguments())));
             } else {
                 pages++;
                 if (Long.bitCount(pages) == 1) {

@@ -12,18 +12,18 @@ import io.lettuce.core.resource.DefaultClientResources;
 import io.lettuce.core.resource.DefaultEventLoopGroupProvider;
 import io.lettuce.core.resource.Delay;
 import io.lettuce.core.resource.ExtendedKeepAliveSupport;
+import io.lettuce.core.resource.NettyCustomizer;
 import io.lettuce.core.resource.ThreadFactoryProvider;
+import io.netty.channel.Channel;
 import io.netty.util.concurrent.DefaultEventExecutorGroup;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
-import io.netty.channel.Channel;
-import io.lettuce.core.resource.NettyCustomizer;
 
 /**
  * A Lettuce client of our own: two threads (one for I/O, one for timers and reconnecting), options that suit locks.

@@ -18,11 +18,7 @@ final class Request {
     private final Arguments arguments;
 
     private Request(
-            String operation,
-            @Nullable String key,
-            CommandType type,
-            @Nullable Script script,
-            Arguments arguments) {
+            String operation, @Nullable String key, CommandType type, @Nullable Script script, Arguments arguments) {
         this.operation = operation;
         this.key = key;
         this.type = type;

@@ -29,8 +29,7 @@ final class Script {
 
     private Script(String file) {
         this.operation = file.replace('_', ' ');
-        byte[] text = INCLUDE
-                .matcher(read(file))
+        byte[] text = INCLUDE.matcher(read(file))
                 .replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))))
                 .getBytes(StandardCharsets.UTF_8);
         this.call = encoded(new Arguments().add("EVALSHA").add(sha1(text)));
