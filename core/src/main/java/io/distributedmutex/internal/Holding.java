@@ -32,8 +32,17 @@ final class Holding {
 
     private static final long NEVER = Long.MAX_VALUE;
 
-    /** How long a holder may take before a lease that was granted for the claim time is lengthened to its lease time. */
+    /**
+     * How long (50 ms) a holder may take before a lease that was granted for the claim time is lengthened to its lease
+     * time; if eight times as much is left, else it is lengthened at once.
+     */
     private static final long SHORT_HOLD_NANOS = 50_000_000L;
+
+    /**
+     * Renewals are due at multiples of 25 ms, so that those of many leases go out together: a wake-up of timer and I/O
+     * thread for each would cost several times as much as the renewal. The shortest is then due after 75 ms, not 100.
+     */
+    private static final long RENEWAL_GRID_NANOS = 25_000_000L;
 
     final String token;
     private final KeyQueue queue;
@@ -57,19 +66,35 @@ final class Holding {
     /** The lease time that the store has been asked for, or granted. */
     private long leaseMillis;
 
+    /** Whether the store has confirmed the longest lease time that it was asked for. */
+    private boolean confirmed;
+
     /** When to ask the store to set the lease time (again). */
     private long nextRenewal = NEVER;
     /** Whether the next renewal has to shorten. */
     private boolean exact;
 
-    /** Requests on their way, and what the latest asks for. */
+    /** Requests on their way. */
     private int unanswered;
 
-    private long askedMillis;
     private @Nullable Timer timer;
     private long timerDue = NEVER;
 
-    Holding(KeyQueue queue, String token, long fencingToken, int fencingTokens, long deadline, long leaseMillis) {
+    /**
+     * A holding that is yet to be given.
+     *
+     * @param leaseMillis the longest lease time that the store has been asked for
+     * @param confirmed whether the deadline stands for all of that. If not, a request that was on its way may have made
+     *     it longer in the store than we believe
+     */
+    Holding(
+            KeyQueue queue,
+            String token,
+            long fencingToken,
+            int fencingTokens,
+            long deadline,
+            long leaseMillis,
+            boolean confirmed) {
         this.queue = queue;
         this.engine = queue.engine;
         this.token = token;
@@ -78,6 +103,7 @@ final class Holding {
         this.since = engine.now();
         this.deadline = deadline;
         this.leaseMillis = leaseMillis;
+        this.confirmed = confirmed;
     }
 
     long deadline() {
@@ -113,11 +139,11 @@ final class Holding {
         // The first lease of a grant out of the queue has the claim time, one that was passed on has its predecessor's.
         long tolerance = Engine.validNanos(wantedMillis) / 16 + 2 * KeyQueue.PASS_WINDOW_NANOS;
         long difference = deadline - now - Engine.validNanos(wantedMillis);
-        boolean asked = unanswered > 0 && askedMillis == wantedMillis && !exact;
-        if ((leaseMillis != wantedMillis || difference < -tolerance) && !asked) {
+        if (leaseMillis != wantedMillis || difference < -tolerance) {
             exact = leaseMillis > wantedMillis;
-            // Most are released sooner, and need no request to be lengthened. At once what has to be shortened.
-            nextRenewal = exact ? now : now + Math.min(SHORT_HOLD_NANOS, (deadline - now) / 8);
+            // Most are released sooner, and need no request to be lengthened. At once where little is left, or too
+            // much.
+            nextRenewal = !exact && deadline - now >= 8 * SHORT_HOLD_NANOS ? now + SHORT_HOLD_NANOS : now;
         } else if (lease.renews() && nextRenewal == NEVER) {
             nextRenewal = renewalTime(now, wantedMillis);
         }
@@ -141,11 +167,11 @@ final class Holding {
 
     /**
      * Under the monitor: whether the key may stay taken in the store after our deadline, for longer than the margin. So
-     * it is before the deadline (at the maximum hold), while a request that may lengthen it has no answer yet, and once
-     * less was believed than the store had confirmed.
+     * it is before the deadline (at the maximum hold), while a request that may lengthen it has no answer yet, once less
+     * was believed than the store had confirmed, and where a poll may have lengthened it behind a push.
      */
     boolean mayOutliveDeadline(long now) {
-        return now < deadline || unanswered > 0 || generation > 0;
+        return now < deadline || unanswered > 0 || generation > 0 || !confirmed;
     }
 
     /** Under the monitor: ends it against the holder's will. */
@@ -170,14 +196,10 @@ final class Holding {
         }
     }
 
-    /**
-     * When to renew a lease that was renewed at a time: after a third of the lease time, or up to a 128th of it sooner, so
-     * that of many leases those of 128 moments are renewed together. A wake-up and a write to the socket for each would
-     * cost ten times as much as the renewal.
-     */
+    /** When to renew a lease of this time: after a third of it, rounded down to a {@link #RENEWAL_GRID_NANOS moment}. */
     private static long renewalTime(long from, long millis) {
         long due = from + millis * 1_000_000 / 3;
-        return due - due % (millis * 1_000_000 / 128);
+        return due - due % RENEWAL_GRID_NANOS;
     }
 
     private void onTimer() {
@@ -248,7 +270,6 @@ final class Holding {
         int sentGeneration = generation;
         long believedMillis = Math.min(millis, longestMillis);
         unanswered++;
-        askedMillis = millis;
         return () -> engine.ask(() -> engine.store().renew(queue.key, token, millis, exactly), (reply, error) -> {
             CompletableFuture<Boolean> awaited;
             synchronized (queue) {
@@ -310,6 +331,7 @@ final class Holding {
         }
         if (sentGeneration == generation) {
             deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));
+            confirmed |= millis >= leaseMillis;
             leaseMillis = millis;
             if (exactly || !exact) {
                 exact = false;

@@ -286,7 +286,8 @@ final class KeyQueue {
                             granted.fencingToken(),
                             granted.fencingTokens(),
                             deadline,
-                            asked.sentLeaseMillis),
+                            asked.sentLeaseMillis,
+                            leaseMillis >= asked.sentLeaseMillis),
                     waiters.removeFirst());
         }
         throw new IllegalStateException("neither reply nor error");
@@ -421,7 +422,8 @@ final class KeyQueue {
                                                 fencingToken,
                                                 fencingTokens,
                                                 deadline,
-                                                asked.sentLeaseMillis),
+                                                asked.sentLeaseMillis,
+                                                false),
                                         waiters.removeFirst()));
             }
         }
@@ -441,7 +443,7 @@ final class KeyQueue {
     }
 
     Holding newHolding(String token, long fencingToken, long deadline, long leaseMillis) {
-        return new Holding(this, token, fencingToken, 1, deadline, leaseMillis);
+        return new Holding(this, token, fencingToken, 1, deadline, leaseMillis, true);
     }
 
     private Runnable install(@Nullable Request answeredRequest, Holding granted, Waiter waiter) {

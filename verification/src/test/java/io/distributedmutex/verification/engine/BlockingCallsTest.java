@@ -148,6 +148,7 @@ class BlockingCallsTest {
             b.store().holdReplies(1, Operation.RENEW);
             first.close();
             Lease second = world.granted(asked);
+            world.advanceMillis(50);
             second.extend(Duration.ofMinutes(2));
             assertThat(second.remaining()).isEqualTo(Duration.ofMillis(118_798));
             b.store().releaseHeld();

@@ -316,7 +316,9 @@ class BadInputTest {
         RedisContents.assertNothingLeft(redis);
 
         // It passes when there is memory again, while somebody waits.
+        redis.command("CONFIG", "SET", "maxmemory", "0");
         held = holder.with(o -> o.leaseTime(Duration.ofMillis(300))).acquire(KEY);
+        redis.command("CONFIG", "SET", "maxmemory", "1");
         CompletableFuture<Lease> waiting =
                 mutex.with(o -> o.waitTime(Duration.ofSeconds(10))).acquireAsync(KEY);
         redis.command("CONFIG", "SET", "maxmemory", "0");

@@ -32,7 +32,7 @@ class CommandCountTest {
     private static final String KEY = "counted";
 
     /** All that the scripts of an uncontended pair run inside. */
-    private static final Set<String> INSIDE_A_PAIR = Set.of("get", "set", "del", "time", "zpopmin");
+    private static final Set<String> INSIDE_A_PAIR = Set.of("get", "set", "del", "time", "exists");
 
     private final EmbeddedRedis redis;
     private Instances instances;
@@ -167,7 +167,7 @@ class CommandCountTest {
     }
 
     @Test
-    void aHandOffBetweenTwentyInstancesIsThreeCommands() throws Exception {
+    void aHandOffBetweenTwentyInstancesIsTwoCommands() throws Exception {
         int rounds = 3;
         List<DistributedMutex> strangers = instances.add(
                 20, LockOptions.builder().waitTime(Duration.ofMinutes(1)).build());
@@ -218,7 +218,7 @@ class CommandCountTest {
                     run.get("evalsha"));
             assertThat(CommandLog.counts(sent).keySet()).isSubsetOf("acquire", "release", "renew");
             // The gate's release comes on top, which is not a hand-off of the twenty.
-            assertThat(sent.size() - polls).isLessThanOrEqualTo(3 * handOffs + 1);
+            assertThat(sent.size() - polls).isLessThanOrEqualTo(2 * handOffs + 1 + handOffs / 10);
             assertThat((double) polls).isLessThanOrEqualTo(mostPolls);
             assertThat(run).containsEntry("evalsha", (long) sent.size());
             assertThat(run).containsEntry("publish", (long) handOffs);

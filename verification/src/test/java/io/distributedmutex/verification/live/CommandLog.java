@@ -26,6 +26,8 @@ import java.util.regex.Pattern;
  */
 final class CommandLog implements AutoCloseable {
 
+    private static final Pattern INCLUDE = Pattern.compile("(?m)^-- include (\\w+)$");
+
     private static final List<String> SCRIPTS =
             List.of("acquire", "release", "renew", "cancel", "inspect", "force_release");
 
@@ -149,18 +151,19 @@ final class CommandLog implements AutoCloseable {
     private static String digest(String script) {
         try {
             MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
-            sha1.update(text("common"));
-            sha1.update((byte) '\n');
-            return HexFormat.of().formatHex(sha1.digest(text(script)));
+            String whole = INCLUDE.matcher(text(script))
+                    .replaceAll(include -> Matcher.quoteReplacement(text(include.group(1))));
+            return HexFormat.of().formatHex(sha1.digest(whole.getBytes(StandardCharsets.UTF_8)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    private static byte[] text(String script) {
+    private static String text(String script) {
         String resource = "/io/distributedmutex/redis/scripts/" + script + ".lua";
         try (InputStream stream = CommandLog.class.getResourceAsStream(resource)) {
-            return java.util.Objects.requireNonNull(stream, resource).readAllBytes();
+            return new String(
+                    java.util.Objects.requireNonNull(stream, resource).readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -103,8 +103,9 @@ final class EngineMutants {
             new Mutant(
                     "an expired lease with a renewal on its way is not freed",
                     HOLDING,
-                    "return now < deadline || unanswered > 0 || generation > 0;",
-                    "return now < deadline || generation > 0;"),
+                    "return now < deadline || unanswered > 0 || ",
+                    "return now < deadline || "),
+            new Mutant("an expired lease that a poll made longer is not freed", HOLDING, " || !confirmed;", ";"),
             new Mutant(
                     "the outcome of a release lost with its reply",
                     QUEUE,
