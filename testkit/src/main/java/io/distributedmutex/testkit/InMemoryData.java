@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class InMemoryData {
 
-    /** How many fencing tokens a lease gets that its instance may pass on locally; BLOCK in common.lua. */
+    /** How many fencing tokens a lease gets that its instance may pass on locally; BLOCK in fence.lua. */
     static final int BLOCK = 64;
 
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */

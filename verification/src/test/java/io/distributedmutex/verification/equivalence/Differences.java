@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Finds out in what the two sides differ; each method returns null if in nothing. What is first said is in memory. */
 final class Differences {
 
-    /** How many fencing tokens a grant out of the queue has; BLOCK in common.lua. */
+    /** How many fencing tokens a grant out of the queue has; BLOCK in fence.lua. */
     private static final int BLOCK = 64;
 
     private final Fences fences = new Fences();
