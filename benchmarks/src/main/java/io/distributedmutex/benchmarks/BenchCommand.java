@@ -3,7 +3,6 @@ package io.distributedmutex.benchmarks;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -122,7 +121,7 @@ final class BenchCommand implements Callable<Integer> {
         List<Subject> measured = subjects == null
                 ? Arrays.asList(Subject.values())
                 : subjects.stream().map(Subject::of).toList();
-        Duration each = Duration.ofMillis(Math.round(seconds * 1000));
+        Path boardFile = Files.createTempFile("dmutex-bench-board", null);
         try (Server server = Server.start()) {
             progress.printf(
                     "Redis %s, Java %s, %d processors, %d rounds of %s s%n",
@@ -131,12 +130,14 @@ final class BenchCommand implements Callable<Integer> {
                     Runtime.getRuntime().availableProcessors(),
                     rounds,
                     Results.number(seconds));
-            BenchRun run = new BenchRun(server, each, each);
+            BenchRun run = new BenchRun(server, Math.round(seconds * 1000), boardFile);
             try {
                 return run.measure(chosen, measured, rounds, results, progress);
             } finally {
                 results.write(csv);
             }
+        } finally {
+            Files.deleteIfExists(boardFile);
         }
     }
 

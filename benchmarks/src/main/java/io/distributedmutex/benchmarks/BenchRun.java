@@ -1,32 +1,47 @@
 package io.distributedmutex.benchmarks;
 
+import java.io.IOException;
 import java.io.PrintStream;
-import java.time.Duration;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 
 /** One run: every case with every subject, round by round, so that what the machine does meanwhile hits all alike. */
 final class BenchRun {
 
     private final Server server;
-    private final Duration warmUp;
-    private final Duration measure;
+    private final long millis;
+    private final Path boardFile;
 
-    BenchRun(Server server, Duration warmUp, Duration measure) {
+    /**
+     * Prepares a run.
+     *
+     * @param server the Redis of all
+     * @param millis how long each measurement lasts, and as long before it counts
+     * @param boardFile a file for the {@link Board} of each measurement
+     */
+    BenchRun(Server server, long millis, Path boardFile) {
         this.server = server;
-        this.warmUp = warmUp;
-        this.measure = measure;
+        this.millis = millis;
+        this.boardFile = boardFile;
     }
 
     Server server() {
         return server;
     }
 
-    long warmUpMillis() {
-        return warmUp.toMillis();
+    long millis() {
+        return millis;
     }
 
-    long measureMillis() {
-        return measure.toMillis();
+    /** What the workers of this measurement share. */
+    Board board() {
+        return Board.open(boardFile);
+    }
+
+    /** Starts a worker of this measurement, with the numbers that its job wants. */
+    WorkerLink start(Worker.Job job, Subject subject, int... numbers) throws IOException {
+        return WorkerLink.start(server.uri(), job, subject, boardFile, numbers);
     }
 
     /**
@@ -57,6 +72,8 @@ final class BenchRun {
                 new StringBuilder(String.format("%-20s %-16s round %d:", situation.name(), subject.label(), round));
         boolean[] sound = {true};
         try {
+            // As if it were new: what the one before left on it is gone.
+            Files.deleteIfExists(boardFile);
             situation.run(subject, this, (metric, value) -> {
                 results.add(situation.name(), subject, round, metric, value);
                 line.append(String.format("  %s %s", metric, Results.number(value)));

@@ -25,7 +25,6 @@ final class Board {
     private static final int RELEASED_AT = 72;
     private static final int VIOLATIONS = 128;
     private static final int STOPPED = 192;
-    private static final int SEQUENCE = 256;
     private static final int SIZE = 4096;
 
     private final ByteBuffer memory;
@@ -71,11 +70,6 @@ final class Board {
     /** How often two were in at once. */
     long violations() {
         return get(VIOLATIONS);
-    }
-
-    /** Counts on from 1: who was the how-manieth. */
-    long next() {
-        return (long) LONGS.getAndAdd(memory, SEQUENCE, 1L) + 1;
     }
 
     void stop() {

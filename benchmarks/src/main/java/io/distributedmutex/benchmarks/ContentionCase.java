@@ -1,8 +1,6 @@
 package io.distributedmutex.benchmarks;
 
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -37,12 +35,11 @@ final class ContentionCase implements BenchCase {
 
     @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
-        Path file = Files.createTempFile("dmutex-bench-board", null);
-        Board board = Board.open(file);
+        Board board = run.board();
         List<WorkerLink> workers = new ArrayList<>();
         try {
             for (int i = 0; i < processes; i++) {
-                workers.add(WorkerLink.start(run.server(), "CONTEND", subject, file, threads, i * threads + 1));
+                workers.add(run.start(Worker.Job.CONTEND, subject, threads, i * threads + 1));
             }
             for (WorkerLink worker : workers) {
                 worker.hear();
@@ -50,14 +47,14 @@ final class ContentionCase implements BenchCase {
             for (WorkerLink worker : workers) {
                 worker.tell("go");
             }
-            TimeUnit.MILLISECONDS.sleep(run.warmUpMillis());
+            TimeUnit.MILLISECONDS.sleep(run.millis());
             for (WorkerLink worker : workers) {
                 worker.tell("measure");
             }
             long requests = run.server().requests(subject);
             double serverCpu = run.server().cpuSeconds();
             long start = System.nanoTime();
-            TimeUnit.MILLISECONDS.sleep(run.measureMillis());
+            TimeUnit.MILLISECONDS.sleep(run.millis());
             double seconds = (System.nanoTime() - start) / 1e9;
             long requested = run.server().requests(subject) - requests;
             serverCpu = run.server().cpuSeconds() - serverCpu;
@@ -83,7 +80,6 @@ final class ContentionCase implements BenchCase {
         } finally {
             board.stop();
             WorkerLink.closeAll(workers);
-            Files.delete(file);
         }
     }
 
@@ -93,26 +89,17 @@ final class ContentionCase implements BenchCase {
         Phase phase = new Phase();
         long[] counts = new long[threads];
         Histogram[] latencies = new Histogram[threads];
-        List<Thread> running = new ArrayList<>();
+        Arrays.setAll(latencies, i -> new Histogram(SIGNIFICANT_DIGITS));
         try (Locks locks = worker.subject.open(worker.uri)) {
             // Not the measured key: the classes are loaded and the scripts are there when it begins.
             locks.lock("warm-up-" + worker.number(1)).unlock();
             worker.say("ready");
             worker.hear();
-            for (int i = 0; i < threads; i++) {
-                int index = i;
-                Histogram histogram = new Histogram(SIGNIFICANT_DIGITS);
-                latencies[i] = histogram;
-                Thread thread = new Thread(
-                        () -> counts[index] = contend(locks, worker.board, worker.number(1) + index, phase, histogram));
-                thread.start();
-                running.add(thread);
-            }
+            List<Thread> running = Worker.start(
+                    threads, i -> counts[i] = contend(locks, worker.board, worker.number(1) + i, phase, latencies[i]));
             worker.hear();
             phase.measuring = true;
-            for (Thread thread : running) {
-                thread.join();
-            }
+            Worker.join(running);
         }
         worker.say("counts " + LongStream.of(counts).mapToObj(Long::toString).collect(Collectors.joining(",")));
         Histogram sum = new Histogram(SIGNIFICANT_DIGITS);
@@ -120,23 +107,20 @@ final class ContentionCase implements BenchCase {
         worker.say("latencies " + encode(sum));
     }
 
-    private static long contend(Locks locks, Board board, int owner, Phase phase, Histogram latencies) {
+    private static long contend(Locks locks, Board board, int owner, Phase phase, Histogram latencies)
+            throws InterruptedException {
         long count = 0;
-        try {
-            while (!board.isStopped()) {
-                Locks.Held held = locks.lock(KEY);
-                long latency = board.entered(owner);
-                if (phase.measuring) {
-                    count++;
-                    if (latency >= 0) {
-                        latencies.recordValue(latency);
-                    }
+        while (!board.isStopped()) {
+            Locks.Held held = locks.lock(KEY);
+            long latency = board.entered(owner);
+            if (phase.measuring) {
+                count++;
+                if (latency >= 0) {
+                    latencies.recordValue(latency);
                 }
-                board.leaving(owner);
-                held.unlock();
             }
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
+            board.leaving(owner);
+            held.unlock();
         }
         return count;
     }

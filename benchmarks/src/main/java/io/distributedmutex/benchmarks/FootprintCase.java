@@ -1,8 +1,6 @@
 package io.distributedmutex.benchmarks;
 
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -28,9 +26,8 @@ final class FootprintCase implements BenchCase {
 
     @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
-        Path file = Files.createTempFile("dmutex-bench-board", null);
         Server server = run.server();
-        try (WorkerLink worker = WorkerLink.start(server, "IDLE", subject, file)) {
+        try (WorkerLink worker = run.start(Worker.Job.IDLE, subject)) {
             measured.add("start ms", worker.hear("started"));
             measured.add("first lock ms", worker.hear("first"));
             measured.add("threads", worker.hear("threads"));
@@ -41,8 +38,6 @@ final class FootprintCase implements BenchCase {
             worker.hear();
             measured.add("commands/s, one held", executed(server, HELD_SECONDS));
             measured.add("heap KB after", worker.hear("heap"));
-        } finally {
-            Files.delete(file);
         }
     }
 
@@ -69,13 +64,9 @@ final class FootprintCase implements BenchCase {
             worker.say("heap", usedKilobytes() - heap);
             worker.hear();
             for (int i = 0; i < PAIRS; i++) {
-                if (worker.subject.isByHand()) {
-                    locks.lock("short-" + i % KEYS).unlock();
-                } else {
-                    locks.lockRenewed("short-" + i % KEYS).unlock();
-                }
+                locks.lockRenewed("short-" + i % KEYS).unlock();
             }
-            Locks.Held held = worker.subject.isByHand() ? locks.lock("long") : locks.lockRenewed("long");
+            Locks.Held held = locks.lockRenewed("long");
             worker.say("held");
             worker.say("heap", usedKilobytes() - heap);
             worker.hear();

@@ -23,11 +23,6 @@ final class JedisLocks implements Locks {
     }
 
     @Override
-    public Held lock(String key) throws InterruptedException {
-        return lock(key, LEASE_MILLIS);
-    }
-
-    @Override
     public Held lock(String key, long leaseMillis) throws InterruptedException {
         String token = ByHand.newToken();
         SetParams parameters = SetParams.setParams().nx().px(leaseMillis);

@@ -3,8 +3,6 @@ package io.distributedmutex.benchmarks;
 import io.distributedmutex.Lease;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -38,9 +36,8 @@ final class LeasesCase implements BenchCase {
 
     @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
-        Path file = Files.createTempFile("dmutex-bench-board", null);
         Server server = run.server();
-        try (WorkerLink worker = WorkerLink.start(server, "HOLD_MANY", subject, file, bulk ? 1 : 0)) {
+        try (WorkerLink worker = run.start(Worker.Job.HOLD_MANY, subject, bulk ? 1 : 0)) {
             worker.hear();
             worker.tell("acquire");
             measured.add("acquire all ms", worker.hear("acquired"));
@@ -58,8 +55,6 @@ final class LeasesCase implements BenchCase {
             worker.tell("release");
             measured.add("release all ms", worker.hear("released"));
             measured.add("heap B per lease after", worker.hear("heap"));
-        } finally {
-            Files.delete(file);
         }
     }
 
@@ -69,13 +64,13 @@ final class LeasesCase implements BenchCase {
         try (Locks locks = worker.subject.open(worker.uri)) {
             // Twice before it counts, so that the code is compiled; in the heap only what is held for longer is seen.
             for (int i = 0; i < 2; i++) {
-                new Leases(worker, locks, bulk, "warm-up-").acquire().release();
+                new Leases(locks, bulk, "warm-up-").acquire().release();
             }
             long before = usedHeap();
             worker.say("ready");
             worker.hear();
             long start = System.nanoTime();
-            Leases leases = new Leases(worker, locks, bulk, "many-").acquire();
+            Leases leases = new Leases(locks, bulk, "many-").acquire();
             worker.say("acquired", (System.nanoTime() - start) / 1e6);
             // Until what is only kept for time-outs of the requests is gone.
             TimeUnit.SECONDS.sleep(3);
@@ -96,14 +91,12 @@ final class LeasesCase implements BenchCase {
 
     /** What is held. */
     private static final class Leases {
-        private final Worker worker;
         private final Locks locks;
         private final boolean bulk;
         private final String prefix;
         private final List<Locks.Held> held = new ArrayList<>(LEASES);
 
-        Leases(Worker worker, Locks locks, boolean bulk, String prefix) {
-            this.worker = worker;
+        Leases(Locks locks, boolean bulk, String prefix) {
             this.locks = locks;
             this.bulk = bulk;
             this.prefix = prefix;
@@ -121,7 +114,7 @@ final class LeasesCase implements BenchCase {
                 }
             } else {
                 for (int i = 0; i < LEASES; i++) {
-                    held.add(worker.subject.isByHand() ? locks.lock(prefix + i) : locks.lockRenewed(prefix + i));
+                    held.add(locks.lockRenewed(prefix + i));
                 }
             }
             return this;

@@ -22,11 +22,6 @@ final class LettuceLocks implements Locks {
     }
 
     @Override
-    public Held lock(String key) throws InterruptedException {
-        return lock(key, LEASE_MILLIS);
-    }
-
-    @Override
     public Held lock(String key, long leaseMillis) throws InterruptedException {
         String token = ByHand.newToken();
         SetArgs arguments = SetArgs.Builder.nx().px(leaseMillis);

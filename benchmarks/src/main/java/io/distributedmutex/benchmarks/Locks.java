@@ -10,14 +10,16 @@ interface Locks extends AutoCloseable {
     long LEASE_MILLIS = 60_000;
 
     /** Waits until the key is held, for as long as it takes. */
-    Held lock(String key) throws InterruptedException;
+    default Held lock(String key) throws InterruptedException {
+        return lock(key, LEASE_MILLIS);
+    }
 
     /** The same with a lease time of its own, and without renewal. */
     Held lock(String key, long leaseMillis) throws InterruptedException;
 
-    /** The same with the renewal that the subject has; {@link UnsupportedOperationException} if it has none. */
+    /** The same with the renewal that the subject has, if it has any. */
     default Held lockRenewed(String key) throws InterruptedException {
-        throw new UnsupportedOperationException("no renewal");
+        return lock(key);
     }
 
     /** Ends the instance. */

@@ -35,11 +35,6 @@ final class RawLocks implements Locks {
     }
 
     @Override
-    public Held lock(String key) {
-        return lock(key, LEASE_MILLIS);
-    }
-
-    @Override
     public Held lock(String key, long leaseMillis) {
         String token = ByHand.newToken();
         String[] keys = {"lock:" + key, "dmutex:{bar}:queue:" + key, "dmutex:{bar}:waiters:" + key, "dmutex:{bar}:fence"

@@ -26,11 +26,6 @@ final class RedissonLocks implements Locks {
     }
 
     @Override
-    public Held lock(String key) {
-        return lock(key, LEASE_MILLIS);
-    }
-
-    @Override
     public Held lock(String key, long leaseMillis) {
         RLock lock = lockOf(key);
         lock.lock(leaseMillis, TimeUnit.MILLISECONDS);

@@ -71,7 +71,7 @@ final class Server implements AutoCloseable {
         return Long.parseLong(field(commands().info("clients"), "connected_clients:")) - 1;
     }
 
-    /** Processor time of the server in microseconds. */
+    /** Processor time of the server in seconds. */
     double cpuSeconds() {
         String info = commands().info("cpu");
         return Double.parseDouble(field(info, "used_cpu_user:")) + Double.parseDouble(field(info, "used_cpu_sys:"));

@@ -1,7 +1,5 @@
 package io.distributedmutex.benchmarks;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -18,9 +16,8 @@ final class TakeOverCase implements BenchCase {
 
     @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
-        Path file = Files.createTempFile("dmutex-bench-board", null);
-        try (WorkerLink waiter = WorkerLink.start(run.server(), "TAKE", subject, file, LEASE_MILLIS);
-                WorkerLink holder = WorkerLink.start(run.server(), "TAKE", subject, file, LEASE_MILLIS)) {
+        try (WorkerLink waiter = run.start(Worker.Job.TAKE, subject, LEASE_MILLIS);
+                WorkerLink holder = run.start(Worker.Job.TAKE, subject, LEASE_MILLIS)) {
             String key = "orphaned";
             waiter.hear();
             holder.hear();
@@ -32,8 +29,6 @@ final class TakeOverCase implements BenchCase {
             long end = endOf(run.server(), subject, key);
             double taken = waiter.hear("held");
             measured.add("ms after the TTL", (taken - end) / 1e6);
-        } finally {
-            Files.delete(file);
         }
     }
 

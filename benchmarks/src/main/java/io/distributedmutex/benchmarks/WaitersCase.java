@@ -1,7 +1,5 @@
 package io.distributedmutex.benchmarks;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -29,13 +27,11 @@ final class WaitersCase implements BenchCase {
 
     @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
-        Path file = Files.createTempFile("dmutex-bench-board", null);
-        Board board = Board.open(file);
+        Board board = run.board();
         List<WorkerLink> workers = new ArrayList<>();
         try (Locks holder = subject.open(run.server().uri())) {
             for (int i = 0; i < PROCESSES; i++) {
-                workers.add(WorkerLink.start(
-                        run.server(), "WAIT", subject, file, i, WAITERS / PROCESSES, (int) run.warmUpMillis()));
+                workers.add(run.start(Worker.Job.WAIT, subject, i, WAITERS / PROCESSES, (int) run.millis()));
             }
             for (WorkerLink worker : workers) {
                 worker.hear();
@@ -56,7 +52,6 @@ final class WaitersCase implements BenchCase {
             measured.add("violations", board.violations());
         } finally {
             WorkerLink.closeAll(workers);
-            Files.delete(file);
         }
     }
 
@@ -99,16 +94,8 @@ final class WaitersCase implements BenchCase {
             while (true) {
                 long start = Long.parseLong(worker.hear());
                 ConcurrentLinkedQueue<String> served = new ConcurrentLinkedQueue<>();
-                List<Thread> running = new ArrayList<>();
-                for (int i = 0; i < waiters; i++) {
-                    int number = i * PROCESSES + process;
-                    Thread thread = new Thread(() -> served.add(serve(worker, locks, number, start)));
-                    thread.start();
-                    running.add(thread);
-                }
-                for (Thread thread : running) {
-                    thread.join();
-                }
+                Worker.join(Worker.start(
+                        waiters, i -> served.add(serve(worker, locks, i * PROCESSES + process, start))));
                 worker.say("served " + String.join(",", served));
             }
         }
@@ -117,38 +104,22 @@ final class WaitersCase implements BenchCase {
     /** All processes at once contend for another key, so that what is measured is not the interpreter. */
     private static void warmUp(Locks locks, long nanos) throws InterruptedException {
         long end = System.nanoTime() + nanos;
-        List<Thread> running = new ArrayList<>();
-        for (int i = 0; i < WARM_UP_THREADS; i++) {
-            Thread thread = new Thread(() -> {
-                try {
-                    while (System.nanoTime() < end) {
-                        locks.lock("warm-up").unlock();
-                    }
-                } catch (InterruptedException e) {
-                    throw new IllegalStateException(e);
-                }
-            });
-            thread.start();
-            running.add(thread);
-        }
-        for (Thread thread : running) {
-            thread.join();
-        }
+        Worker.join(Worker.start(WARM_UP_THREADS, i -> {
+            while (System.nanoTime() < end) {
+                locks.lock("warm-up").unlock();
+            }
+        }));
     }
 
-    private static String serve(Worker worker, Locks locks, int number, long start) {
-        try {
-            TimeUnit.NANOSECONDS.sleep(start + number * ARRIVAL_NANOS - System.nanoTime());
-            long asked = System.nanoTime();
-            Locks.Held held = locks.lock(KEY);
-            worker.board.entered(number + 1);
-            Thread.sleep(HOLD_MILLIS);
-            worker.board.leaving(number + 1);
-            long done = System.nanoTime();
-            held.unlock();
-            return asked + ":" + done;
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
-        }
+    private static String serve(Worker worker, Locks locks, int number, long start) throws InterruptedException {
+        TimeUnit.NANOSECONDS.sleep(start + number * ARRIVAL_NANOS - System.nanoTime());
+        long asked = System.nanoTime();
+        Locks.Held held = locks.lock(KEY);
+        worker.board.entered(number + 1);
+        Thread.sleep(HOLD_MILLIS);
+        worker.board.leaving(number + 1);
+        long done = System.nanoTime();
+        held.unlock();
+        return asked + ":" + done;
     }
 }

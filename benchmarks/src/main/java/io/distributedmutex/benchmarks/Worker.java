@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -30,22 +31,22 @@ final class Worker {
         this.numbers = numbers;
     }
 
-    /** What a worker does. */
-    private interface Job {
+    private interface Work {
         void run(Worker worker) throws Exception;
     }
 
-    private enum Jobs {
+    /** What a worker does. */
+    enum Job {
         CONTEND(ContentionCase::work),
         WAIT(WaitersCase::work),
         HOLD_MANY(LeasesCase::work),
         TAKE(TakeOverCase::work),
         IDLE(FootprintCase::work);
 
-        private final Job job;
+        private final Work work;
 
-        Jobs(Job job) {
-            this.job = job;
+        Job(Work work) {
+            this.work = work;
         }
     }
 
@@ -57,9 +58,44 @@ final class Worker {
                 List.of(arguments).subList(3, arguments.length).stream()
                         .map(Integer::valueOf)
                         .toList());
-        Jobs.valueOf(arguments[0]).job.run(worker);
+        Job.valueOf(arguments[0]).work.run(worker);
         // Some subjects leave threads behind that are no daemons.
         System.exit(0);
+    }
+
+    /** Something that is done in a thread of its own. */
+    interface Task {
+
+        /**
+         * Does it.
+         *
+         * @param index the thread's number, from 0 up
+         */
+        void run(int index) throws InterruptedException;
+    }
+
+    /** Starts threads, whose end is to be awaited by {@link #join}. */
+    static List<Thread> start(int count, Task task) {
+        List<Thread> running = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            int index = i;
+            Thread thread = new Thread(() -> {
+                try {
+                    task.run(index);
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            thread.start();
+            running.add(thread);
+        }
+        return running;
+    }
+
+    static void join(List<Thread> running) throws InterruptedException {
+        for (Thread thread : running) {
+            thread.join();
+        }
     }
 
     /** A number of the job, by its place on the command line. */

@@ -26,17 +26,18 @@ final class WorkerLink implements AutoCloseable {
         this.answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     }
 
-    static WorkerLink start(Server server, String job, Subject subject, Path board, int... numbers) throws IOException {
+    static WorkerLink start(String uri, Worker.Job job, Subject subject, Path board, int... numbers)
+            throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(JAVA_FLAGS);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Worker.class.getName()));
-        command.addAll(List.of(job, subject.label(), board.toString()));
+        command.addAll(List.of(job.name(), subject.label(), board.toString()));
         for (int number : numbers) {
             command.add(Integer.toString(number));
         }
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-        builder.environment().put(Worker.URI, server.uri());
+        builder.environment().put(Worker.URI, uri);
         return new WorkerLink(job + " of " + subject, builder.start());
     }
 

@@ -245,6 +245,11 @@ class KeyQueueTest {
         CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
         assertThat(store.deliver()).isTrue();
         assertThat(asked).isCompleted();
+        closesWithTheAnswerToTheRelease(engine, time, store);
+    }
+
+    private static void closesWithTheAnswerToTheRelease(Engine engine, StandingTime time, OneKeyStore store)
+            throws InterruptedException {
         Thread closing = new Thread(engine::close);
         closing.setDaemon(true);
         closing.start();
@@ -267,13 +272,7 @@ class KeyQueueTest {
         CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
         assertThat(store.deliver()).isTrue();
         assertThat(tried).isCompleted();
-        Thread closing = new Thread(engine::close);
-        closing.setDaemon(true);
-        closing.start();
-        Await.until(() -> time.parks() > 0, Duration.ofSeconds(20));
-        assertThat(store.deliver()).as("the answer to the release").isTrue();
-        closing.join(20_000);
-        assertThat(closing.isAlive()).isFalse();
+        closesWithTheAnswerToTheRelease(engine, time, store);
         assertThatExceptionOfType(MutexClosedException.class)
                 .isThrownBy(() -> engine.acquireAsync(OneKeyStore.KEY, ONCE))
                 .withMessage("'k' not obtained: this DistributedMutex is closed");

@@ -48,8 +48,10 @@ final class CommandConnection {
     private final RedisErrors errors;
     private final CommandTimeouts timeouts;
     private final Runnable reconnect;
-    private final @Nullable Executor eventLoop;
-    private final Executor executor;
+    /** Whether callers hand over by themselves, for want of an event loop that could. */
+    private final boolean handedOverByCallers;
+
+    private final Executor handOverExecutor;
     private volatile boolean closed;
 
     /** What is to be handed to Lettuce, in order; and how many, including those that are being handed over. */
@@ -86,11 +88,11 @@ final class CommandConnection {
             Duration timeout,
             Runnable reconnect) {
         this.connection = connection;
-        this.eventLoop = eventLoop;
+        this.handedOverByCallers = eventLoop == null;
         this.errors = errors;
         this.reconnect = reconnect;
         ScheduledExecutorService executor = connection.getResources().eventExecutorGroup();
-        this.executor = executor;
+        this.handOverExecutor = eventLoop != null ? eventLoop : executor;
         this.timeouts = new CommandTimeouts(executor, System::nanoTime, timeout.toNanos());
         // Zero turns the client's own time-outs off, and with them a timer for each command.
         connection.setTimeout(Duration.ZERO);
@@ -147,12 +149,10 @@ final class CommandConnection {
     void dispatch(Call<?> call) {
         unsent.add(call);
         if (unsentCount.getAndIncrement() == 0) {
-            if (eventLoop != null) {
-                handOverBy(eventLoop);
-            } else if (Thread.currentThread() == ioThread) {
-                handOverBy(executor);
-            } else {
+            if (handedOverByCallers && Thread.currentThread() != ioThread) {
                 handOver();
+            } else {
+                handOverByExecutor();
             }
         }
     }
@@ -219,7 +219,7 @@ final class CommandConnection {
         int handedOver = 0;
         while (count > 0) {
             if (handedOver >= MAXIMUM_HAND_OVER) {
-                handOverBy(eventLoop != null ? eventLoop : executor);
+                handOverByExecutor();
                 return;
             }
             count = Math.min(count, COMMANDS_PER_WRITE);
@@ -245,9 +245,9 @@ final class CommandConnection {
         }
     }
 
-    private void handOverBy(Executor other) {
+    private void handOverByExecutor() {
         try {
-            other.execute(this::handOver);
+            handOverExecutor.execute(this::handOver);
         } catch (RejectedExecutionException e) {
             // The client is shutting down; the commands are about to be refused.
             handOver();
