@@ -5,8 +5,11 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /** Many locks that one instance holds and renews: what it costs to take them all, to keep them, and to let them go. */
@@ -76,9 +79,9 @@ final class LeasesCase implements BenchCase {
             TimeUnit.SECONDS.sleep(3);
             worker.say("heap", (usedHeap() - before - leases.own()) / (double) LEASES);
             if (worker.hear().equals("hold")) {
-                long cpu = threadsCpuNanos();
+                Map<Long, Long> cpu = cpuNanosOfThreads();
                 TimeUnit.SECONDS.sleep(HOLD_SECONDS);
-                worker.say("cpu", (threadsCpuNanos() - cpu) / 1e9 / HOLD_SECONDS * 100);
+                worker.say("cpu", cpuNanosSince(cpu) / 1e9 / HOLD_SECONDS * 100);
                 worker.say("threads", ManagementFactory.getThreadMXBean().getThreadCount());
                 worker.hear();
             }
@@ -134,11 +137,21 @@ final class LeasesCase implements BenchCase {
         }
     }
 
-    /** Of the Java threads: without the compiler's, which would be most of it in a process as young as this. */
-    private static long threadsCpuNanos() {
+    /**
+     * Of each Java thread that lives, by its id: without the compiler's, which would be most of it in a process as young
+     * as this.
+     */
+    private static Map<Long, Long> cpuNanosOfThreads() {
         ThreadMXBean threads = ManagementFactory.getThreadMXBean();
         return LongStream.of(threads.getAllThreadIds())
-                .map(threads::getThreadCpuTime)
+                .boxed()
+                .collect(Collectors.toMap(Function.identity(), threads::getThreadCpuTime));
+    }
+
+    /** What the threads that live now have used since; a thread that has ended would make it less than nothing. */
+    private static long cpuNanosSince(Map<Long, Long> before) {
+        return cpuNanosOfThreads().entrySet().stream()
+                .mapToLong(thread -> thread.getValue() - before.getOrDefault(thread.getKey(), 0L))
                 .filter(nanos -> nanos > 0)
                 .sum();
     }
