@@ -10,6 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /** Many locks that one instance holds and renews: what it costs to take them all, to keep them, and to let them go. */
@@ -65,19 +66,19 @@ final class LeasesCase implements BenchCase {
     static void work(Worker worker) throws Exception {
         boolean bulk = worker.number(0) == 1;
         try (Locks locks = worker.subject.open(worker.uri)) {
-            // Twice before it counts, so that the code is compiled; in the heap only what is held for longer is seen.
+            // Twice before it counts, so that the code is compiled.
             for (int i = 0; i < 2; i++) {
                 new Leases(locks, bulk, "warm-up-").acquire().release();
             }
-            long before = usedHeap();
+            // The application has its keys anyway.
+            Leases leases = new Leases(locks, bulk, "many-");
+            long before = usedHeapLater();
             worker.say("ready");
             worker.hear();
             long start = System.nanoTime();
-            Leases leases = new Leases(locks, bulk, "many-").acquire();
+            leases.acquire();
             worker.say("acquired", (System.nanoTime() - start) / 1e6);
-            // Until what is only kept for time-outs of the requests is gone.
-            TimeUnit.SECONDS.sleep(3);
-            worker.say("heap", (usedHeap() - before - leases.own()) / (double) LEASES);
+            worker.say("heap", (usedHeapLater() - before - leases.own()) / (double) LEASES);
             if (worker.hear().equals("hold")) {
                 Map<Long, Long> cpu = cpuNanosOfThreads();
                 TimeUnit.SECONDS.sleep(HOLD_SECONDS);
@@ -88,7 +89,7 @@ final class LeasesCase implements BenchCase {
             start = System.nanoTime();
             leases.release();
             worker.say("released", (System.nanoTime() - start) / 1e6);
-            worker.say("heap", (usedHeap() - before) / (double) LEASES);
+            worker.say("heap", (usedHeapLater() - before) / (double) LEASES);
         }
     }
 
@@ -97,27 +98,27 @@ final class LeasesCase implements BenchCase {
         private final Locks locks;
         private final boolean bulk;
         private final String prefix;
+        private final List<String> keys;
         private final List<Locks.Held> held = new ArrayList<>(LEASES);
 
         Leases(Locks locks, boolean bulk, String prefix) {
             this.locks = locks;
             this.bulk = bulk;
             this.prefix = prefix;
+            this.keys = IntStream.range(0, LEASES).mapToObj(i -> prefix + i).toList();
         }
 
         Leases acquire() throws Exception {
             if (bulk && locks instanceof MutexLocks ours) {
                 List<CompletableFuture<Lease>> asked = new ArrayList<>(LEASES);
-                for (int i = 0; i < LEASES; i++) {
-                    asked.add(ours.renewing().acquireAsync(prefix + i));
-                }
+                keys.forEach(key -> asked.add(ours.renewing().acquireAsync(key)));
                 for (CompletableFuture<Lease> future : asked) {
                     Lease lease = future.get();
                     held.add(lease::close);
                 }
             } else {
-                for (int i = 0; i < LEASES; i++) {
-                    held.add(locks.lockRenewed(prefix + i));
+                for (String key : keys) {
+                    held.add(locks.lockRenewed(key));
                 }
             }
             return this;
@@ -131,9 +132,9 @@ final class LeasesCase implements BenchCase {
             locks.lock("last-of-" + prefix).unlock();
         }
 
-        /** The bytes of the list and of the way in which this program holds a lock. */
+        /** The bytes of the way in which this program holds a lock. */
         long own() {
-            return LEASES * (4L + 16);
+            return LEASES * 16L;
         }
     }
 
@@ -156,7 +157,9 @@ final class LeasesCase implements BenchCase {
                 .sum();
     }
 
-    private static long usedHeap() throws InterruptedException {
+    /** When what is only kept for time-outs of the requests is gone. */
+    private static long usedHeapLater() throws InterruptedException {
+        TimeUnit.SECONDS.sleep(3);
         long used = Long.MAX_VALUE;
         for (int i = 0; i < 5; i++) {
             System.gc();

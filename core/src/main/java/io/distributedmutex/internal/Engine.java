@@ -14,10 +14,10 @@ import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
-import io.distributedmutex.spi.Environment.Timer;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
+import io.distributedmutex.spi.Timer;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -302,7 +302,8 @@ public final class Engine implements StoreEvents {
 
     private void askOnce(Waiter waiter) {
         String key = waiter.key;
-        String token = environment.newToken();
+        Token owner = Token.draw(environment);
+        String token = owner.text();
         long leaseMillis = waiter.options.leaseTime().toMillis();
         long sent = now();
         AcquireRequest message = new AcquireRequest(
@@ -322,7 +323,7 @@ public final class Engine implements StoreEvents {
                 waiter.fail(closed ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
             } else if (reply instanceof AcquireReply.Granted granted) {
                 long deadline = sent + validNanos(leaseMillis);
-                if (now() < deadline && adopt(token, granted.fencingToken(), deadline, waiter)) {
+                if (now() < deadline && adopt(owner, granted.fencingToken(), deadline, waiter)) {
                     return;
                 }
                 giveBack(GiveBack.release(key, token, 0, now() + leaseMillis * 1_000_000, null, true));
@@ -345,12 +346,10 @@ public final class Engine implements StoreEvents {
         });
     }
 
-    private boolean adopt(String token, long fencingToken, long deadline, Waiter waiter) {
+    private boolean adopt(Token owner, long fencingToken, long deadline, Waiter waiter) {
         while (!closed) {
             KeyQueue queue = queues.computeIfAbsent(waiter.key, k -> new KeyQueue(this, k));
-            Holding granted = queue.newHolding(
-                    token, fencingToken, deadline, waiter.options.leaseTime().toMillis());
-            if (queue.adopt(granted, waiter)) {
+            if (queue.adopt(queue.newHolding(owner, fencingToken, deadline, waiter), waiter)) {
                 if (closed) {
                     queue.close();
                 }
@@ -459,7 +458,7 @@ public final class Engine implements StoreEvents {
     private void repeatLater(GiveBack what) {
         Repetition repetition = new Repetition(what);
         repetitions.add(repetition);
-        repetition.timer = environment.schedule(() -> repeat(repetition), GIVE_BACK_RETRY_NANOS);
+        repetition.timer = environment.runAfter(() -> repeat(repetition), GIVE_BACK_RETRY_NANOS);
     }
 
     private void repeat(Repetition repetition) {
@@ -467,7 +466,7 @@ public final class Engine implements StoreEvents {
         if (repetitions.remove(repetition)) {
             Timer timer = repetition.timer;
             if (timer != null) {
-                timer.cancel();
+                environment.cancel(timer);
             }
             sendGiveBack(repetition.what);
         }
@@ -562,6 +561,11 @@ public final class Engine implements StoreEvents {
 
     long now() {
         return environment.nanoTime() - origin;
+    }
+
+    /** A time of ours on the environment's clock. */
+    long atNanos(long time) {
+        return time + origin;
     }
 
     /**

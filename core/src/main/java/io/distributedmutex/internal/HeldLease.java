@@ -23,15 +23,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class HeldLease implements Lease {
 
+    /** In the place of the observers when there is nothing to observe any more. Has none. */
+    private static final Observers ALL_TOLD = new Observers();
+
     static final String EXPIRED_DETAIL = "its deadline passed without a confirmed renewal, extension or release";
 
-    private final KeyQueue queue;
     private final Holding holding;
     private final long fencingToken;
     private final LockOptions options;
     private final long grantedNanos;
-    /** When the maximum hold of a renewed lease is over. */
-    private final long limitNanos;
 
     private final FlightEvents.@Nullable Hold event = FlightEvents.beginHold();
 
@@ -40,32 +40,32 @@ final class HeldLease implements Lease {
     /** Who waits when this thread waits for a key; for deadlock detection. */
     private volatile @Nullable Thread owner;
 
-    /** Guarded by the monitor; created when first needed. */
-    private @Nullable List<Runnable> onLost;
+    /** Who is told of the end; null if nobody, {@link #ALL_TOLD} once they have been. Guarded by the monitor. */
+    private @Nullable Observers observers;
 
-    private @Nullable List<CompletableFuture<LossReason>> lost;
-
-    /** The store's answer to the release, for who waits for it. Guarded by the monitor. */
-    private @Nullable CompletableFuture<Boolean> releaseAnswer;
-
-    private boolean releaseSettled;
-
-    HeldLease(KeyQueue queue, Holding holding, long fencingToken, Waiter waiter, long grantedNanos) {
-        this.queue = queue;
+    HeldLease(Holding holding, long fencingToken, Waiter waiter, long grantedNanos) {
         this.holding = holding;
         this.fencingToken = fencingToken;
         this.options = waiter.options;
         this.owner = waiter.thread;
         this.grantedNanos = grantedNanos;
-        this.limitNanos =
-                options.renews() ? grantedNanos + options.maximumHold().toNanos() : Long.MAX_VALUE;
+    }
+
+    /** Who is told of the end. */
+    private static final class Observers {
+        final List<Runnable> onLost = new ArrayList<>(1);
+        final List<CompletableFuture<LossReason>> lost = new ArrayList<>(1);
+
+        /** Gets the store's answer to the release. */
+        @Nullable
+        CompletableFuture<Boolean> releaseAnswer;
     }
 
     // ---- what the holder asks
 
     @Override
     public String key() {
-        return queue.key;
+        return queue().key;
     }
 
     @Override
@@ -78,10 +78,10 @@ final class HeldLease implements Lease {
         if (!isLive()) {
             return false;
         }
-        if (queue.engine.now() < deadline()) {
+        if (queue().engine.now() < deadline()) {
             return true;
         }
-        queue.expire(this);
+        queue().expire(this);
         return false;
     }
 
@@ -93,7 +93,9 @@ final class HeldLease implements Lease {
 
     @Override
     public Duration remaining() {
-        return isLive() ? Duration.ofNanos(Math.max(0, deadline() - queue.engine.now())) : Duration.ZERO;
+        return isLive()
+                ? Duration.ofNanos(Math.max(0, deadline() - queue().engine.now()))
+                : Duration.ZERO;
     }
 
     @Override
@@ -107,17 +109,14 @@ final class HeldLease implements Lease {
         Objects.requireNonNull(listener, "listener");
         Runnable call = () -> listener.accept(this);
         boolean now;
-        synchronized (queue) {
+        synchronized (queue()) {
             now = state == LeaseState.LOST;
-            if (!now && !releaseSettled) {
-                if (onLost == null) {
-                    onLost = new ArrayList<>(2);
-                }
-                onLost.add(call);
+            if (!now && observers != ALL_TOLD) {
+                observers().onLost.add(call);
             }
         }
         if (now) {
-            queue.engine.environment().execute(call);
+            queue().engine.environment().execute(call);
         }
     }
 
@@ -125,16 +124,13 @@ final class HeldLease implements Lease {
     public CompletableFuture<LossReason> lost() {
         CompletableFuture<LossReason> future = new CompletableFuture<>();
         LossReason reason;
-        synchronized (queue) {
+        synchronized (queue()) {
             reason = lossReason;
             if (reason == null) {
-                if (releaseSettled) {
+                if (observers == ALL_TOLD) {
                     future.cancel(false);
                 } else {
-                    if (lost == null) {
-                        lost = new ArrayList<>(2);
-                    }
-                    lost.add(future);
+                    observers().lost.add(future);
                 }
             }
         }
@@ -144,12 +140,22 @@ final class HeldLease implements Lease {
         return future;
     }
 
+    /** Under the monitor, before all are told. */
+    private Observers observers() {
+        Observers existing = observers;
+        if (existing == null) {
+            existing = new Observers();
+            observers = existing;
+        }
+        return existing;
+    }
+
     // ---- what the holder does
 
     @Override
     public void extend(Duration leaseTime) {
         Checks.duration("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
-        Engine engine = queue.engine;
+        Engine engine = queue().engine;
         long millis = leaseTime.toMillis();
         long end = engine.now() + options.waitTime().toNanos();
         boolean shorter = engine.now() + Engine.validNanos(millis) < deadline();
@@ -168,7 +174,7 @@ final class HeldLease implements Lease {
             } catch (StoreException e) {
                 long retry = retryNanos();
                 if (!e.isTransient() || engine.now() + retry >= Math.min(end, deadline()) || !isLive()) {
-                    throw Engine.copy("'" + Checks.shown(queue.key) + "' not extended: ", e);
+                    throw Engine.copy("'" + Checks.shown(queue().key) + "' not extended: ", e);
                 }
                 engine.sleep(this, retry);
             }
@@ -190,10 +196,10 @@ final class HeldLease implements Lease {
     @Override
     public boolean release() {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
-        if (!queue.release(this, answer)) {
+        if (!queue().release(this, answer)) {
             return false;
         }
-        Engine engine = queue.engine;
+        Engine engine = queue().engine;
         try {
             // A store answers within its command time-out; a wait time of zero means one attempt, not no answer.
             long patience = options.waitTime().isZero()
@@ -206,7 +212,7 @@ final class HeldLease implements Lease {
             return held;
         } catch (StoreException e) {
             throw Engine.copy(
-                    "release of '" + Checks.shown(queue.key)
+                    "release of '" + Checks.shown(queue().key)
                             + "' not confirmed; it is repeated until the lease's end, which frees the key: ",
                     e);
         }
@@ -214,7 +220,7 @@ final class HeldLease implements Lease {
 
     @Override
     public void close() {
-        queue.release(this, null);
+        queue().release(this, null);
     }
 
     // ---- what the engine does
@@ -223,8 +229,20 @@ final class HeldLease implements Lease {
         return holding;
     }
 
+    private KeyQueue queue() {
+        return holding.queue;
+    }
+
+    /** The end of what is believed, or of the maximum hold of a renewed lease. */
     long deadline() {
-        return Math.min(holding.deadline(), limitNanos);
+        long deadline = holding.deadline();
+        return renews()
+                ? Math.min(deadline, grantedNanos + options.maximumHold().toNanos())
+                : deadline;
+    }
+
+    long grantedNanos() {
+        return grantedNanos;
     }
 
     /**
@@ -258,7 +276,7 @@ final class HeldLease implements Lease {
     }
 
     String tokenPrefix() {
-        return prefix(holding.token);
+        return prefix(holding.token());
     }
 
     static String prefix(String token) {
@@ -280,33 +298,23 @@ final class HeldLease implements Lease {
         }
     }
 
-    /** Under the monitor, with the transition to RELEASED. */
+    /** Under the monitor, with the transition to RELEASED or LOST. */
     void awaitAnswer(@Nullable CompletableFuture<Boolean> answer) {
-        releaseAnswer = answer;
+        if (answer != null) {
+            observers().releaseAnswer = answer;
+        }
     }
 
     void toldReleased(long now) {
-        queue.engine.events().released(this, event, now - grantedNanos);
+        queue().engine.events().released(this, event, now - grantedNanos);
     }
 
     void toldLost(LossReason reason, String detail) {
-        List<Runnable> listeners;
-        List<CompletableFuture<LossReason>> futures;
-        synchronized (queue) {
-            releaseSettled = true;
-            listeners = onLost;
-            futures = lost;
-            onLost = null;
-            lost = null;
-        }
-        Engine engine = queue.engine;
+        Observers told = takeObservers();
+        Engine engine = queue().engine;
         engine.events().lost(this, event, reason, detail);
-        if (listeners != null) {
-            listeners.forEach(engine.environment()::execute);
-        }
-        if (futures != null) {
-            futures.forEach(future -> engine.environment().execute(() -> future.complete(reason)));
-        }
+        told.onLost.forEach(engine.environment()::execute);
+        told.lost.forEach(future -> engine.environment().execute(() -> future.complete(reason)));
     }
 
     /**
@@ -316,11 +324,11 @@ final class HeldLease implements Lease {
     void releaseAnswered(Ownership answer, boolean repeated) {
         boolean held = answer == Ownership.HELD || (repeated && answer != Ownership.STORE_LOST);
         CompletableFuture<Boolean> waiting;
-        synchronized (queue) {
-            if (releaseSettled) {
+        synchronized (queue()) {
+            if (observers == ALL_TOLD) {
                 return;
             }
-            waiting = releaseAnswer;
+            waiting = observers == null ? null : observers.releaseAnswer;
             if (!held) {
                 become(LeaseState.LOST, reason(answer));
             }
@@ -336,28 +344,26 @@ final class HeldLease implements Lease {
     }
 
     /** There will be no answer any more that could make it a loss. */
-    void releaseUnknown() {
-        List<CompletableFuture<LossReason>> futures;
-        synchronized (queue) {
-            releaseSettled = true;
-            onLost = null;
-            futures = lost;
-            lost = null;
-        }
-        if (futures != null) {
-            futures.forEach(future -> queue.engine.environment().execute(() -> future.cancel(false)));
-        }
+    private Observers releaseUnknown() {
+        Observers told = takeObservers();
+        told.lost.forEach(future -> queue().engine.environment().execute(() -> future.cancel(false)));
+        return told;
     }
 
     /** The store refused to release, or did not answer in time. */
     void releaseFailed(StoreException error) {
-        CompletableFuture<Boolean> waiting;
-        synchronized (queue) {
-            waiting = releaseAnswer;
-        }
-        releaseUnknown();
+        CompletableFuture<Boolean> waiting = releaseUnknown().releaseAnswer;
         if (waiting != null) {
             waiting.completeExceptionally(error);
+        }
+    }
+
+    /** To tell them; once. */
+    private Observers takeObservers() {
+        synchronized (queue()) {
+            Observers told = observers;
+            observers = ALL_TOLD;
+            return told == null ? ALL_TOLD : told;
         }
     }
 
@@ -371,13 +377,13 @@ final class HeldLease implements Lease {
     private LeaseLostException lostException(String what) {
         LossReason reason = lossReason;
         return new LeaseLostException(
-                "the lease on '" + Checks.shown(queue.key) + "' " + what + ": "
+                "the lease on '" + Checks.shown(queue().key) + "' " + what + ": "
                         + (reason == null ? "it was released" : "it was lost (" + reason + ")"),
                 reason);
     }
 
     @Override
     public String toString() {
-        return "Lease[" + Checks.shown(queue.key) + ", fencing token " + fencingToken + ", " + state + "]";
+        return "Lease[" + Checks.shown(queue().key) + ", fencing token " + fencingToken + ", " + state + "]";
     }
 }

@@ -5,14 +5,15 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
-import io.distributedmutex.spi.Environment.Timer;
 import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.Timer;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What the store granted to this instance: a key, a token, and a time until which we may believe in it. Of the leases
- * that share it one after the other, one is current.
+ * that share it one after the other, one is current. There is one for every held lease, so its fields are few; it is
+ * its own timer, for the next renewal or the deadline.
  *
  * <p>The deadline is what we believe. It rises only with a confirmation from the store, to the time at which the confirmed
  * request was sent plus its lease time less the margin. For that to be safe in spite of requests that overtake each other
@@ -28,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Fields are guarded by the monitor of the {@link KeyQueue}; those that {@link HeldLease#isValid} reads are volatile.
  */
-final class Holding {
+final class Holding extends Timer {
 
     private static final long NEVER = Long.MAX_VALUE;
 
@@ -44,24 +45,20 @@ final class Holding {
      */
     private static final long RENEWAL_GRID_NANOS = 25_000_000L;
 
-    final String token;
-    private final KeyQueue queue;
-    private final Engine engine;
+    final KeyQueue queue;
+    /** The {@link Token}. */
+    private final long tokenHigh;
+
+    private final long tokenLow;
     private final long since;
-    private final long lastFencingToken;
-    private long nextFencingToken;
-    private volatile @Nullable HeldLease current;
+    /** How often it may pass on: a fencing token for each. */
+    private int passesLeft;
 
+    private volatile HeldLease current;
     private volatile long deadline;
-    /** Counts shortenings. */
-    private int generation;
-    /** The longest time for which the answer to what is sent now may be believed; see the class comment. */
-    private long longestMillis = Long.MAX_VALUE;
 
-    private int unconfirmedShortenings;
-    private boolean shorteningFailed;
-    /** Completed when no shortening is on its way any more; null if nobody waits for that. */
-    private @Nullable CompletableFuture<Boolean> shortened;
+    /** Null while there was none. */
+    private @Nullable Shortenings shortenings;
 
     /** The lease time that the store has been asked for, or granted. */
     private long leaseMillis;
@@ -77,33 +74,55 @@ final class Holding {
     /** Requests on their way. */
     private int unanswered;
 
-    private @Nullable Timer timer;
-    private long timerDue = NEVER;
+    /** Whether the timer is scheduled, or is about to wait for the monitor. */
+    private boolean timed;
 
     /**
-     * A holding that is yet to be given.
+     * A holding with its first lease.
      *
+     * @param fencingTokens how many there are, from the first on
      * @param leaseMillis the longest lease time that the store has been asked for
      * @param confirmed whether the deadline stands for all of that. If not, a request that was on its way may have made
      *     it longer in the store than we believe
+     * @param waiter who shall have the lease; it is told by {@link #begin}
      */
     Holding(
             KeyQueue queue,
-            String token,
+            Token token,
             long fencingToken,
             int fencingTokens,
             long deadline,
             long leaseMillis,
-            boolean confirmed) {
+            boolean confirmed,
+            Waiter waiter) {
         this.queue = queue;
-        this.engine = queue.engine;
-        this.token = token;
-        this.nextFencingToken = fencingToken;
-        this.lastFencingToken = fencingToken + fencingTokens - 1;
-        this.since = engine.now();
+        this.tokenHigh = token.high();
+        this.tokenLow = token.low();
+        this.passesLeft = fencingTokens - 1;
+        this.since = queue.engine.now();
         this.deadline = deadline;
         this.leaseMillis = leaseMillis;
         this.confirmed = confirmed;
+        this.current = new HeldLease(this, fencingToken, waiter, since);
+    }
+
+    /** What has been shortened, and what follows from it; see the class comment. */
+    private static final class Shortenings {
+        /** The generation: a confirmation of what was sent in an earlier one does not count. */
+        int count;
+        /** The longest time for which the answer to what is sent now may be believed. */
+        long longestMillis = Long.MAX_VALUE;
+
+        int unconfirmed;
+        boolean failed;
+        /** Completed when none is on its way any more; null if nobody waits for that. */
+        @Nullable
+        CompletableFuture<Boolean> confirmed;
+    }
+
+    /** As the store sees it. */
+    String token() {
+        return new Token(tokenHigh, tokenLow).text();
     }
 
     long deadline() {
@@ -111,30 +130,32 @@ final class Holding {
     }
 
     HeldLease current() {
-        HeldLease lease = current;
-        if (lease == null) {
-            throw new IllegalStateException("a holding is given before it is used");
-        }
-        return lease;
+        return current;
     }
 
     // ---- leases
 
     /** Whether the waiter may have it without asking the store. */
     boolean canPass(long now, Waiter next) {
-        return nextFencingToken <= lastFencingToken
+        return passesLeft > 0
                 && now - since < KeyQueue.PASS_WINDOW_NANOS
-                && next.options.leaseTime().toMillis() <= longestMillis
+                && next.options.leaseTime().toMillis() <= longestMillis()
                 // As much as a grant by push may have left, which is lengthened too.
                 && deadline - now > Math.min(next.options.leaseTime().toMillis(), Request.CLAIM_MILLIS) * 1_000_000 / 2;
     }
 
-    /** Under the monitor: makes a lease of it for a waiter who has just left the queue. */
-    Runnable give(Waiter waiter) {
-        long now = engine.now();
-        long wantedMillis = waiter.options.leaseTime().toMillis();
-        HeldLease lease = new HeldLease(queue, this, nextFencingToken++, waiter, now);
-        current = lease;
+    /** Under the monitor: makes another lease of it, for a waiter who has just left the queue. */
+    Runnable pass(Waiter waiter) {
+        passesLeft--;
+        current = new HeldLease(this, current.fencingToken() + 1, waiter, engine().now());
+        return begin(waiter);
+    }
+
+    /** Under the monitor: gives the current lease to its waiter, who has just left the queue. */
+    Runnable begin(Waiter waiter) {
+        HeldLease lease = current;
+        long now = lease.grantedNanos();
+        long wantedMillis = lease.leaseMillis();
         waiter.grant(lease);
         // The first lease of a grant out of the queue has the claim time, one that was passed on has its predecessor's.
         long tolerance = Engine.validNanos(wantedMillis) / 16 + 2 * KeyQueue.PASS_WINDOW_NANOS;
@@ -148,21 +169,18 @@ final class Holding {
             nextRenewal = renewalTime(now, wantedMillis);
         }
         Runnable renewal = nextRenewal <= now ? renew(now) : null;
-        arm(now);
+        arm();
         return () -> {
-            engine.events().acquired(queue.key, lease, waiter.event, now - waiter.startNanos);
-            waiter.signal(engine);
+            engine().events().acquired(queue.key, lease, waiter.event, now - waiter.startNanos);
+            waiter.signal(engine());
             KeyQueue.run(renewal);
         };
     }
 
     /** Under the monitor: no longer ours, or no longer wanted. */
     void stop() {
-        if (timer != null) {
-            timer.cancel();
-            timer = null;
-        }
-        timerDue = NEVER;
+        timed = false;
+        engine().environment().cancel(this);
     }
 
     /**
@@ -171,12 +189,12 @@ final class Holding {
      * was believed than the store had confirmed, and where a poll may have lengthened it behind a push.
      */
     boolean mayOutliveDeadline(long now) {
-        return now < deadline || unanswered > 0 || generation > 0 || !confirmed;
+        return now < deadline || unanswered > 0 || shortenings != null || !confirmed;
     }
 
     /** Under the monitor: ends it against the holder's will. */
     Runnable lose(LossReason reason, String detail) {
-        HeldLease lease = current();
+        HeldLease lease = current;
         stop();
         lease.become(LeaseState.LOST, reason);
         return () -> lease.toldLost(reason, detail);
@@ -185,14 +203,12 @@ final class Holding {
     // ---- renewal
 
     /** Under the monitor: makes sure that the timer runs by the next time that something is due. Never moves it back. */
-    private void arm(long now) {
-        long due = Math.min(current().deadline(), nextRenewal);
-        if (due < timerDue) {
-            if (timer != null) {
-                timer.cancel();
-            }
-            timerDue = due;
-            timer = engine.environment().schedule(this::onTimer, due - now);
+    private void arm() {
+        long due = Math.min(current.deadline(), nextRenewal);
+        long at = engine().atNanos(due);
+        if (!timed || at - atNanos() < 0) {
+            timed = true;
+            engine().environment().schedule(this, at);
         }
     }
 
@@ -202,21 +218,22 @@ final class Holding {
         return due - due % RENEWAL_GRID_NANOS;
     }
 
-    private void onTimer() {
+    /** The timer. */
+    @Override
+    public void run() {
         synchronized (queue) {
             if (!queue.isCurrent(this)) {
                 return;
             }
-            timer = null;
-            timerDue = NEVER;
-            long now = engine.now();
-            if (now >= current().deadline()) {
-                queue.then(queue.lose(current(), LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
+            timed = false;
+            long now = engine().now();
+            if (now >= current.deadline()) {
+                queue.then(queue.lose(current, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
             } else {
                 if (now >= nextRenewal) {
                     queue.then(renew(now));
                 }
-                arm(now);
+                arm();
             }
         }
         queue.drain();
@@ -224,7 +241,7 @@ final class Holding {
 
     /** Under the monitor: the next attempt to set the lease time that the current lease wants. */
     private Runnable renew(long now) {
-        HeldLease lease = current();
+        HeldLease lease = current;
         long millis = lease.leaseMillis();
         Runnable risk = null;
         if (unanswered > 0) {
@@ -244,37 +261,55 @@ final class Holding {
     }
 
     private void shorten(long now, long millis) {
-        generation++;
-        unconfirmedShortenings++;
-        longestMillis = Math.min(longestMillis, millis);
+        Shortenings all = shortenings;
+        if (all == null) {
+            all = new Shortenings();
+            shortenings = all;
+        }
+        all.count++;
+        all.unconfirmed++;
+        all.longestMillis = Math.min(all.longestMillis, millis);
         deadline = Math.min(deadline, now + Engine.validNanos(millis));
     }
 
+    private int generation() {
+        return shortenings == null ? 0 : shortenings.count;
+    }
+
+    private long longestMillis() {
+        return shortenings == null ? Long.MAX_VALUE : shortenings.longestMillis;
+    }
+
     /** Returns what awaited this answer, or null. */
-    private @Nullable CompletableFuture<Boolean> shorteningAnswered(boolean failed) {
-        shorteningFailed |= failed;
-        if (--unconfirmedShortenings > 0) {
+    private @Nullable CompletableFuture<Boolean> shorteningAnswered(Shortenings all, boolean failed) {
+        all.failed |= failed;
+        if (--all.unconfirmed > 0) {
             return null;
         }
-        if (!shorteningFailed) {
-            longestMillis = Long.MAX_VALUE;
+        if (!all.failed) {
+            all.longestMillis = Long.MAX_VALUE;
         }
-        CompletableFuture<Boolean> waiting = shortened;
-        shortened = null;
+        CompletableFuture<Boolean> waiting = all.confirmed;
+        all.confirmed = null;
         return waiting;
+    }
+
+    private Engine engine() {
+        return queue.engine;
     }
 
     /** Under the monitor: asks for a lease time; the answer is taken in by {@link #answered}. */
     private Runnable ask(long millis, boolean exactly, @Nullable CompletableFuture<Ownership> result) {
-        long sent = engine.now();
-        int sentGeneration = generation;
-        long believedMillis = Math.min(millis, longestMillis);
+        long sent = engine().now();
+        int sentGeneration = generation();
+        long believedMillis = Math.min(millis, longestMillis());
+        Shortenings shortening = exactly ? shortenings : null;
         unanswered++;
-        return () -> engine.ask(() -> engine.store().renew(queue.key, token, millis, exactly), (reply, error) -> {
+        return () -> engine().ask(() -> engine().store().renew(queue.key, token(), millis, exactly), (reply, error) -> {
             CompletableFuture<Boolean> awaited;
             synchronized (queue) {
                 unanswered--;
-                awaited = exactly ? shorteningAnswered(error != null) : null;
+                awaited = shortening == null ? null : shorteningAnswered(shortening, error != null);
                 if (queue.isCurrent(this)) {
                     queue.then(answered(
                             sent, sentGeneration, millis, believedMillis, exactly, reply, error, result != null));
@@ -303,14 +338,14 @@ final class Holding {
             @Nullable Ownership reply,
             @Nullable StoreException error,
             boolean byUser) {
-        HeldLease lease = current();
-        long now = engine.now();
+        HeldLease lease = current;
+        long now = engine().now();
         if (now >= lease.deadline()) {
             // Whatever the answer, it is too late to be believed. If it lengthened the lease, the key is freed.
             Runnable lost = queue.lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
             return () -> {
                 lost.run();
-                engine.disown(queue.key, token);
+                engine().disown(queue.key, token());
             };
         }
         if (error != null) {
@@ -323,13 +358,13 @@ final class Holding {
             }
             long retry = Math.min(lease.retryNanos(), Math.max(10, lease.leaseMillis() / 12) * 1_000_000);
             nextRenewal = Math.min(nextRenewal, now + retry);
-            arm(now);
+            arm();
             return atRisk(lease, error);
         }
         if (reply != Ownership.HELD) {
             return queue.lose(lease, HeldLease.reason(reply), "the store says so");
         }
-        if (sentGeneration == generation) {
+        if (sentGeneration == generation()) {
             deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));
             confirmed |= millis >= leaseMillis;
             leaseMillis = millis;
@@ -338,10 +373,10 @@ final class Holding {
                 nextRenewal = lease.renews() ? renewalTime(sent, Math.min(believedMillis, lease.leaseMillis())) : NEVER;
             }
         }
-        arm(now);
+        arm();
         if (lease.settledState() == LeaseState.AT_RISK) {
             lease.become(LeaseState.HELD, null);
-            return () -> engine.events().recovered(lease);
+            return () -> engine().events().recovered(lease);
         }
         return null;
     }
@@ -351,7 +386,7 @@ final class Holding {
             return null;
         }
         lease.become(LeaseState.AT_RISK, null);
-        return () -> engine.events().atRisk(lease, cause);
+        return () -> engine().events().atRisk(lease, cause);
     }
 
     /**
@@ -364,19 +399,19 @@ final class Holding {
     CompletableFuture<Ownership> extend(HeldLease lease, long millis, boolean shorter) {
         CompletableFuture<Ownership> result = new CompletableFuture<>();
         synchronized (queue) {
-            long now = engine.now();
+            long now = engine().now();
             if (!lease.isLive() || now >= lease.deadline()) {
                 return null;
             }
-            if (!shorter && millis > longestMillis) {
-                return afterShortening(lease, millis);
+            if (shortenings != null && !shorter && millis > shortenings.longestMillis) {
+                return afterShortening(shortenings, lease, millis);
             }
             if (shorter) {
                 shorten(now, millis);
                 if (lease.renews()) {
                     nextRenewal = Math.min(nextRenewal, renewalTime(now, millis));
                 }
-                arm(now);
+                arm();
             }
             queue.then(ask(millis, shorter, result));
         }
@@ -384,17 +419,17 @@ final class Holding {
         return result;
     }
 
-    private CompletableFuture<Ownership> afterShortening(HeldLease lease, long millis) {
-        if (shorteningFailed) {
+    private CompletableFuture<Ownership> afterShortening(Shortenings all, HeldLease lease, long millis) {
+        if (all.failed) {
             throw new StoreUnreachableException(
                     "'" + Checks.shown(queue.key) + "' not extended to " + millis + " ms: to shorten it to "
-                            + longestMillis + " ms was not confirmed before, and may still take effect",
+                            + all.longestMillis + " ms was not confirmed before, and may still take effect",
                     null);
         }
-        CompletableFuture<Boolean> awaited = shortened;
+        CompletableFuture<Boolean> awaited = all.confirmed;
         if (awaited == null) {
             awaited = new CompletableFuture<>();
-            shortened = awaited;
+            all.confirmed = awaited;
         }
         return awaited.thenCompose(done -> {
             CompletableFuture<Ownership> result = extend(lease, millis, false);

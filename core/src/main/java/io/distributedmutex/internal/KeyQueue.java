@@ -9,11 +9,12 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
-import io.distributedmutex.spi.Environment.Timer;
 import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.Timer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The three parts change independently:
  *
  * <ul>
- *   <li>{@code waiters}: the local queue, first come first.
+ *   <li>The {@link Waiters}: the local queue, first come first.
  *   <li>{@code request}: null, or on its way, or queued in the store. There is one while somebody waits here, except in
  *       the first {@link #PASS_WINDOW_NANOS} in which the key is held here and may come by a local pass.
  *   <li>{@code holding}: null, or what the store granted, with the one lease that is current.
@@ -41,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * release of what it was granted, no renewal after a shortening that it should have come before. A queue with nothing in
  * it retires: it is removed from the engine, and who comes too late makes a new one.
  */
-final class KeyQueue {
+final class KeyQueue extends Waiters {
 
     /** How long an instance may favour its own threads, and how long its waiters hope for that before they queue. */
     static final long PASS_WINDOW_NANOS = 2_000_000;
@@ -49,7 +50,6 @@ final class KeyQueue {
     final Engine engine;
     final String key;
 
-    private final Waiters waiters = new Waiters();
     private @Nullable Request request;
     private volatile @Nullable Holding holding;
     /** Queues for those who wait while the key is held here. */
@@ -57,9 +57,7 @@ final class KeyQueue {
 
     private boolean retired;
 
-    /** What is to be done, in order; null if nothing. */
-    private @Nullable Step firstStep;
-
+    /** What is to be done, in order: the last step, whose next is the first; null if nothing. */
     private @Nullable Step lastStep;
     /** Whether a thread is doing it. */
     private boolean draining;
@@ -77,9 +75,9 @@ final class KeyQueue {
             if (retired) {
                 return false;
             }
-            waiters.add(waiter);
+            addWaiter(waiter);
             if (waiter.future != null && !waiter.isPatient()) {
-                waiter.timeoutAt(engine.environment().schedule(() -> timeOut(waiter), waiter.waitNanos));
+                waiter.timeoutAt(engine.environment().runAfter(() -> timeOut(waiter), waiter.waitNanos));
             }
             if (holding != null) {
                 awaitPass();
@@ -94,7 +92,7 @@ final class KeyQueue {
     /** The wait time is over. Does nothing if the waiter has an outcome already. */
     void timeOut(Waiter waiter) {
         synchronized (this) {
-            if (waiters.contains(waiter)) {
+            if (waiter.queued) {
                 then(giveUp(waiter, outcomeOfTimeOut(waiter)));
             }
         }
@@ -104,7 +102,7 @@ final class KeyQueue {
     /** Interrupted or cancelled. Does nothing if the waiter has an outcome already. */
     void giveUpBecause(Waiter waiter, LockException outcome) {
         synchronized (this) {
-            if (waiters.contains(waiter)) {
+            if (waiter.queued) {
                 then(giveUp(waiter, outcome));
             }
         }
@@ -112,7 +110,7 @@ final class KeyQueue {
     }
 
     private Runnable giveUp(Waiter waiter, LockException outcome) {
-        waiters.remove(waiter);
+        removeWaiter(waiter);
         waiter.fail(outcome);
         Runnable left = afterWaitersLeft();
         return () -> {
@@ -155,7 +153,7 @@ final class KeyQueue {
 
     /** With nobody waiting any more, the entry in the store's queue goes, and a grant on its way is given back. */
     private @Nullable Runnable afterWaitersLeft() {
-        if (!waiters.isEmpty()) {
+        if (hasWaiters()) {
             return null;
         }
         cancelJoin();
@@ -164,7 +162,7 @@ final class KeyQueue {
         if (abandoned == null) {
             return null;
         }
-        abandoned.cancelPoll();
+        cancelPoll(abandoned);
         long now = engine.now();
         HeldLease releasing = abandoned.releasing;
         String releasingToken = abandoned.releasingToken;
@@ -184,7 +182,7 @@ final class KeyQueue {
 
     /** Only when all steps are done: until then the instance's close() must find this queue, to wait for what it owes. */
     private void retireIfIdle() {
-        if (waiters.isEmpty() && request == null && holding == null) {
+        if (!hasWaiters() && request == null && holding == null) {
             retired = true;
             engine.retire(this);
         }
@@ -194,7 +192,7 @@ final class KeyQueue {
 
     private Request newRequest() {
         cancelJoin();
-        Request created = new Request(engine.environment().newToken());
+        Request created = new Request(Token.draw(engine.environment()));
         request = created;
         return created;
     }
@@ -208,12 +206,12 @@ final class KeyQueue {
         AcquireRequest message;
         long sent;
         synchronized (this) {
-            if (request != asked || waiters.isEmpty()) {
+            if (request != asked || !hasWaiters()) {
                 return;
             }
-            asked.cancelPoll();
+            cancelPoll(asked);
             sent = engine.now();
-            message = asked.message(key, waiters.first().options, sent);
+            message = asked.message(key, firstWaiter().options, sent);
         }
         engine.ask(() -> engine.store().acquire(message), (reply, error) -> takeIn(asked, message, sent, reply, error));
     }
@@ -278,17 +276,12 @@ final class KeyQueue {
             if (deadline <= now) {
                 return tooLate(asked, message, sent);
             }
-            return install(
+            return installForFirst(
                     asked,
-                    new Holding(
-                            this,
-                            asked.token,
-                            granted.fencingToken(),
-                            granted.fencingTokens(),
-                            deadline,
-                            asked.sentLeaseMillis,
-                            leaseMillis >= asked.sentLeaseMillis),
-                    waiters.removeFirst());
+                    granted.fencingToken(),
+                    granted.fencingTokens(),
+                    deadline,
+                    leaseMillis >= asked.sentLeaseMillis);
         }
         throw new IllegalStateException("neither reply nor error");
     }
@@ -297,7 +290,7 @@ final class KeyQueue {
     private @Nullable Runnable released(Request asked, AcquireRequest message, AcquireReply reply) {
         HeldLease lease = asked.releasing;
         Ownership ownership = reply.released();
-        if (lease == null || ownership == null || !lease.holding().token.equals(message.releasing())) {
+        if (lease == null || ownership == null || !Objects.equals(asked.releasingToken, message.releasing())) {
             return null;
         }
         boolean repeated = asked.releasingSends > 1;
@@ -336,7 +329,7 @@ final class KeyQueue {
         long now = engine.now();
         asked.failed(error, now);
         List<Waiter> failing = new ArrayList<>();
-        for (Waiter waiter : waiters.all()) {
+        for (Waiter waiter : allWaiters()) {
             // Who waits without limit for other holders does not wait without limit for a store that is away.
             if (!error.isTransient()
                     || (waiter.isPatient()
@@ -354,7 +347,7 @@ final class KeyQueue {
 
     private Runnable settleAll(List<Waiter> failing, String message, StoreException error) {
         for (Waiter waiter : failing) {
-            waiters.remove(waiter);
+            removeWaiter(waiter);
             waiter.fail(Engine.copy(message, error));
         }
         Runnable left = afterWaitersLeft();
@@ -364,23 +357,30 @@ final class KeyQueue {
         };
     }
 
+    private void cancelPoll(Request asked) {
+        if (asked.poll != null) {
+            engine.environment().cancel(asked.poll);
+            asked.poll = null;
+        }
+    }
+
     private void schedulePoll(Request asked, long atMostMillis) {
-        asked.cancelPoll();
-        long retry = waiters.first().options.retryInterval().toMillis();
-        asked.poll = engine.environment().schedule(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);
+        cancelPoll(asked);
+        long retry = firstWaiter().options.retryInterval().toMillis();
+        asked.poll = engine.environment().runAfter(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);
     }
 
     /** Held here, and somebody waits here: hope for a local pass for a moment, then stand in the store's queue too. */
     private void awaitPass() {
         if (request == null && joinTimer == null) {
-            joinTimer = engine.environment().schedule(this::join, PASS_WINDOW_NANOS);
+            joinTimer = engine.environment().runAfter(this::join, PASS_WINDOW_NANOS);
         }
     }
 
     private void join() {
         synchronized (this) {
             joinTimer = null;
-            if (request == null && !waiters.isEmpty()) {
+            if (request == null && hasWaiters()) {
                 thenSend(newRequest());
             }
         }
@@ -389,7 +389,7 @@ final class KeyQueue {
 
     private void cancelJoin() {
         if (joinTimer != null) {
-            joinTimer.cancel();
+            engine.environment().cancel(joinTimer);
             joinTimer = null;
         }
     }
@@ -404,7 +404,7 @@ final class KeyQueue {
             if (asked == null || !asked.token.equals(token)) {
                 // Either it was granted by a reply before, or nobody waits for it any more: a cancel has seen to that,
                 // unless it was lost itself.
-                boolean known = (here != null && here.token.equals(token))
+                boolean known = (here != null && here.token().equals(token))
                         || (asked != null && token.equals(asked.releasingToken));
                 then(known ? null : () -> engine.disown(key, token));
             } else if (fencingToken > asked.lastFencingToken) {
@@ -414,17 +414,7 @@ final class KeyQueue {
                         deadline - engine.now() < asked.leastClaimNanos()
                                 // Late. If the key is still ours, the answer will say so and make it a full lease.
                                 ? () -> send(asked)
-                                : install(
-                                        asked,
-                                        new Holding(
-                                                this,
-                                                token,
-                                                fencingToken,
-                                                fencingTokens,
-                                                deadline,
-                                                asked.sentLeaseMillis,
-                                                false),
-                                        waiters.removeFirst()));
+                                : installForFirst(asked, fencingToken, fencingTokens, deadline, false));
             }
         }
         drain();
@@ -442,14 +432,23 @@ final class KeyQueue {
         return true;
     }
 
-    Holding newHolding(String token, long fencingToken, long deadline, long leaseMillis) {
-        return new Holding(this, token, fencingToken, 1, deadline, leaseMillis, true);
+    Holding newHolding(Token owner, long fencingToken, long deadline, Waiter waiter) {
+        long leaseMillis = waiter.options.leaseTime().toMillis();
+        return new Holding(this, owner, fencingToken, 1, deadline, leaseMillis, true, waiter);
+    }
+
+    private Runnable installForFirst(
+            Request asked, long fencingToken, int fencingTokens, long deadline, boolean confirmed) {
+        Waiter waiter = removeFirstWaiter();
+        Holding granted = new Holding(
+                this, asked.owner, fencingToken, fencingTokens, deadline, asked.sentLeaseMillis, confirmed, waiter);
+        return install(asked, granted, waiter);
     }
 
     private Runnable install(@Nullable Request answeredRequest, Holding granted, Waiter waiter) {
         Runnable unanswered = null;
         if (answeredRequest != null) {
-            answeredRequest.cancelPoll();
+            cancelPoll(answeredRequest);
             request = null;
             unanswered = releaseUnanswered(answeredRequest);
         }
@@ -457,10 +456,9 @@ final class KeyQueue {
         Holding before = holding;
         // The store gave the key anew while a lease here believed to have it: that one was deleted or its data lost.
         Runnable displaced = before == null ? null : before.lose(LossReason.TAKEN, "the store granted the key anew");
-        // Given before it is seen: owner() looks at what is held without the monitor.
-        Runnable given = granted.give(waiter);
         holding = granted;
-        if (!waiters.isEmpty()) {
+        Runnable given = granted.begin(waiter);
+        if (hasWaiters()) {
             awaitPass();
         }
         return () -> {
@@ -514,10 +512,10 @@ final class KeyQueue {
         lease.become(LeaseState.RELEASED, null);
         Runnable next;
         long keepMillis = lease.keepMillis(now);
-        if (sound && keepMillis == 0 && !waiters.isEmpty() && given.canPass(now, waiters.first())) {
-            Runnable passed = given.give(waiters.removeFirst());
+        if (sound && keepMillis == 0 && hasWaiters() && given.canPass(now, firstWaiter())) {
+            Runnable passed = given.pass(removeFirstWaiter());
             Runnable left = afterWaitersLeft();
-            if (!waiters.isEmpty()) {
+            if (hasWaiters()) {
                 awaitPass();
             }
             next = () -> {
@@ -528,8 +526,8 @@ final class KeyQueue {
         } else {
             given.stop();
             holding = null;
-            GiveBack giveBack = GiveBack.release(key, given.token, keepMillis, given.deadline(), lease, false);
-            if (waiters.isEmpty()) {
+            GiveBack giveBack = GiveBack.release(key, given.token(), keepMillis, given.deadline(), lease, false);
+            if (!hasWaiters()) {
                 Runnable left = afterWaitersLeft();
                 next = () -> {
                     engine.giveBack(giveBack);
@@ -545,7 +543,7 @@ final class KeyQueue {
                 } else {
                     // One step: give back, and queue or be granted anew if nobody else waits.
                     asked.releasing = lease;
-                    asked.releasingToken = given.token;
+                    asked.releasingToken = giveBack.token();
                     asked.releasingSends = 0;
                     next = () -> send(asked);
                 }
@@ -575,10 +573,10 @@ final class KeyQueue {
         boolean free = reason == LossReason.EXPIRED && lost.mayOutliveDeadline(engine.now());
         Runnable told = lost.lose(reason, detail);
         holding = null;
-        Request asked = waiters.isEmpty() ? null : request != null ? request : newRequest();
+        Request asked = !hasWaiters() ? null : request != null ? request : newRequest();
         return () -> {
             if (free) {
-                engine.disown(key, lost.token);
+                engine.disown(key, lost.token());
             }
             told.run();
             if (asked != null) {
@@ -590,9 +588,9 @@ final class KeyQueue {
     /** The instance closes: waiters are told, what is held is released. */
     void close() {
         synchronized (this) {
-            List<Waiter> told = waiters.all();
+            List<Waiter> told = allWaiters();
             for (Waiter waiter : told) {
-                waiters.remove(waiter);
+                removeWaiter(waiter);
                 waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
             }
             then(afterWaitersLeft());
@@ -612,9 +610,7 @@ final class KeyQueue {
     /** One thing to be done. */
     private static final class Step {
         final Runnable action;
-
-        @Nullable
-        Step next;
+        Step next = this;
 
         Step(Runnable action) {
             this.action = action;
@@ -628,12 +624,24 @@ final class KeyQueue {
         }
         engine.begin();
         Step step = new Step(action);
-        if (lastStep == null) {
-            firstStep = step;
-        } else {
+        if (lastStep != null) {
+            step.next = lastStep.next;
             lastStep.next = step;
         }
         lastStep = step;
+    }
+
+    private @Nullable Step removeFirstStep() {
+        if (lastStep == null) {
+            return null;
+        }
+        Step first = lastStep.next;
+        if (first == lastStep) {
+            lastStep = null;
+        } else {
+            lastStep.next = first.next;
+        }
+        return first;
     }
 
     /** Has something done after all that was decided before. Returns false if this queue has retired: then all that is done. */
@@ -657,16 +665,12 @@ final class KeyQueue {
                 if (draining && !mine) {
                     return;
                 }
-                step = firstStep;
+                step = removeFirstStep();
                 mine = step != null;
                 draining = mine;
                 if (step == null) {
                     retireIfIdle();
                     return;
-                }
-                firstStep = step.next;
-                if (firstStep == null) {
-                    lastStep = null;
                 }
             }
             try {

@@ -4,7 +4,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
-import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.Timer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +22,8 @@ final class Request {
     /** Longer than a round trip takes in any network that is well. */
     private static final long LEAST_CLAIM_MILLIS = 50;
 
+    final Token owner;
+    /** The owner's, as the store sees it. */
     final String token;
 
     /** A lease that is given back in the same step, and how often that was sent. */
@@ -67,8 +69,9 @@ final class Request {
 
     long failingSinceNanos;
 
-    Request(String token) {
-        this.token = token;
+    Request(Token owner) {
+        this.owner = owner;
+        this.token = owner.text();
     }
 
     /**
@@ -119,12 +122,5 @@ final class Request {
             failingSinceNanos = now;
         }
         error = newError;
-    }
-
-    void cancelPoll() {
-        if (poll != null) {
-            poll.cancel();
-            poll = null;
-        }
     }
 }

@@ -1,8 +1,9 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Timer;
+import java.nio.ByteBuffer;
 import java.security.SecureRandom;
-import java.util.Base64;
 import java.util.concurrent.LinkedTransferQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -21,16 +22,12 @@ public final class SystemEnvironment implements Environment {
 
     private static final AtomicInteger INSTANCES = new AtomicInteger();
 
-    private static final int TOKEN_BYTES = 16;
-
     private final SystemClock clock;
-    private final TimerThread timer;
+    private final TimerThread timers;
     private final ThreadPoolExecutor callbacks;
     private final SecureRandom random = new SecureRandom();
-    /** Random bytes are drawn in bulk, because a draw costs far more than the bytes. Guarded by itself. */
-    private final byte[] drawn = new byte[TOKEN_BYTES * 256];
-
-    private int drawnUsed = drawn.length;
+    /** Random bytes are drawn in bulk, because a draw costs far more than the bytes. Guarded by itself; empty at first. */
+    private final ByteBuffer drawn = ByteBuffer.allocate(4096).limit(0);
 
     /** Starts no thread yet. */
     public SystemEnvironment() {
@@ -41,7 +38,7 @@ public final class SystemEnvironment implements Environment {
     SystemEnvironment(SystemClock clock) {
         this.clock = clock;
         int instance = INSTANCES.incrementAndGet();
-        timer = new TimerThread("dmutex-timer-" + instance, clock);
+        timers = new TimerThread("dmutex-timer-" + instance, clock);
         AtomicInteger threads = new AtomicInteger();
         // An idle thread is used before a new one is made, which ThreadPoolExecutor does only for a queue that refuses.
         HandOverQueue queue = new HandOverQueue();
@@ -67,9 +64,9 @@ public final class SystemEnvironment implements Environment {
             return;
         }
         queue.keep(task);
-        // They may all have ended since, without work or by a close, and none of them saw it. A thread that is still
-        // there
-        // looks at the queue once more when it ends.
+        // They may all have ended since, without work or by a close, and none of them saw it. One that is still there
+        // looks
+        // at the queue once more when it ends.
         if (pool.getPoolSize() == 0 && queue.remove(task)) {
             pool.execute(task);
         }
@@ -81,8 +78,13 @@ public final class SystemEnvironment implements Environment {
     }
 
     @Override
-    public Timer schedule(Runnable task, long delayNanos) {
-        return timer.schedule(task, delayNanos);
+    public void schedule(Timer timer, long atNanos) {
+        timers.schedule(timer, atNanos);
+    }
+
+    @Override
+    public void cancel(Timer timer) {
+        timers.cancel(timer);
     }
 
     @Override
@@ -102,23 +104,24 @@ public final class SystemEnvironment implements Environment {
     }
 
     @Override
-    public String newToken() {
-        byte[] token = new byte[TOKEN_BYTES];
+    public void randomBytes(byte[] target) {
         synchronized (drawn) {
-            if (drawnUsed == drawn.length) {
-                random.nextBytes(drawn);
-                drawnUsed = 0;
+            for (int filled = 0; filled < target.length; ) {
+                if (!drawn.hasRemaining()) {
+                    random.nextBytes(drawn.array());
+                    drawn.clear();
+                }
+                int length = Math.min(drawn.remaining(), target.length - filled);
+                drawn.get(target, filled, length);
+                filled += length;
             }
-            System.arraycopy(drawn, drawnUsed, token, 0, TOKEN_BYTES);
-            drawnUsed += TOKEN_BYTES;
         }
-        return Base64.getUrlEncoder().withoutPadding().encodeToString(token);
     }
 
     /** Ends the timer thread; callback threads end when the callbacks that they run or were given have ended. */
     @Override
     public void close() {
-        timer.close();
+        timers.close();
         callbacks.shutdown();
     }
 

@@ -3,7 +3,7 @@ package io.distributedmutex.internal;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.Timer;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +30,7 @@ final class Waiter {
     final @Nullable CompletableFuture<Lease> future;
     final FlightEvents.@Nullable Acquire event = FlightEvents.beginAcquire();
 
-    /** The place in {@link Waiters}. Guarded by the monitor. */
+    /** Whether it waits still, and its place in {@link Waiters}. Guarded by the monitor. */
     boolean queued;
 
     @Nullable
@@ -105,7 +105,7 @@ final class Waiter {
         }
         Timer timer = timeout;
         if (timer != null) {
-            timer.cancel();
+            engine.environment().cancel(timer);
         }
         HeldLease granted = lease;
         LockException outcome = failure;

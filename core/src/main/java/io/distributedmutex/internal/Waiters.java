@@ -6,21 +6,22 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The local queue of a key: first come, first served, and left from anywhere in constant time. Linked through the waiters
- * themselves, so that a key for which nobody waits has next to nothing, and joining allocates nothing.
+ * themselves, so that joining allocates nothing; the base of the {@link KeyQueue} rather than a part of it, since there is
+ * one for every held lease.
  *
  * <p>Not thread-safe: guarded by the monitor of the {@link KeyQueue}.
  */
-final class Waiters {
+abstract class Waiters {
 
     private @Nullable Waiter first;
     private @Nullable Waiter last;
 
-    boolean isEmpty() {
-        return first == null;
+    final boolean hasWaiters() {
+        return first != null;
     }
 
     /** Who came first. There must be one. */
-    Waiter first() {
+    final Waiter firstWaiter() {
         Waiter head = first;
         if (head == null) {
             throw new IllegalStateException("nobody waits");
@@ -28,12 +29,7 @@ final class Waiters {
         return head;
     }
 
-    /** Whether it waits here still. It joins one queue, once. */
-    boolean contains(Waiter waiter) {
-        return waiter.queued;
-    }
-
-    void add(Waiter waiter) {
+    final void addWaiter(Waiter waiter) {
         Waiter before = last;
         waiter.queued = true;
         waiter.previous = before;
@@ -46,7 +42,7 @@ final class Waiters {
     }
 
     /** Takes out one that waits here. */
-    void remove(Waiter waiter) {
+    final void removeWaiter(Waiter waiter) {
         Waiter before = waiter.previous;
         Waiter after = waiter.next;
         if (before == null) {
@@ -65,14 +61,14 @@ final class Waiters {
     }
 
     /** Takes out who came first. */
-    Waiter removeFirst() {
-        Waiter head = first();
-        remove(head);
+    final Waiter removeFirstWaiter() {
+        Waiter head = firstWaiter();
+        removeWaiter(head);
         return head;
     }
 
     /** All, first come first; the queue may change meanwhile. */
-    List<Waiter> all() {
+    final List<Waiter> allWaiters() {
         List<Waiter> all = new ArrayList<>();
         for (Waiter waiter = first; waiter != null; waiter = waiter.next) {
             all.add(waiter);

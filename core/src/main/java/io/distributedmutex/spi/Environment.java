@@ -14,13 +14,39 @@ public interface Environment extends AutoCloseable {
     long nanoTime();
 
     /**
-     * Runs a task once after a delay. The task must not block.
+     * Runs a timer once at a time, and not at the time that it was scheduled for before, if it has not begun. Not before that
+     * time on this environment's clock. Does nothing once the environment is closed.
      *
-     * @param task what to run; what it throws is logged
-     * @param delayNanos from now; zero or less means as soon as possible
-     * @return a handle to cancel it
+     * @param timer what to run
+     * @param atNanos when, as {@link #nanoTime} counts; the past means as soon as possible
      */
-    Timer schedule(Runnable task, long delayNanos);
+    void schedule(Timer timer, long atNanos);
+
+    /**
+     * Prevents a timer from running if it has not begun. Idempotent, and releases all references to the timer.
+     *
+     * @param timer a timer of this environment, scheduled or not
+     */
+    void cancel(Timer timer);
+
+    /**
+     * Runs a task once after a delay.
+     *
+     * @param task what to run; must not block, and what it throws is logged
+     * @param delayNanos from now; zero or less means as soon as possible, and more than 146 years means that
+     * @return the timer, for {@link #cancel}
+     */
+    default Timer runAfter(Runnable task, long delayNanos) {
+        Timer timer = new Timer() {
+            @Override
+            public void run() {
+                task.run();
+            }
+        };
+        // Half of what can be compared by subtraction.
+        schedule(timer, nanoTime() + Math.max(0, Math.min(delayNanos, Long.MAX_VALUE / 2)));
+        return timer;
+    }
 
     /**
      * Runs user code, which may block or throw, on a thread where it harms nobody.
@@ -39,20 +65,13 @@ public interface Environment extends AutoCloseable {
     void park(Object blocker, long nanos);
 
     /**
-     * A new token: 128 random bits as 22 characters of unpadded base64url.
+     * Fills an array with random bytes that nobody can guess: tokens are made of them.
      *
-     * @return the token
+     * @param target what to fill
      */
-    String newToken();
+    void randomBytes(byte[] target);
 
     /** Ends all threads. Tasks not yet due are dropped; callbacks still run, the later ones on their caller. Idempotent. */
     @Override
     void close();
-
-    /** A scheduled task. */
-    interface Timer {
-
-        /** Prevents the task from running if it has not begun. Idempotent, and releases all references to the task. */
-        void cancel();
-    }
 }

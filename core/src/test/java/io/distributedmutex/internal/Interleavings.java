@@ -30,7 +30,7 @@ final class Interleavings {
                         .ignore())
                 // Switches inside these would find nothing but the test's own.
                 .addGuarantee(ManagedStrategyGuaranteeKt.forClasses(StandingTime.class.getName())
-                        .methods("nanoTime", "newToken")
+                        .methods("nanoTime", "randomBytes")
                         .treatAsAtomic());
     }
 

@@ -12,6 +12,7 @@ import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.spi.Timer;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -228,7 +229,7 @@ class KeyQueueTest {
         Engine engine = new Engine(store, new StandingTime(), "test", null);
         store.takenByAnother();
         CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
-        engine.granted(OneKeyStore.KEY, "token-1", OneKeyStore.BLOCK, 1);
+        engine.granted(OneKeyStore.KEY, StandingTime.token(1), OneKeyStore.BLOCK, 1);
         assertThat(asked).isNotDone();
         store.releasedByTheOther();
         assertThat(asked).isCompleted();
@@ -333,8 +334,13 @@ class KeyQueueTest {
         }
 
         @Override
-        public Timer schedule(Runnable task, long delayNanos) {
-            return system.schedule(task, delayNanos);
+        public void schedule(Timer timer, long atNanos) {
+            system.schedule(timer, atNanos);
+        }
+
+        @Override
+        public void cancel(Timer timer) {
+            system.cancel(timer);
         }
 
         @Override
@@ -348,8 +354,8 @@ class KeyQueueTest {
         }
 
         @Override
-        public String newToken() {
-            return system.newToken();
+        public void randomBytes(byte[] target) {
+            system.randomBytes(target);
         }
 
         @Override

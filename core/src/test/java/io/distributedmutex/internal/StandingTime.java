@@ -1,6 +1,8 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Timer;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -15,35 +17,35 @@ import java.util.concurrent.locks.LockSupport;
 final class StandingTime implements Environment {
 
     private final AtomicLong now = new AtomicLong();
-    private final AtomicInteger tokens = new AtomicInteger();
+    private final AtomicInteger drawn = new AtomicInteger();
     private final AtomicInteger parks = new AtomicInteger();
 
     /** Guarded by itself. */
-    private final List<Task> tasks = new ArrayList<>();
+    private final List<Timer> timers = new ArrayList<>();
 
     /** Moves the clock, and runs what is due then. */
     void pass(long nanos) {
         long then = now.addAndGet(nanos);
-        for (Task due = nextDue(then); due != null; due = nextDue(then)) {
-            due.action.run();
+        for (Timer due = nextDue(then); due != null; due = nextDue(then)) {
+            due.run();
         }
     }
 
-    private Task nextDue(long then) {
-        synchronized (tasks) {
-            Task first = tasks.stream()
-                    .filter(task -> task.due <= then)
-                    .min(Comparator.comparingLong(task -> task.due))
+    private Timer nextDue(long then) {
+        synchronized (timers) {
+            Timer first = timers.stream()
+                    .filter(timer -> timer.atNanos() <= then)
+                    .min(Comparator.comparingLong(Timer::atNanos))
                     .orElse(null);
-            tasks.remove(first);
+            timers.remove(first);
             return first;
         }
     }
 
     /** How many timers wait. */
     int timers() {
-        synchronized (tasks) {
-            return tasks.size();
+        synchronized (timers) {
+            return timers.size();
         }
     }
 
@@ -58,16 +60,19 @@ final class StandingTime implements Environment {
     }
 
     @Override
-    public Timer schedule(Runnable action, long delayNanos) {
-        Task task = new Task(action, now.get() + Math.max(0, delayNanos));
-        synchronized (tasks) {
-            tasks.add(task);
+    public void schedule(Timer timer, long atNanos) {
+        synchronized (timers) {
+            timers.remove(timer);
+            timer.setAtNanos(atNanos);
+            timers.add(timer);
         }
-        return () -> {
-            synchronized (tasks) {
-                tasks.remove(task);
-            }
-        };
+    }
+
+    @Override
+    public void cancel(Timer timer) {
+        synchronized (timers) {
+            timers.remove(timer);
+        }
     }
 
     @Override
@@ -82,26 +87,20 @@ final class StandingTime implements Environment {
         LockSupport.park(blocker);
     }
 
+    /** The token that was drawn first, second and so on. */
+    static String token(int number) {
+        return new Token((long) number << 32, 0).text();
+    }
+
     @Override
-    public String newToken() {
-        return "token-" + tokens.incrementAndGet();
+    public void randomBytes(byte[] target) {
+        ByteBuffer.wrap(target).putInt(drawn.incrementAndGet());
     }
 
     @Override
     public void close() {
-        synchronized (tasks) {
-            tasks.clear();
-        }
-    }
-
-    /** Not a record: two tasks are never the same one. */
-    private static final class Task {
-        private final Runnable action;
-        private final long due;
-
-        Task(Runnable action, long due) {
-            this.action = action;
-            this.due = due;
+        synchronized (timers) {
+            timers.clear();
         }
     }
 }

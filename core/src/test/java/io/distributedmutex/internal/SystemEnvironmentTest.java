@@ -3,11 +3,14 @@ package io.distributedmutex.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Level;
-import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Timer;
 import java.lang.reflect.Field;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -52,7 +55,7 @@ class SystemEnvironmentTest {
     @Test
     void aTokenIs128BitsIn22CharactersOfUnpaddedBase64Url() {
         for (int i = 0; i < 1_000; i++) {
-            String token = environment.newToken();
+            String token = newToken(environment);
             assertThat(token).matches("[A-Za-z0-9_-]{22}");
             assertThat(Base64.getUrlDecoder().decode(token)).hasSize(16);
         }
@@ -66,7 +69,7 @@ class SystemEnvironmentTest {
         List<Thread> threads = IntStream.range(0, 4)
                 .mapToObj(i -> new Thread(() -> {
                     for (int n = 0; n < 5_000; n++) {
-                        tokens.add((i < 3 ? environment : other).newToken());
+                        tokens.add(newToken(i < 3 ? environment : other));
                         made.incrementAndGet();
                     }
                 }))
@@ -85,7 +88,7 @@ class SystemEnvironmentTest {
         byte[] everOne = new byte[16];
         byte[] everZero = new byte[16];
         for (int i = 0; i < 300; i++) {
-            byte[] token = Base64.getUrlDecoder().decode(environment.newToken());
+            byte[] token = Base64.getUrlDecoder().decode(newToken(environment));
             for (int b = 0; b < 16; b++) {
                 everOne[b] |= token[b];
                 everZero[b] |= (byte) ~token[b];
@@ -94,6 +97,24 @@ class SystemEnvironmentTest {
         // That a fair bit is 300 times the same happens once in 2^299 runs.
         assertThat(everOne).containsOnly(0xFF);
         assertThat(everZero).containsOnly(0xFF);
+    }
+
+    @Test
+    void randomBytesFillArraysOfAnyLengthAndAreNeverTheSame() {
+        Set<String> seen = new HashSet<>();
+        for (int i = 0; i < 1_000; i++) {
+            // Some of them do not end where what was drawn ends; some are longer than all of that.
+            byte[] bytes = new byte[i == 500 ? 10_000 : 9];
+            environment.randomBytes(bytes);
+            assertThat(seen.add(HexFormat.of().formatHex(bytes))).isTrue();
+            assertThat(Arrays.equals(bytes, bytes.length - 8, bytes.length, new byte[8], 0, 8))
+                    .isFalse();
+        }
+        environment.randomBytes(new byte[0]);
+    }
+
+    private static String newToken(Environment from) {
+        return Token.draw(from).text();
     }
 
     // ---- callbacks
@@ -134,7 +155,7 @@ class SystemEnvironmentTest {
         IntStream.range(0, 100).forEach(i -> environment.execute(this::blockUntilTestEnds));
         Await.until(() -> blocked.get() == 64, Await.LONG);
         CountDownLatch ran = new CountDownLatch(1);
-        environment.schedule(ran::countDown, 1);
+        environment.runAfter(ran::countDown, 1);
         Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
 
@@ -166,14 +187,14 @@ class SystemEnvironmentTest {
     void thereIsNoThreadBeforeTheFirstUse() {
         assertThat(threads()).isEmpty();
         environment.nanoTime();
-        environment.newToken();
+        newToken(environment);
         environment.park(this, 1);
         assertThat(threads()).isEmpty();
     }
 
     @Test
     void timersHaveOneThreadHoweverManyThereAre() {
-        IntStream.range(0, 1_000).forEach(i -> environment.schedule(() -> {}, 60_000_000_000L + i));
+        IntStream.range(0, 1_000).forEach(i -> environment.runAfter(() -> {}, 60_000_000_000L + i));
         assertThat(threads())
                 .singleElement()
                 .satisfies(thread -> assertThat(thread.getName()).startsWith("dmutex-timer-"));
@@ -193,7 +214,7 @@ class SystemEnvironmentTest {
         AtomicBoolean timerRan = new AtomicBoolean();
         AtomicInteger callbacksRan = new AtomicInteger();
         IntStream.range(0, 64).forEach(i -> environment.execute(this::blockUntilTestEnds));
-        environment.schedule(() -> timerRan.set(true), 50_000_000);
+        environment.runAfter(() -> timerRan.set(true), 50_000_000);
         environment.execute(callbacksRan::incrementAndGet);
         environment.close();
         environment.execute(callbacksRan::incrementAndGet);
@@ -284,7 +305,7 @@ class SystemEnvironmentTest {
     void aTimerRunsNotBeforeItsTimeOnTheEnvironmentsClock() {
         AtomicReference<Long> ranAt = new AtomicReference<>();
         long start = environment.nanoTime();
-        environment.schedule(() -> ranAt.set(environment.nanoTime()), 20_000_000);
+        environment.runAfter(() -> ranAt.set(environment.nanoTime()), 20_000_000);
         Await.until(() -> ranAt.get() != null, Await.LONG);
         assertThat(Duration.ofNanos(ranAt.get() - start)).isBetween(Duration.ofMillis(20), Await.LONG);
     }
@@ -295,9 +316,9 @@ class SystemEnvironmentTest {
         SystemEnvironment standing = new SystemEnvironment(machine.clockWithUptime());
         AtomicBoolean cancelledRan = new AtomicBoolean();
         CountDownLatch laterRan = new CountDownLatch(1);
-        Timer cancelled = standing.schedule(() -> cancelledRan.set(true), 1_000_000);
-        standing.schedule(laterRan::countDown, 2_000_000);
-        cancelled.cancel();
+        Timer cancelled = standing.runAfter(() -> cancelledRan.set(true), 1_000_000);
+        standing.runAfter(laterRan::countDown, 2_000_000);
+        standing.cancel(cancelled);
         machine.pass(Duration.ofMillis(2));
         Await.until(() -> laterRan.getCount() == 0, Await.LONG);
         assertThat(cancelledRan).isFalse();

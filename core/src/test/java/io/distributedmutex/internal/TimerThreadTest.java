@@ -3,7 +3,7 @@ package io.distributedmutex.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Level;
-import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.Timer;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -40,9 +40,9 @@ class TimerThreadTest {
         ConcurrentLinkedQueue<String> ran = new ConcurrentLinkedQueue<>();
         AtomicLong clock = new AtomicLong();
         TimerThread manual = new TimerThread(name, clock::get);
-        manual.schedule(() -> ran.add("third"), millis(3));
-        manual.schedule(() -> ran.add("first"), millis(1));
-        manual.schedule(() -> ran.add("second"), millis(2));
+        schedule(manual, clock, () -> ran.add("third"), millis(3));
+        schedule(manual, clock, () -> ran.add("first"), millis(1));
+        schedule(manual, clock, () -> ran.add("second"), millis(2));
         clock.set(millis(3));
         Await.until(() -> ran.size() == 3, Await.LONG);
         assertThat(ran).containsExactly("first", "second", "third");
@@ -58,7 +58,8 @@ class TimerThreadTest {
             long delay = random.nextInt(20_000_000);
             // Read before the timer reads it, so that the due time is not earlier than this.
             long due = System.nanoTime() + delay;
-            timer.schedule(
+            schedule(
+                    timer,
                     () -> {
                         long now = System.nanoTime();
                         if (now - due < 0) {
@@ -75,16 +76,16 @@ class TimerThreadTest {
     @Test
     void aTaskWithoutDelayOrWithANegativeOneRunsAtOnce() {
         CountDownLatch ran = new CountDownLatch(3);
-        timer.schedule(ran::countDown, 0);
-        timer.schedule(ran::countDown, -1);
-        timer.schedule(ran::countDown, Long.MIN_VALUE);
+        schedule(timer, ran::countDown, 0);
+        schedule(timer, ran::countDown, -1);
+        schedule(timer, ran::countDown, Long.MIN_VALUE);
         Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
 
     @Test
     void theLongestDelayIsNotTakenForNoDelay() {
         AtomicBoolean ran = new AtomicBoolean();
-        timer.schedule(() -> ran.set(true), Long.MAX_VALUE);
+        schedule(timer, () -> ran.set(true), Long.MAX_VALUE);
         runAfterAllThatIsDue();
         assertThat(ran).isFalse();
     }
@@ -95,11 +96,11 @@ class TimerThreadTest {
         CountDownLatch laterRan = new CountDownLatch(1);
         CountDownLatch cancelledBoth = new CountDownLatch(1);
         // Keeps the timer from running anything before the cancellation, however slow this thread is.
-        timer.schedule(() -> await(cancelledBoth), 0);
-        Timer cancelled = timer.schedule(() -> cancelledRan.set(true), millis(1));
-        timer.schedule(laterRan::countDown, millis(2));
-        cancelled.cancel();
-        cancelled.cancel();
+        schedule(timer, () -> await(cancelledBoth), 0);
+        Timer cancelled = schedule(timer, () -> cancelledRan.set(true), millis(1));
+        schedule(timer, laterRan::countDown, millis(2));
+        timer.cancel(cancelled);
+        timer.cancel(cancelled);
         cancelledBoth.countDown();
         Await.until(() -> laterRan.getCount() == 0, Await.LONG);
         assertThat(cancelledRan).isFalse();
@@ -109,19 +110,19 @@ class TimerThreadTest {
     void cancellingATaskThatHasRunTouchesNoOther() {
         CountDownLatch firstRan = new CountDownLatch(1);
         CountDownLatch otherRan = new CountDownLatch(1);
-        Timer first = timer.schedule(firstRan::countDown, 0);
+        Timer first = schedule(timer, firstRan::countDown, 0);
         Await.until(() -> firstRan.getCount() == 0, Await.LONG);
-        timer.schedule(otherRan::countDown, millis(20));
-        first.cancel();
-        first.cancel();
+        schedule(timer, otherRan::countDown, millis(20));
+        timer.cancel(first);
+        timer.cancel(first);
         Await.until(() -> otherRan.getCount() == 0, Await.LONG);
     }
 
     @Test
     void cancellingTheOnlyTaskLeavesATimerThatStillWorks() {
         CountDownLatch ran = new CountDownLatch(1);
-        timer.schedule(NOTHING, millis(10_000)).cancel();
-        timer.schedule(ran::countDown, millis(1));
+        timer.cancel(schedule(timer, NOTHING, millis(10_000)));
+        schedule(timer, ran::countDown, millis(1));
         Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
 
@@ -129,11 +130,12 @@ class TimerThreadTest {
     void whatATaskSchedulesAndCancelsIsTakenIntoAccount() {
         CountDownLatch ran = new CountDownLatch(1);
         AtomicBoolean cancelledRan = new AtomicBoolean();
-        Timer cancelled = timer.schedule(() -> cancelledRan.set(true), millis(40));
-        timer.schedule(
+        Timer cancelled = schedule(timer, () -> cancelledRan.set(true), millis(40));
+        schedule(
+                timer,
                 () -> {
-                    cancelled.cancel();
-                    timer.schedule(ran::countDown, millis(40));
+                    timer.cancel(cancelled);
+                    schedule(timer, ran::countDown, millis(40));
                 },
                 millis(1));
         Await.until(() -> ran.getCount() == 0, Await.LONG);
@@ -161,18 +163,22 @@ class TimerThreadTest {
         TimerThread manual = new TimerThread(name, clock::get);
         for (int step = 0; step < 300; step++) {
             int what = random.nextInt(10);
-            if (what < 6) {
+            if (what == 0 && !waiting.isEmpty()) {
+                Modelled task = waiting.get(random.nextInt(waiting.size()));
+                task.due = clock.get() + 1 + random.nextInt(100_000);
+                manual.schedule(task.handle, task.due);
+            } else if (what < 6) {
                 // So short that the thread, which sleeps in real time, looks at the clock often.
                 long delay = 1 + random.nextInt(100_000);
                 Modelled task = new Modelled(clock.get() + delay);
-                task.handle = manual.schedule(() -> ran.add(task), delay);
+                task.handle = schedule(manual, clock, () -> ran.add(task), delay);
                 waiting.add(task);
             } else if (what < 8 && !waiting.isEmpty()) {
                 Modelled task = waiting.remove(random.nextInt(waiting.size()));
-                task.handle.cancel();
+                manual.cancel(task.handle);
                 gone.add(task);
             } else if (what < 9 && !gone.isEmpty()) {
-                gone.get(random.nextInt(gone.size())).handle.cancel();
+                manual.cancel(gone.get(random.nextInt(gone.size())).handle);
             } else {
                 long now = clock.addAndGet(random.nextInt(30_000));
                 List<Modelled> due =
@@ -209,10 +215,10 @@ class TimerThreadTest {
                 for (int i = first; i < first + each; i++) {
                     AtomicInteger count = new AtomicInteger();
                     runs[i] = count;
-                    Timer handle = timer.schedule(count::incrementAndGet, random.nextInt(2_000_000));
+                    Timer handle = schedule(timer, count::incrementAndGet, random.nextInt(2_000_000));
                     if (random.nextBoolean()) {
                         cancelled[i] = true;
-                        handle.cancel();
+                        timer.cancel(handle);
                     }
                 }
             }));
@@ -233,7 +239,7 @@ class TimerThreadTest {
 
     @Test
     void aTaskThatIsDueBeforeAllOthersWakesTheThread() {
-        timer.schedule(NOTHING, millis(60_000));
+        schedule(timer, NOTHING, millis(60_000));
         // The best of several, as the machine may be busy. Without being woken the thread sleeps for a second.
         long best = Long.MAX_VALUE;
         for (int i = 0; i < 5; i++) {
@@ -241,7 +247,7 @@ class TimerThreadTest {
             Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.LONG);
             CountDownLatch ran = new CountDownLatch(1);
             long start = System.nanoTime();
-            timer.schedule(ran::countDown, millis(1));
+            schedule(timer, ran::countDown, millis(1));
             Await.until(() -> ran.getCount() == 0, Await.LONG);
             best = Math.min(best, System.nanoTime() - start);
         }
@@ -263,7 +269,7 @@ class TimerThreadTest {
         AtomicLong clock = new AtomicLong();
         TimerThread manual = new TimerThread(name, clock::get);
         CountDownLatch ran = new CountDownLatch(1);
-        manual.schedule(ran::countDown, Duration.ofHours(1).toNanos());
+        schedule(manual, clock, ran::countDown, Duration.ofHours(1).toNanos());
         Await.until(
                 () -> Await.threads(name).stream().anyMatch(t -> t.getState() == Thread.State.TIMED_WAITING),
                 Await.LONG);
@@ -275,12 +281,14 @@ class TimerThreadTest {
     @Test
     void aTaskThatThrowsIsLoggedAndStopsNoOther() {
         try (CapturedLog log = new CapturedLog()) {
-            timer.schedule(
+            schedule(
+                    timer,
                     () -> {
                         throw new IllegalStateException("thrown by the test");
                     },
                     0);
-            timer.schedule(
+            schedule(
+                    timer,
                     () -> {
                         throw new AssertionError("an error by the test");
                     },
@@ -300,47 +308,66 @@ class TimerThreadTest {
     }
 
     @Test
-    void aCancelledTaskIsNotRetainedEvenByItsHandle() {
-        Object[] task = {new Object()};
-        WeakReference<Object> retained = new WeakReference<>(task[0]);
-        Timer handle = timer.schedule(taskThatKeeps(task[0]), millis(600_000));
-        task[0] = null;
-        handle.cancel();
+    void aCancelledTimerIsNotRetained() {
+        Timer[] cancelled = {schedule(timer, NOTHING, millis(600_000))};
+        WeakReference<Timer> retained = new WeakReference<>(cancelled[0]);
+        timer.cancel(cancelled[0]);
+        cancelled[0] = null;
         untilCollected(retained);
-        handle.cancel();
     }
 
     @Test
-    void aTaskThatHasRunIsNotRetainedEvenByItsHandle() {
-        Object[] task = {new Object()};
-        WeakReference<Object> retained = new WeakReference<>(task[0]);
-        Timer handle = timer.schedule(taskThatKeeps(task[0]), 0);
-        task[0] = null;
+    void aTimerThatHasRunIsNotRetained() {
+        WeakReference<Timer> retained = new WeakReference<>(schedule(timer, NOTHING, 0));
         runAfterAllThatIsDue();
         untilCollected(retained);
-        handle.cancel();
     }
 
     @Test
-    void aTaskDroppedByCloseIsNotRetainedEvenByItsHandle() {
-        Object[] task = {new Object()};
-        WeakReference<Object> retained = new WeakReference<>(task[0]);
-        Timer handle = timer.schedule(taskThatKeeps(task[0]), millis(600_000));
-        task[0] = null;
+    void aTimerDroppedByCloseIsNotRetained() {
+        WeakReference<Timer> retained = new WeakReference<>(schedule(timer, NOTHING, millis(600_000)));
         timer.close();
         untilCollected(retained);
-        handle.cancel();
     }
 
     @Test
-    void aTaskRefusedAfterCloseIsNotRetainedEvenByItsHandle() {
+    void aTimerRefusedAfterCloseIsNotRetained() {
         timer.close();
-        Object[] task = {new Object()};
-        WeakReference<Object> retained = new WeakReference<>(task[0]);
-        Timer handle = timer.schedule(taskThatKeeps(task[0]), 0);
-        task[0] = null;
+        WeakReference<Timer> retained = new WeakReference<>(schedule(timer, NOTHING, 0));
         untilCollected(retained);
-        handle.cancel();
+    }
+
+    @Test
+    void aTimerThatIsScheduledAgainRunsAtTheNewTimeOnly() {
+        AtomicLong clock = new AtomicLong();
+        TimerThread manual = new TimerThread(name, clock::get);
+        AtomicInteger ran = new AtomicInteger();
+        Timer again = schedule(manual, clock, ran::incrementAndGet, millis(10));
+        manual.schedule(again, millis(30));
+        clock.set(millis(20));
+        runAfterAllThatIsDue(manual, clock);
+        assertThat(ran).hasValue(0);
+        manual.schedule(again, millis(15));
+        Await.until(() -> ran.get() == 1, Await.LONG);
+        clock.set(millis(40));
+        runAfterAllThatIsDue(manual, clock);
+        assertThat(ran).hasValue(1);
+        manual.close();
+    }
+
+    @Test
+    void aTimerMayScheduleItself() {
+        CountDownLatch runs = new CountDownLatch(5);
+        Timer periodic = new Timer() {
+            @Override
+            public void run() {
+                runs.countDown();
+                timer.schedule(this, atNanos() + millis(1));
+            }
+        };
+        timer.schedule(periodic, System.nanoTime());
+        Await.until(() -> runs.getCount() == 0, Await.LONG);
+        timer.cancel(periodic);
     }
 
     /** Sixteen is what there is place for at first; it is made larger when there are more. */
@@ -348,7 +375,7 @@ class TimerThreadTest {
     @ValueSource(ints = {15, 16, 17, 32})
     void closeEndsTheThreadHoweverManyTasksWait(int tasks) {
         for (int i = 0; i < tasks; i++) {
-            timer.schedule(NOTHING, millis(600_000));
+            schedule(timer, NOTHING, millis(600_000));
         }
         timer.close();
         Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
@@ -357,9 +384,9 @@ class TimerThreadTest {
     @Test
     void thereIsNoThreadBeforeTheFirstTaskThenOneDaemonAndNoneAfterClose() {
         assertThat(Await.threads(name)).isEmpty();
-        timer.schedule(NOTHING, millis(60_000));
-        timer.schedule(NOTHING, millis(1));
-        timer.schedule(NOTHING, millis(60_000));
+        schedule(timer, NOTHING, millis(60_000));
+        schedule(timer, NOTHING, millis(1));
+        schedule(timer, NOTHING, millis(60_000));
         assertThat(Await.threads(name))
                 .singleElement()
                 .satisfies(thread -> assertThat(thread.isDaemon()).isTrue());
@@ -372,52 +399,75 @@ class TimerThreadTest {
         AtomicInteger ran = new AtomicInteger();
         CountDownLatch begun = new CountDownLatch(1);
         CountDownLatch end = new CountDownLatch(1);
-        timer.schedule(
+        schedule(
+                timer,
                 () -> {
                     begun.countDown();
                     uninterruptibly(end);
                 },
                 0);
         Await.until(() -> begun.getCount() == 0, Await.LONG);
-        timer.schedule(ran::incrementAndGet, 0);
-        timer.schedule(ran::incrementAndGet, millis(1));
+        schedule(timer, ran::incrementAndGet, 0);
+        schedule(timer, ran::incrementAndGet, millis(1));
         timer.close();
-        timer.schedule(ran::incrementAndGet, 0);
+        schedule(timer, ran::incrementAndGet, 0);
         end.countDown();
         Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
-        timer.schedule(ran::incrementAndGet, 0);
+        schedule(timer, ran::incrementAndGet, 0);
         assertThat(Await.threads(name)).isEmpty();
         assertThat(ran).hasValue(0);
     }
 
     @Test
     void cancellingAfterCloseIsHarmless() {
-        Timer before = timer.schedule(NOTHING, millis(60_000));
+        Timer before = schedule(timer, NOTHING, millis(60_000));
         timer.close();
-        Timer after = timer.schedule(NOTHING, 0);
-        before.cancel();
-        after.cancel();
+        Timer after = schedule(timer, NOTHING, 0);
+        timer.cancel(before);
+        timer.cancel(after);
         timer.close();
     }
 
     @Test
     void aTimerClosedWithoutEverBeingUsedHasNoThread() {
         timer.close();
-        timer.schedule(NOTHING, 0);
+        schedule(timer, NOTHING, 0);
         assertThat(Await.threads(name)).isEmpty();
     }
 
     private void runAfterAllThatIsDue() {
         CountDownLatch ran = new CountDownLatch(1);
-        timer.schedule(ran::countDown, millis(1));
+        schedule(timer, ran::countDown, millis(1));
         Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
 
-    private static Runnable taskThatKeeps(Object kept) {
-        return () -> assertThat(kept).isNotNull();
+    private static void runAfterAllThatIsDue(TimerThread standing, AtomicLong clock) {
+        CountDownLatch ran = new CountDownLatch(1);
+        schedule(standing, clock, ran::countDown, 0);
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
 
-    private static void untilCollected(WeakReference<Object> reference) {
+    private static Timer schedule(TimerThread on, Runnable task, long delayNanos) {
+        return scheduleAt(on, task, System.nanoTime(), delayNanos);
+    }
+
+    private static Timer schedule(TimerThread on, AtomicLong clock, Runnable task, long delayNanos) {
+        return scheduleAt(on, task, clock.get(), delayNanos);
+    }
+
+    /** As an environment does it. */
+    private static Timer scheduleAt(TimerThread on, Runnable task, long now, long delayNanos) {
+        Timer scheduled = new Timer() {
+            @Override
+            public void run() {
+                task.run();
+            }
+        };
+        on.schedule(scheduled, now + Math.max(0, Math.min(delayNanos, Long.MAX_VALUE / 2)));
+        return scheduled;
+    }
+
+    private static void untilCollected(WeakReference<?> reference) {
         Await.until(
                 () -> {
                     System.gc();
@@ -440,7 +490,7 @@ class TimerThreadTest {
 
     /** A task as the model knows it. */
     private static final class Modelled {
-        final long due;
+        long due;
         Timer handle;
 
         Modelled(long due) {

@@ -9,6 +9,7 @@ import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
+import io.distributedmutex.spi.Timer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -373,7 +374,7 @@ public final class FaultyLockStore implements LockStore {
             }
             case HANG -> {
                 Waiting<T> waiting = new Waiting<>();
-                waiting.timer = time.schedule(() -> waiting.fail(fault.error), fault.hangNanos);
+                waiting.timer = time.runAfter(() -> waiting.fail(fault.error), fault.hangNanos);
                 yield waiting.reply;
             }
             case HOLD_REQUEST -> {
@@ -477,7 +478,7 @@ public final class FaultyLockStore implements LockStore {
     /** A call that gets its reply later. */
     private final class Waiting<T> {
         final CompletableFuture<T> reply = new CompletableFuture<>();
-        volatile Environment.@Nullable Timer timer;
+        volatile @Nullable Timer timer;
 
         Waiting() {
             lock.lock();
@@ -511,9 +512,9 @@ public final class FaultyLockStore implements LockStore {
             } finally {
                 lock.unlock();
             }
-            Environment.Timer set = timer;
+            Timer set = timer;
             if (set != null) {
-                set.cancel();
+                time.cancel(set);
             }
         }
     }

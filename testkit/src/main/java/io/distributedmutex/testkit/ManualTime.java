@@ -1,10 +1,11 @@
 package io.distributedmutex.testkit;
 
 import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Timer;
 import java.time.Duration;
-import java.util.Base64;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
@@ -21,7 +22,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>{@code
  * ManualTime time = ManualTime.create();
- * time.schedule(() -> renew(), Duration.ofSeconds(20).toNanos());
+ * time.runAfter(() -> renew(), Duration.ofSeconds(20).toNanos());
  * time.advance(Duration.ofMinutes(1));    // runs it, with the clock at 20 s, and leaves the clock at 60 s
  * }</pre>
  *
@@ -60,9 +61,9 @@ public final class ManualTime implements Environment {
     private final ReentrantLock lock = new ReentrantLock();
 
     private final TreeSet<Task> tasks = new TreeSet<>(IN_ORDER);
+    private final IdentityHashMap<Timer, Task> timers = new IdentityHashMap<>();
     private final Set<Parked> parked = new HashSet<>();
     private final SplittableRandom random;
-    private int timers;
     private long lastNumber;
     private volatile long elapsedNanos;
 
@@ -82,7 +83,7 @@ public final class ManualTime implements Environment {
     }
 
     /**
-     * Makes a clock with a seed, from which the tokens come.
+     * Makes a clock with a seed, from which the random bytes come.
      *
      * @param seed any number
      * @return a clock that stands at zero
@@ -93,7 +94,7 @@ public final class ManualTime implements Environment {
 
     /**
      * Makes an environment for another instance that lives in the same time: its timers stand in the same order and are
-     * counted with all others, but closing it drops its own only. Its tokens come from a random sequence of its own.
+     * counted with all others, but closing it drops its own only. Its random bytes are a sequence of its own.
      *
      * @return a new environment
      */
@@ -169,7 +170,7 @@ public final class ManualTime implements Environment {
     public int pendingTimers() {
         lock.lock();
         try {
-            return timers;
+            return timers.size();
         } finally {
             lock.unlock();
         }
@@ -196,8 +197,13 @@ public final class ManualTime implements Environment {
     }
 
     @Override
-    public Timer schedule(Runnable task, long delayNanos) {
-        return first.schedule(task, delayNanos);
+    public void schedule(Timer timer, long atNanos) {
+        first.schedule(timer, atNanos);
+    }
+
+    @Override
+    public void cancel(Timer timer) {
+        first.cancel(timer);
     }
 
     @Override
@@ -245,8 +251,8 @@ public final class ManualTime implements Environment {
     }
 
     @Override
-    public String newToken() {
-        return first.newToken();
+    public void randomBytes(byte[] target) {
+        first.randomBytes(target);
     }
 
     /**
@@ -330,21 +336,16 @@ public final class ManualTime implements Environment {
     }
 
     private static void run(Task task) {
-        Runnable body = task.body;
-        task.body = null;
-        if (body == null) {
-            return;
-        }
         try {
-            body.run();
+            task.body.run();
         } catch (RuntimeException | Error e) {
-            LOG.warn("a {} threw", task.isTimer ? "timer" : "callback", e);
+            LOG.warn("a {} threw", task.timer != null ? "timer" : "callback", e);
         }
     }
 
     private void remove(Task task) {
-        if (tasks.remove(task) && task.isTimer) {
-            timers--;
+        if (tasks.remove(task) && task.timer != null) {
+            timers.remove(task.timer);
         }
     }
 
@@ -356,41 +357,20 @@ public final class ManualTime implements Environment {
     /** A thread in {@link #park}, and until when. */
     private record Parked(Thread thread, long untilNanos) {}
 
-    /** Something to run, and its place in the order of all. */
-    private final class Task implements Timer {
-        final One owner;
-        final boolean isTimer;
-        final long atNanos;
-        final long number;
-        volatile @Nullable Runnable body;
-
-        Task(One owner, boolean isTimer, Runnable body, long atNanos, long number) {
-            this.owner = owner;
-            this.isTimer = isTimer;
-            this.body = body;
-            this.atNanos = atNanos;
-            this.number = number;
-        }
-
-        @Override
-        public void cancel() {
-            lock.lock();
-            try {
-                body = null;
-                remove(this);
-            } finally {
-                lock.unlock();
-            }
-        }
-    }
+    /**
+     * Something to run, and its place in the order of all.
+     *
+     * @param timer the timer that it is, null if it is a callback
+     */
+    private record Task(One owner, @Nullable Timer timer, Runnable body, long atNanos, long number) {}
 
     /** The environment of one instance. */
     private final class One implements Environment {
-        private final SplittableRandom tokens;
+        private final SplittableRandom random;
         private boolean closed;
 
-        One(SplittableRandom tokens) {
-            this.tokens = tokens;
+        One(SplittableRandom random) {
+            this.random = random;
         }
 
         @Override
@@ -399,13 +379,40 @@ public final class ManualTime implements Environment {
         }
 
         @Override
-        public Timer schedule(Runnable task, long delayNanos) {
-            return add(true, task, delayNanos);
+        public void schedule(Timer timer, long atNanos) {
+            lock.lock();
+            try {
+                cancel(timer);
+                if (!closed) {
+                    timer.setAtNanos(atNanos);
+                    timers.put(timer, add(timer, timer::run, Math.max(elapsedNanos, atNanos - ORIGIN_NANOS)));
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void cancel(Timer timer) {
+            lock.lock();
+            try {
+                Task task = timers.get(timer);
+                if (task != null) {
+                    remove(task);
+                }
+            } finally {
+                lock.unlock();
+            }
         }
 
         @Override
         public void execute(Runnable callback) {
-            add(false, callback, 0);
+            lock.lock();
+            try {
+                add(null, callback, elapsedNanos);
+            } finally {
+                lock.unlock();
+            }
         }
 
         @Override
@@ -414,15 +421,13 @@ public final class ManualTime implements Environment {
         }
 
         @Override
-        public String newToken() {
-            byte[] bytes = new byte[16];
+        public void randomBytes(byte[] target) {
             lock.lock();
             try {
-                tokens.nextBytes(bytes);
+                random.nextBytes(target);
             } finally {
                 lock.unlock();
             }
-            return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
         }
 
         @Override
@@ -432,29 +437,19 @@ public final class ManualTime implements Environment {
                 closed = true;
                 // Callbacks stay: what they tell, of the closing itself for instance, somebody may wait for.
                 tasks.stream()
-                        .filter(task -> task.owner == this && task.isTimer)
+                        .filter(task -> task.owner == this && task.timer != null)
                         .toList()
-                        .forEach(Task::cancel);
+                        .forEach(ManualTime.this::remove);
             } finally {
                 lock.unlock();
             }
         }
 
-        private Task add(boolean isTimer, Runnable body, long delayNanos) {
-            lock.lock();
-            try {
-                lastNumber++;
-                Task task = new Task(this, isTimer, body, plus(elapsedNanos, delayNanos), lastNumber);
-                if (closed && isTimer) {
-                    task.body = null;
-                } else {
-                    tasks.add(task);
-                    timers += isTimer ? 1 : 0;
-                }
-                return task;
-            } finally {
-                lock.unlock();
-            }
+        private Task add(@Nullable Timer timer, Runnable body, long atNanos) {
+            lastNumber++;
+            Task task = new Task(this, timer, body, atNanos, lastNumber);
+            tasks.add(task);
+            return task;
         }
     }
 }

@@ -86,7 +86,7 @@ class LeavesNothingTest {
 
         @Test
         void leavesATimer() {
-            time.schedule(() -> {}, 1);
+            time.runAfter(() -> {}, 1);
         }
 
         @Test

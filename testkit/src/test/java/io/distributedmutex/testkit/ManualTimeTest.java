@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.distributedmutex.spi.Environment;
-import io.distributedmutex.spi.Environment.Timer;
+import io.distributedmutex.spi.Timer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,7 +68,7 @@ class ManualTimeTest {
 
     @Test
     void timersScheduledMeanwhileRunToo() {
-        time.schedule(
+        time.runAfter(
                 () -> {
                     schedule("again", 5);
                     schedule("at once", 0);
@@ -86,7 +86,7 @@ class ManualTimeTest {
     void aDelayOfZeroOrLessIsDueNowAndOneWithoutEndNever() {
         schedule("negative", -5);
         schedule("zero", 0);
-        time.schedule(() -> ran.add("never"), Long.MAX_VALUE);
+        time.runAfter(() -> ran.add("never"), Long.MAX_VALUE);
 
         time.runDue();
         time.advance(Duration.ofDays(10_000));
@@ -98,22 +98,22 @@ class ManualTimeTest {
     void aCancelledTimerDoesNotRun() {
         Timer timer = schedule("cancelled", 10);
         Timer later = schedule("cancelled by the one before", 20);
-        time.schedule(later::cancel, millis(20) - 1);
+        time.runAfter(() -> time.cancel(later), millis(20) - 1);
         assertThat(time.pendingTimers()).isEqualTo(3);
 
-        timer.cancel();
-        timer.cancel();
+        time.cancel(timer);
+        time.cancel(timer);
         assertThat(time.pendingTimers()).isEqualTo(2);
 
         time.advance(Duration.ofMillis(30));
-        timer.cancel();
+        time.cancel(timer);
         assertThat(ran).isEmpty();
         assertThat(time.pendingTimers()).isZero();
     }
 
     @Test
     void whatATimerOrCallbackThrowsStopsNothing() {
-        time.schedule(
+        time.runAfter(
                 () -> {
                     throw new IllegalStateException("expected by the test");
                 },
@@ -173,7 +173,7 @@ class ManualTimeTest {
     void aTimerMustNotMoveTheClockNorBlockIt() {
         AtomicReference<Throwable> moved = new AtomicReference<>();
         AtomicReference<Throwable> blocked = new AtomicReference<>();
-        time.schedule(() -> catching(moved, () -> time.advance(Duration.ZERO)), 0);
+        time.runAfter(() -> catching(moved, () -> time.advance(Duration.ZERO)), 0);
         time.execute(() -> catching(blocked, () -> time.park(this, 1)));
 
         time.runDue();
@@ -240,7 +240,7 @@ class ManualTimeTest {
         for (int i = 0; i < 4; i++) {
             threads.add(start(() -> {
                 for (int step = 0; step < 100; step++) {
-                    time.schedule(() -> ran.add("one at a time"), 0);
+                    time.runAfter(() -> ran.add("one at a time"), 0);
                     time.advance(Duration.ofMillis(1));
                 }
             }));
@@ -254,28 +254,54 @@ class ManualTimeTest {
     }
 
     @Test
-    void tokensComeFromTheSeed() {
-        String token = time.newToken();
+    void randomBytesComeFromTheSeed() {
+        byte[] drawn = randomBytes(time);
 
-        assertThat(token).matches("[A-Za-z0-9_-]{22}").isNotEqualTo(time.newToken());
-        assertThat(ManualTime.withSeed(42).newToken()).isEqualTo(token);
-        assertThat(ManualTime.withSeed(43).newToken()).isNotEqualTo(token);
-        assertThat(ManualTime.create().newToken()).isNotEqualTo(token);
-        assertThat(time.newEnvironment().newToken()).isNotEqualTo(time.newToken());
+        assertThat(drawn).isNotEqualTo(randomBytes(time));
+        assertThat(randomBytes(ManualTime.withSeed(42))).isEqualTo(drawn);
+        assertThat(randomBytes(ManualTime.withSeed(43))).isNotEqualTo(drawn);
+        assertThat(randomBytes(ManualTime.create())).isNotEqualTo(drawn);
+        assertThat(randomBytes(time.newEnvironment())).isNotEqualTo(randomBytes(time));
+    }
+
+    private static byte[] randomBytes(Environment from) {
+        byte[] bytes = new byte[16];
+        from.randomBytes(bytes);
+        return bytes;
+    }
+
+    @Test
+    void aTimerThatIsScheduledAgainRunsAtTheLaterCallsTimeOnly() {
+        Timer timer = new Timer() {
+            @Override
+            public void run() {
+                ran.add("at " + time.elapsed().toMillis());
+            }
+        };
+        time.schedule(timer, time.nanoTime() + millis(10));
+        time.schedule(timer, time.nanoTime() + millis(30));
+        assertThat(time.pendingTimers()).isEqualTo(1);
+        assertThat(timer.atNanos()).isEqualTo(time.nanoTime() + millis(30));
+        time.advance(Duration.ofMillis(40));
+        time.schedule(timer, time.nanoTime() - millis(5));
+        time.runDue();
+
+        assertThat(ran).containsExactly("at 30", "at 40");
+        assertThat(time.pendingTimers()).isZero();
     }
 
     @Test
     void anotherEnvironmentLivesInTheSameTimeAndIsClosedAlone() {
         Environment other = time.newEnvironment();
-        other.schedule(() -> ran.add("other"), millis(10));
+        other.runAfter(() -> ran.add("other"), millis(10));
         schedule("ours", 10);
         other.execute(() -> ran.add("callback of the other"));
         assertThat(time.pendingTimers()).isEqualTo(2);
 
         other.close();
         other.close();
-        Timer dropped = other.schedule(() -> ran.add("scheduled after the end"), 0);
-        dropped.cancel();
+        Timer dropped = other.runAfter(() -> ran.add("scheduled after the end"), 0);
+        time.cancel(dropped);
         other.execute(() -> ran.add("callback after the end"));
 
         assertThat(time.pendingTimers()).isOne();
@@ -296,11 +322,11 @@ class ManualTimeTest {
     }
 
     private Timer schedule(String name, long delayMillis) {
-        return time.schedule(() -> ran.add(name + " at " + time.elapsed().toMillis()), millis(delayMillis));
+        return time.runAfter(() -> ran.add(name + " at " + time.elapsed().toMillis()), millis(delayMillis));
     }
 
     private void every(long periodMillis) {
-        time.schedule(
+        time.runAfter(
                 () -> {
                     ran.add("again");
                     every(periodMillis);

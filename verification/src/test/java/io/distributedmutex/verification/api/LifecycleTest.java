@@ -647,7 +647,7 @@ class LifecycleTest {
         ManualTime time = ManualTime.create();
         Environment environment = time.newEnvironment();
         AtomicReference<Runnable> start = new AtomicReference<>(() -> {
-            environment.schedule(() -> {}, 1_000);
+            environment.runAfter(() -> {}, 1_000);
             throw new IllegalStateException("thrown by the test");
         });
         LockStore store = intercepted(new InMemoryLockStore(time), "start", start);

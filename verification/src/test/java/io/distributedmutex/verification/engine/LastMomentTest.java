@@ -28,7 +28,7 @@ class LastMomentTest {
             List<String> seen = new ArrayList<>();
             List<Lease> heard = new ArrayList<>();
             Lease[] lease = new Lease[1];
-            world.time.schedule(
+            world.time.runAfter(
                     () -> {
                         seen.add("valid " + lease[0].isValid());
                         seen.add(lease[0].lossReason().toString());
@@ -49,7 +49,7 @@ class LastMomentTest {
         try (World world = new World()) {
             List<Boolean> released = new ArrayList<>();
             Lease[] lease = new Lease[1];
-            world.time.schedule(() -> released.add(lease[0].release()), DEADLINE.toNanos());
+            world.time.runAfter(() -> released.add(lease[0].release()), DEADLINE.toNanos());
             Instance a = world.instance("a", OPTIONS);
             lease[0] = world.held(a, KEY);
             world.time.advance(DEADLINE);
@@ -65,7 +65,7 @@ class LastMomentTest {
         try (World world = new World()) {
             List<String> refused = new ArrayList<>();
             Lease[] lease = new Lease[1];
-            world.time.schedule(
+            world.time.runAfter(
                     () -> {
                         try {
                             lease[0].extend(Duration.ofSeconds(1));
@@ -88,7 +88,7 @@ class LastMomentTest {
     void aRenewalThatIsAnsweredThenIsNotBelievedAndTheKeyIsFreed() {
         try (World world = new World()) {
             Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), Duration.ofHours(1)));
-            world.time.schedule(() -> a.store().releaseHeld(), 2_968_000_000L);
+            world.time.runAfter(() -> a.store().releaseHeld(), 2_968_000_000L);
             Lease lease = world.held(a, KEY);
             CompletableFuture<LossReason> lost = lease.lost();
             a.store().holdReplies(1, Operation.RENEW);

@@ -1,6 +1,7 @@
 package io.distributedmutex.verification.engine;
 
 import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testkit.ManualTime;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -53,8 +54,13 @@ final class PassingTime implements Environment {
     }
 
     @Override
-    public Timer schedule(Runnable task, long delayNanos) {
-        return own.schedule(task, delayNanos);
+    public void schedule(Timer timer, long atNanos) {
+        own.schedule(timer, atNanos);
+    }
+
+    @Override
+    public void cancel(Timer timer) {
+        own.cancel(timer);
     }
 
     @Override
@@ -63,8 +69,8 @@ final class PassingTime implements Environment {
     }
 
     @Override
-    public String newToken() {
-        return own.newToken();
+    public void randomBytes(byte[] target) {
+        own.randomBytes(target);
     }
 
     @Override

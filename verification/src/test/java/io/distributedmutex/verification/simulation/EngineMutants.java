@@ -36,7 +36,7 @@ final class EngineMutants {
             new Mutant(
                     "the deadline is not looked at",
                     CORE + "HeldLease.java",
-                    "if (queue.engine.now() < deadline()) {\n            return true;",
+                    "if (queue().engine.now() < deadline()) {\n            return true;",
                     "if (true) {\n            return true;"),
             new Mutant(
                     "a late push is believed",
@@ -61,14 +61,14 @@ final class EngineMutants {
             new Mutant(
                     "no poll",
                     QUEUE,
-                    "asked.poll = engine.environment().schedule(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);",
+                    "asked.poll = engine.environment().runAfter(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);",
                     ""),
             new Mutant(
                     "local pass without a bound in time", HOLDING, "&& now - since < KeyQueue.PASS_WINDOW_NANOS", ""),
             new Mutant(
                     "more local passes than fencing tokens were given",
                     HOLDING,
-                    "return nextFencingToken <= lastFencingToken\n                &&",
+                    "return passesLeft > 0\n                &&",
                     "return"),
             new Mutant(
                     "a release that is not sent",
@@ -78,12 +78,12 @@ final class EngineMutants {
             new Mutant(
                     "a confirmation from before a shortening that counts",
                     HOLDING,
-                    "if (sentGeneration == generation) {",
+                    "if (sentGeneration == generation()) {",
                     "if (true) {"),
             new Mutant(
                     "a lengthening on its way with a shortening is believed",
                     HOLDING,
-                    "long believedMillis = Math.min(millis, longestMillis);",
+                    "long believedMillis = Math.min(millis, longestMillis());",
                     "long believedMillis = millis;"),
             new Mutant(
                     "a suspension of the machine is not noticed",

@@ -221,7 +221,7 @@ final class Life {
         server.disturbed();
         // A server needs longer to come back than the numbers it gave ahead of its clock.
         server.down();
-        time.schedule(this::back, Duration.ofMillis(2).toNanos());
+        time.runAfter(this::back, Duration.ofMillis(2).toNanos());
     }
 
     private void back() {

@@ -228,7 +228,7 @@ final class SimulatedNetwork implements LockStore {
     }
 
     private void after(long nanos, Runnable task) {
-        time.schedule(task, nanos);
+        time.runAfter(task, nanos);
     }
 
     private boolean fault() {

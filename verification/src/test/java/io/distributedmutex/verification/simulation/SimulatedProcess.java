@@ -3,9 +3,11 @@ package io.distributedmutex.verification.simulation;
 import io.distributedmutex.Lease;
 import io.distributedmutex.internal.SystemClock;
 import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testkit.ManualTime;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -46,6 +48,7 @@ final class SimulatedProcess implements Environment {
     private final SplittableRandom random;
     private final SystemClock clock;
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private final IdentityHashMap<Timer, HeldTimer> engineTimers = new IdentityHashMap<>();
     private final List<SimulatedThread> threads = new ArrayList<>();
     private boolean paused;
     /** What the monotonic clock stands at while the machine is suspended; else -1. */
@@ -117,7 +120,7 @@ final class SimulatedProcess implements Environment {
         if (!isSuspended() && !crashed) {
             stoppedAt = monotonicNanos();
             // Not on the engine's time, which ends with the engine.
-            ownTime.schedule(this::wakeFromSuspension, nanos);
+            ownTime.runAfter(this::wakeFromSuspension, nanos);
         }
     }
 
@@ -129,7 +132,7 @@ final class SimulatedProcess implements Environment {
                 held.remove(event);
                 lateTimers++;
                 // TimerThread looks at the clock once a second.
-                ownTime.schedule(
+                ownTime.runAfter(
                         () -> {
                             lateTimers--;
                             whenRunning(event);
@@ -267,21 +270,31 @@ final class SimulatedProcess implements Environment {
     }
 
     /** The program that uses the engine does something later. */
-    Timer later(Runnable task, long delayNanos) {
-        return schedule(ownTime, task, delayNanos);
+    HeldTimer later(Runnable task, long delayNanos) {
+        return new HeldTimer(ownTime, task, delayNanos);
     }
 
     @Override
-    public Timer schedule(Runnable task, long delayNanos) {
-        return schedule(time, task, delayNanos);
+    public void schedule(Timer timer, long atNanos) {
+        cancel(timer);
+        timer.setAtNanos(atNanos);
+        engineTimers.put(
+                timer,
+                new HeldTimer(
+                        time,
+                        () -> {
+                            engineTimers.remove(timer);
+                            timer.run();
+                        },
+                        atNanos - nanoTime()));
     }
 
-    private Timer schedule(Environment on, Runnable task, long delayNanos) {
-        HeldTimer timer = new HeldTimer(task);
-        // Not early by a rounded nanosecond: on this clock the task would find itself not due.
-        double trueNanos = delayNanos / rate + 2;
-        timer.scheduled = on.schedule(() -> whenRunning(timer), delayNanos <= 0 ? 0 : (long) trueNanos);
-        return timer;
+    @Override
+    public void cancel(Timer timer) {
+        HeldTimer scheduled = engineTimers.remove(timer);
+        if (scheduled != null) {
+            scheduled.cancel();
+        }
     }
 
     @Override
@@ -303,7 +316,7 @@ final class SimulatedProcess implements Environment {
         }
         self.blocker = blocker;
         self.due = false;
-        Timer end = nanos < 1_000_000_000_000_000L ? later(() -> self.due = true, nanos) : null;
+        HeldTimer end = nanos < 1_000_000_000_000_000L ? later(() -> self.due = true, nanos) : null;
         self.giveTurnBack();
         if (end != null) {
             end.cancel();
@@ -311,8 +324,8 @@ final class SimulatedProcess implements Environment {
     }
 
     @Override
-    public String newToken() {
-        return time.newToken();
+    public void randomBytes(byte[] target) {
+        time.randomBytes(target);
     }
 
     @Override
@@ -321,12 +334,17 @@ final class SimulatedProcess implements Environment {
     }
 
     /** A timer that can still be cancelled when it is due but its process is paused. */
-    private static final class HeldTimer implements Timer, Runnable {
+    final class HeldTimer implements Runnable {
+        private final Environment on;
+        private final Timer scheduled;
         private @Nullable Runnable task;
-        private @Nullable Timer scheduled;
 
-        HeldTimer(Runnable task) {
+        private HeldTimer(Environment on, Runnable task, long delayNanos) {
+            this.on = on;
             this.task = task;
+            // Not early by a rounded nanosecond: on this clock the task would find itself not due.
+            double trueNanos = delayNanos / rate + 2;
+            this.scheduled = on.runAfter(() -> whenRunning(this), delayNanos <= 0 ? 0 : (long) trueNanos);
         }
 
         @Override
@@ -338,13 +356,9 @@ final class SimulatedProcess implements Environment {
             }
         }
 
-        @Override
-        public void cancel() {
+        void cancel() {
             task = null;
-            Timer timer = scheduled;
-            if (timer != null) {
-                timer.cancel();
-            }
+            on.cancel(scheduled);
         }
     }
 

@@ -1,0 +1,55 @@
+package io.distributedmutex.spi;
+
+/**
+ * Something that an {@link Environment} runs once for each time that it is scheduled. Its user may schedule the same object
+ * again and again, which costs no memory: there is one for every held lease.
+ *
+ * <p>Two things are kept here for the environment, which guards them: the time, and the place in its schedule.
+ */
+public abstract class Timer {
+
+    private long atNanos;
+    private int place = -1;
+
+    /** A timer that is not scheduled. */
+    protected Timer() {}
+
+    /** What it does; must not block. What it throws is logged. */
+    public abstract void run();
+
+    /**
+     * When it runs, or ran last.
+     *
+     * @return nanoseconds on the environment's clock; meaningless before it was first scheduled
+     */
+    public final long atNanos() {
+        return atNanos;
+    }
+
+    /**
+     * For the environment: when it runs.
+     *
+     * @param nanos on the environment's clock
+     */
+    public final void setAtNanos(long nanos) {
+        atNanos = nanos;
+    }
+
+    /**
+     * For the environment: where it is in the schedule.
+     *
+     * @return what the environment has set; negative if it is not scheduled
+     */
+    public final int place() {
+        return place;
+    }
+
+    /**
+     * For the environment: where it is in the schedule.
+     *
+     * @param newPlace any number that the environment finds it by; negative if it is not scheduled
+     */
+    public final void setPlace(int newPlace) {
+        place = newPlace;
+    }
+}
