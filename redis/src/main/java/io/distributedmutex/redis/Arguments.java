@@ -2,6 +2,7 @@ package io.distributedmutex.redis;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * The arguments of a command as they stand on the wire: bulk strings of RESP. Encoded by the caller, so that the I/O
@@ -16,6 +17,10 @@ final class Arguments {
 
     /** For "$", the length and two line ends. */
     private static final int FRAME_ROOM = 16;
+
+    /** What commands of 0, 1, 2 and more bulk strings begin with: no script has as many as this. */
+    private static final byte[][] HEADS =
+            IntStream.range(0, 32).mapToObj(Arguments::newHead).toArray(byte[][]::new);
 
     private byte[] bytes = new byte[320];
     private int length;
@@ -50,6 +55,15 @@ final class Arguments {
         endLine();
         count++;
         return this;
+    }
+
+    /** What a command of so many bulk strings begins with. Not to be changed. */
+    static byte[] head(int count) {
+        return count < HEADS.length ? HEADS[count] : newHead(count);
+    }
+
+    private static byte[] newHead(int count) {
+        return ("*" + count + "\r\n").getBytes(StandardCharsets.US_ASCII);
     }
 
     /** How many were added. */

@@ -3,13 +3,10 @@ package io.distributedmutex.redis;
 import io.lettuce.core.protocol.CommandType;
 import io.lettuce.core.protocol.ProtocolKeyword;
 import io.netty.buffer.ByteBuf;
-import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /** What to send for one operation: bytes all through, so that nothing depends on how a text is decoded. */
 final class Request {
-
-    private static final byte[] LINE_END = {'\r', '\n'};
 
     private final String operation;
     private final @Nullable String key;
@@ -70,10 +67,7 @@ final class Request {
      */
     void encode(boolean withText, ByteBuf target) {
         Script script = this.script;
-        target.writeByte('*');
-        target.writeCharSequence(
-                Integer.toString(arguments.count() + (script == null ? 1 : 2)), StandardCharsets.US_ASCII);
-        target.writeBytes(LINE_END);
+        target.writeBytes(Arguments.head(arguments.count() + (script == null ? 1 : 2)));
         if (script == null) {
             Arguments name = new Arguments().add(type.getBytes());
             target.writeBytes(name.bytes(), 0, name.length());
