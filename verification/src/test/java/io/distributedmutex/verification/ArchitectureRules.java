@@ -114,7 +114,7 @@ record ArchitectureRules(String base) {
         return classes()
                 .that(are(visibleOutside()))
                 .should(be(
-                        "final, sealed, an interface, an enum, a record, an annotation, an exception or a testkit contract",
+                        "final, sealed, an interface, an enum, a record, an annotation, an exception, a testkit contract or an abstract class of the SPI",
                         ArchitectureRules::isClosed));
     }
 
@@ -208,7 +208,14 @@ record ArchitectureRules(String base) {
                 || type.isAssignableTo(Throwable.class)
                 || type.getModifiers().contains(JavaModifier.FINAL)
                 || type.reflect().isSealed()
-                || isContract(type);
+                || isContract(type)
+                || isOpenSpi(type);
+    }
+
+    /** What who implements the SPI gets from us to extend. */
+    private static boolean isOpenSpi(JavaClass type) {
+        return type.getModifiers().contains(JavaModifier.ABSTRACT)
+                && type.getPackageName().endsWith(".spi");
     }
 
     private static boolean isContract(JavaClass type) {
