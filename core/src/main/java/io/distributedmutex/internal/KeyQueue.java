@@ -276,6 +276,11 @@ final class KeyQueue extends Waiters {
             if (deadline <= now) {
                 return tooLate(asked, message, sent);
             }
+            if (leaseMillis < firstWaiter().options.leaseTime().toMillis()
+                    && deadline - now < asked.leastClaimNanos()) {
+                // Asked for by a waiter who has left, and wanted less: it might be over before it is lengthened.
+                return () -> send(asked);
+            }
             return installForFirst(
                     asked,
                     granted.fencingToken(),

@@ -56,6 +56,30 @@ class LatePushesTest {
         }
     }
 
+    /** Else the lease might be over before it is lengthened. */
+    @Test
+    void aGrantThatWasAskedForByAShorterWaiterAndIsNearlyOverIsAskedForAgain() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            a.store().holdReplies(1, Operation.ACQUIRE);
+            CompletableFuture<Lease> shorter = a.mutex()
+                    .with(options -> options.leaseTime(Duration.ofMillis(29)))
+                    .acquireAsync(KEY);
+            CompletableFuture<Lease> longer = a.ask(KEY);
+            shorter.cancel(false);
+            world.advanceMillis(26);
+            a.store().holdReplies(1, Operation.RENEW);
+            a.store().releaseHeld();
+            world.time.runDue();
+            Lease lease = world.granted(longer);
+            world.advanceMillis(20);
+            assertThat(lease.isValid()).isTrue();
+            lease.close();
+            a.store().releaseHeld();
+            world.time.runDue();
+        }
+    }
+
     /** A cancel would free the key before the release does, and the release would find it gone. */
     @Test
     void aLatePushOfWhatIsBeingGivenBackIsNoReasonToGiveItBackTwice() {
