@@ -310,7 +310,10 @@ final class HeldLease implements Lease {
     }
 
     void toldLost(LossReason reason, String detail) {
-        Observers told = takeObservers();
+        tellLost(takeObservers(), reason, detail);
+    }
+
+    private void tellLost(Observers told, LossReason reason, String detail) {
         Engine engine = queue().engine;
         engine.events().lost(this, event, reason, detail);
         told.onLost.forEach(engine.environment()::execute);
@@ -323,39 +326,38 @@ final class HeldLease implements Lease {
      */
     void releaseAnswered(Ownership answer, boolean repeated) {
         boolean held = answer == Ownership.HELD || (repeated && answer != Ownership.STORE_LOST);
-        CompletableFuture<Boolean> waiting;
+        Observers told;
         synchronized (queue()) {
             if (observers == ALL_TOLD) {
                 return;
             }
-            waiting = observers == null ? null : observers.releaseAnswer;
+            told = takeObservers();
             if (!held) {
                 become(LeaseState.LOST, reason(answer));
             }
         }
         if (held) {
-            releaseUnknown();
+            tellReleased(told);
         } else {
-            toldLost(reason(answer), "it had ended before it was released: the store says so");
+            tellLost(told, reason(answer), "it had ended before it was released: the store says so");
         }
-        if (waiting != null) {
-            waiting.complete(held);
+        if (told.releaseAnswer != null) {
+            told.releaseAnswer.complete(held);
         }
-    }
-
-    /** There will be no answer any more that could make it a loss. */
-    private Observers releaseUnknown() {
-        Observers told = takeObservers();
-        told.lost.forEach(future -> queue().engine.environment().execute(() -> future.cancel(false)));
-        return told;
     }
 
     /** The store refused to release, or did not answer in time. */
     void releaseFailed(StoreException error) {
-        CompletableFuture<Boolean> waiting = releaseUnknown().releaseAnswer;
-        if (waiting != null) {
-            waiting.completeExceptionally(error);
+        Observers told = takeObservers();
+        tellReleased(told);
+        if (told.releaseAnswer != null) {
+            told.releaseAnswer.completeExceptionally(error);
         }
+    }
+
+    /** There will be no answer any more that could make it a loss. */
+    private void tellReleased(Observers told) {
+        told.lost.forEach(future -> queue().engine.environment().execute(() -> future.cancel(false)));
     }
 
     /** To tell them; once. */

@@ -118,6 +118,28 @@ final class Holding extends Timer {
         /** Completed when none is on its way any more; null if nobody waits for that. */
         @Nullable
         CompletableFuture<Boolean> confirmed;
+
+        /** Another is about to be sent. */
+        void add(long millis) {
+            count++;
+            unconfirmed++;
+            longestMillis = Math.min(longestMillis, millis);
+        }
+
+        /** Returns what awaited this answer, or null. */
+        @Nullable
+        CompletableFuture<Boolean> answered(boolean withError) {
+            failed |= withError;
+            if (--unconfirmed > 0) {
+                return null;
+            }
+            if (!failed) {
+                longestMillis = Long.MAX_VALUE;
+            }
+            CompletableFuture<Boolean> waiting = confirmed;
+            confirmed = null;
+            return waiting;
+        }
     }
 
     /** As the store sees it. */
@@ -261,14 +283,10 @@ final class Holding extends Timer {
     }
 
     private void shorten(long now, long millis) {
-        Shortenings all = shortenings;
-        if (all == null) {
-            all = new Shortenings();
-            shortenings = all;
+        if (shortenings == null) {
+            shortenings = new Shortenings();
         }
-        all.count++;
-        all.unconfirmed++;
-        all.longestMillis = Math.min(all.longestMillis, millis);
+        shortenings.add(millis);
         deadline = Math.min(deadline, now + Engine.validNanos(millis));
     }
 
@@ -278,20 +296,6 @@ final class Holding extends Timer {
 
     private long longestMillis() {
         return shortenings == null ? Long.MAX_VALUE : shortenings.longestMillis;
-    }
-
-    /** Returns what awaited this answer, or null. */
-    private @Nullable CompletableFuture<Boolean> shorteningAnswered(Shortenings all, boolean failed) {
-        all.failed |= failed;
-        if (--all.unconfirmed > 0) {
-            return null;
-        }
-        if (!all.failed) {
-            all.longestMillis = Long.MAX_VALUE;
-        }
-        CompletableFuture<Boolean> waiting = all.confirmed;
-        all.confirmed = null;
-        return waiting;
     }
 
     private Engine engine() {
@@ -309,7 +313,7 @@ final class Holding extends Timer {
             CompletableFuture<Boolean> awaited;
             synchronized (queue) {
                 unanswered--;
-                awaited = shortening == null ? null : shorteningAnswered(shortening, error != null);
+                awaited = shortening == null ? null : shortening.answered(error != null);
                 if (queue.isCurrent(this)) {
                     queue.then(answered(
                             sent, sentGeneration, millis, believedMillis, exactly, reply, error, result != null));

@@ -75,8 +75,8 @@ final class Request {
     }
 
     /**
-     * With less of its claim left, a grant by push is confirmed before it is believed: the holder would be told of a loss
-     * if the request that extends it took longer than that.
+     * With less left, a grant by push, or one that was asked for by a waiter who wanted less, is asked for again before it is
+     * given: the holder would be told of a loss if the request that extends it took longer than that.
      */
     long leastClaimNanos() {
         return Math.max(LEAST_CLAIM_MILLIS, claimMillis / 4) * 1_000_000;
