@@ -60,7 +60,7 @@ final class Holding extends Timer {
     /** Null while there was none. */
     private @Nullable Shortenings shortenings;
 
-    /** The lease time that the store has been asked for, or granted. */
+    /** The longest lease time that the store has been asked for, or granted, since it was last shortened. */
     private long leaseMillis;
 
     /** Whether the store has confirmed the longest lease time that it was asked for. */
@@ -371,7 +371,7 @@ final class Holding extends Timer {
         if (sentGeneration == generation()) {
             deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));
             confirmed |= millis >= leaseMillis;
-            leaseMillis = millis;
+            leaseMillis = exactly ? millis : Math.max(leaseMillis, millis);
             if (exactly || !exact) {
                 exact = false;
                 nextRenewal = lease.renews() ? renewalTime(sent, Math.min(believedMillis, lease.leaseMillis())) : NEVER;

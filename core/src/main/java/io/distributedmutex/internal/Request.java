@@ -19,8 +19,8 @@ final class Request {
     /** A waiter counts as dead after this long without a poll, or after four polls that were due. */
     static final long ALIVE_MILLIS = 2_000;
 
-    /** Longer than a round trip takes in any network that is well. */
-    private static final long LEAST_CLAIM_MILLIS = 50;
+    /** Longer than a round trip takes in any network that is well, with 30 ms each way now and then. */
+    private static final long LEAST_CLAIM_MILLIS = 100;
 
     final Token owner;
     /** The owner's, as the store sees it. */

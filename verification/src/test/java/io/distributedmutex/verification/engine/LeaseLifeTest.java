@@ -257,6 +257,29 @@ class LeaseLifeTest {
         }
     }
 
+    /** The second extension confirms more than the first, and still less than the poll has made of it. */
+    @Test
+    void aLeaseThatAPollMadeLongerIsFreedWhenItsShorterExtensionsAreOver() {
+        try (World world = new World()) {
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b", World.options(Duration.ofSeconds(10)));
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.time.runDue();
+            b.store().holdPushes();
+            first.close();
+            b.store().holdReplies(1, Operation.ACQUIRE);
+            world.advanceMillis(250);
+            b.store().deliverPushes();
+            Lease second = world.granted(asked);
+            second.extend(Duration.ofSeconds(3));
+            second.extend(Duration.ofSeconds(4));
+            b.store().releaseHeld();
+            world.advanceMillis(4_000);
+            assertThat(second.lossReason()).contains(LossReason.EXPIRED);
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
     /** How long it takes until the next renewal is sent. */
     private static Duration renewalAfter(World world, Instance instance) {
         int before = instance.store().count(Operation.RENEW);

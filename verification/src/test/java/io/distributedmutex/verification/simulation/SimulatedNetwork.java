@@ -26,6 +26,9 @@ final class SimulatedNetwork implements LockStore {
 
     private static final long TIMEOUT_NANOS = Duration.ofSeconds(2).toNanos();
 
+    /** Whose connection it is, in the eyes of the witness. */
+    final String label;
+
     private final SimulatedServer server;
     private final InMemoryLockStore store;
     private final SimulatedProcess process;
@@ -41,11 +44,13 @@ final class SimulatedNetwork implements LockStore {
     private @Nullable StoreEvents events;
 
     SimulatedNetwork(
+            String label,
             SimulatedServer server,
             SimulatedProcess process,
             ManualTime time,
             SplittableRandom random,
             int faultsOneIn) {
+        this.label = label;
         this.server = server;
         this.store = server.data.sibling();
         this.process = process;
@@ -67,11 +72,11 @@ final class SimulatedNetwork implements LockStore {
 
     void loseSubscription() {
         store.disconnectPushes();
-        server.deaf(this);
+        server.deaf(label);
     }
 
     void subscribeAgain() {
-        server.hears(this);
+        server.hears(label);
         store.reconnectPushes();
     }
 
@@ -87,12 +92,12 @@ final class SimulatedNetwork implements LockStore {
     }
 
     @Override
-    public void start(String label, StoreEvents target) {
+    public void start(String holderLabel, StoreEvents target) {
         events = target;
-        store.start(label, new StoreEvents() {
+        store.start(holderLabel, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
-                server.granted(SimulatedNetwork.this, key, fencingToken, fencingTokens);
+                server.granted(label, key, fencingToken, fencingTokens);
                 if (cut || fault()) {
                     return;
                 }
@@ -121,7 +126,7 @@ final class SimulatedNetwork implements LockStore {
             CompletionStage<AcquireReply> reply = store.acquire(request);
             CompletionStage<AcquireReply> unused = reply.whenComplete((answer, error) -> {
                 if (answer != null) {
-                    server.acquired(this, request, answer);
+                    server.acquired(label, request, answer);
                 }
             });
             return reply;
@@ -139,7 +144,7 @@ final class SimulatedNetwork implements LockStore {
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
         return call(true, () -> {
-            server.cancelled(this, key, token);
+            server.cancelled(label, key, token);
             return store.cancel(key, token);
         });
     }

@@ -2,9 +2,9 @@ package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.testkit.InMemoryContents;
 import io.distributedmutex.testkit.InMemoryLockStore;
 import io.distributedmutex.testkit.ManualTime;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,23 +26,31 @@ final class SimulatedServer {
     private final Consumer<String> broken;
     private final Map<String, Lock> locks = new HashMap<>();
     private final Map<String, Long> keptUntilNanos = new HashMap<>();
-    private final Set<Object> deaf = new HashSet<>();
+    private final Set<String> deaf = new HashSet<>();
     private boolean down;
-    private long orderUnknownUntilNanos;
 
     /** A grant as the witness saw it. */
     record Grant(long first, int count) {}
 
     private static final class Lock {
         final TreeMap<Long, Grant> grants = new TreeMap<>();
-        final LinkedHashMap<Object, Entry> queue = new LinkedHashMap<>();
+        final LinkedHashMap<String, Entry> queue = new LinkedHashMap<>();
         /** The highest number given when something happened that may make a lease overlap with a later one. */
         final Set<Long> barriers = new HashSet<>();
+        /** Those whose place came with a replica's data: it may be before that of others who seem to have come sooner. */
+        final Set<String> inherited = new HashSet<>();
 
         long highest() {
             return grants.isEmpty()
                     ? 0
                     : grants.lastEntry().getValue().first + grants.lastEntry().getValue().count - 1;
+        }
+
+        /** Whether somebody stands before a client. */
+        boolean overtakes(String client, Predicate<Entry> isAlive) {
+            return queue.entrySet().stream()
+                    .takeWhile(waiting -> !waiting.getKey().equals(client))
+                    .anyMatch(waiting -> waiting.getValue().certain && isAlive.test(waiting.getValue()));
         }
     }
 
@@ -80,11 +89,14 @@ final class SimulatedServer {
         }
     }
 
-    /** It is a replica now, whose queues nobody here has seen: their order is of no account until they have died out. */
+    /** It is a replica now. Who stands in its queues keeps that place, also if dead by now: until the next grant. */
     void replaced() {
         disturbed();
-        orderUnknownUntilNanos =
-                time.elapsed().toNanos() + Duration.ofSeconds(3).toNanos();
+        locks.values().forEach(lock -> lock.inherited.clear());
+        InMemoryContents.of(data)
+                .queues()
+                .forEach((key, queue) ->
+                        queue.waiters().forEach(waiter -> lock(key).inherited.add(waiter.label())));
     }
 
     /** Whether a lease may overlap with one that has a higher fencing token, since the store lost something between them. */
@@ -103,7 +115,7 @@ final class SimulatedServer {
 
     // ---- what the witness sees
 
-    void acquired(Object client, AcquireRequest request, AcquireReply reply) {
+    void acquired(String client, AcquireRequest request, AcquireReply reply) {
         Lock lock = lock(request.key());
         if (reply instanceof AcquireReply.Granted granted) {
             // Else a repeated answer for a grant that was seen before.
@@ -114,30 +126,25 @@ final class SimulatedServer {
             Entry before = lock.queue.get(client);
             long now = time.elapsed().toNanos();
             boolean certain = !deaf.contains(client)
-                    && now >= orderUnknownUntilNanos
+                    && !lock.inherited.contains(client)
                     && (before == null || (before.certain && isAlive(before)));
             lock.queue.put(client, new Entry(request.token(), now + (request.aliveMillis() - 2) * 1_000_000, certain));
         }
     }
 
-    void granted(Object client, String key, long first, int count) {
+    void granted(String client, String key, long first, int count) {
         Lock lock = lock(key);
         if (first <= lock.highest()) {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
         }
         lock.grants.put(first, new Grant(first, count));
-        for (Map.Entry<Object, Entry> waiting : lock.queue.entrySet()) {
-            if (waiting.getKey() == client || time.elapsed().toNanos() < orderUnknownUntilNanos) {
-                break;
-            }
-            if (waiting.getValue().certain && isAlive(waiting.getValue())) {
-                broken.accept("a live waiter for " + key + " was overtaken");
-            }
+        if (!lock.inherited.remove(client) && lock.overtakes(client, this::isAlive)) {
+            broken.accept("a live waiter for " + key + " was overtaken");
         }
         lock.queue.remove(client);
     }
 
-    void cancelled(Object client, String key, String token) {
+    void cancelled(String client, String key, String token) {
         Lock lock = lock(key);
         Entry entry = lock.queue.get(client);
         if (entry != null && entry.token.equals(token)) {
@@ -157,12 +164,12 @@ final class SimulatedServer {
     }
 
     /** Grants to this client count as not received from now on. */
-    void deaf(Object client) {
+    void deaf(String client) {
         deaf.add(client);
         locks.values().forEach(lock -> lock.queue.computeIfPresent(client, (same, entry) -> entry.uncertain()));
     }
 
-    void hears(Object client) {
+    void hears(String client) {
         deaf.remove(client);
     }
 
