@@ -146,7 +146,7 @@ class HandOffTest {
             world.advanceMillis(60);
             b.store().releaseHeld();
             Lease second = world.granted(asked);
-            assertThat(second.remaining()).isGreaterThan(Duration.ofMillis(130));
+            assertThat(second.remaining()).isGreaterThan(Duration.ofMillis(140));
             second.close();
         }
     }

@@ -175,15 +175,10 @@ final class Life {
         }
     }
 
-    /**
-     * By an hour, or forward by little more or less than is taken for a step. Not back by little: together with a
-     * suspension of about that length it is not noticed, which docs/guarantees.md says.
-     */
+    /** By an hour, or by little more or less than is taken for a step. */
     private static long wallStep(Action action) {
-        if (action.pick() % 2 != 0) {
-            return action.pick() % 200 * 1_000_000L;
-        }
-        return action.pick() % 3 == 0 ? -3_600_000_000_000L : 3_600_000_000_000L;
+        long nanos = action.pick() % 2 == 0 ? 3_600_000_000_000L : action.pick() % 200 * 1_000_000L;
+        return action.pick() % 3 == 0 ? -nanos : nanos;
     }
 
     private static void subscribeAgain(Instance instance) {

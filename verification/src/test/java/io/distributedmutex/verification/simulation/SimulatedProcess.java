@@ -35,6 +35,9 @@ final class SimulatedProcess implements Environment {
         return thread;
     });
 
+    /** Longer (10 s) than any suspension that a life has. */
+    private static final long LONGEST_SUSPENSION_NANOS = 10_000_000_000L;
+
     private static final ThreadLocal<@Nullable SimulatedThread> CURRENT = new ThreadLocal<>();
 
     private final Consumer<String> broken;
@@ -149,9 +152,12 @@ final class SimulatedProcess implements Environment {
         }
     }
 
-    /** The wall clock is set. Where only it could tell of a suspension, it is never set back, which would hide one. */
+    /**
+     * The wall clock is set. Never back by what may hide a suspension (docs/guarantees.md): by anything where only that
+     * clock could tell of one, else by about as much as one takes.
+     */
     void stepWallClock(long nanos) {
-        wallSteps += hasUptime ? nanos : Math.abs(nanos);
+        wallSteps += hasUptime && Math.abs(nanos) > LONGEST_SUSPENSION_NANOS ? nanos : Math.abs(nanos);
     }
 
     boolean isPaused() {
