@@ -11,19 +11,20 @@
 --         knows a push that was made before this reply, and arrives after it, for what it is.
 
 -- include common
-local token, lease, client, label = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local queueing, claim, alive, releasing = ARGV[5] == '1', ARGV[6], tonumber(ARGV[7]), ARGV[8]
+local token, lease, client, label = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local queueing, claim, alive, releasing = ARGV[5] == '1', ARGV[6], ARGV[7], ARGV[8]
 
-local value = call('GET', lock)
 -- include fence
-if not value and releasing == '' and call('EXISTS', queue) == 0 then
+if releasing == '' and call('EXISTS', lock, queue) == 0 then
   -- Free, and nobody waits: the usual case.
   local first = next_fence(1)
   set_owner(token, first, label, lease)
   return {1, first, 1, NOT_ASKED}
 end
 
+-- include ownership
 -- include grant
+local value = call('GET', lock)
 local released = NOT_ASKED
 if releasing ~= '' then
   if owns(value, releasing) then
@@ -38,7 +39,7 @@ end
 
 if owns(value, token) then
   -- A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no harm.
-  if call('PTTL', lock) < lease then call('PEXPIRE', lock, lease) end
+  if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end
   return {1, string.match(value, '|(%d+)|'), 1, released}
 end
 
@@ -57,10 +58,10 @@ end
 
 if queueing then
   if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end
-  local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + alive)
+  local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + tonumber(alive))
   call('HSET', waiters, client, until_millis .. '|' .. claim .. '|' .. token .. '|' .. label)
   -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind.
-  if call('PTTL', queue) < alive then
+  if call('PTTL', queue) < tonumber(alive) then
     call('PEXPIRE', queue, alive)
     call('PEXPIRE', waiters, alive)
   end

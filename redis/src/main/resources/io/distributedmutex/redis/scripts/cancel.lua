@@ -5,6 +5,7 @@
 -- Returns HELD if the token owned the lock until now, else why not.
 
 -- include common
+-- include ownership
 local token, client = ARGV[1], ARGV[2]
 local entry = call('HGET', waiters, client)
 if entry and string.find(entry, '|' .. token .. '|', 1, true) then

@@ -1,5 +1,6 @@
 -- What every script begins with. A line "-- include NAME" stands for the text of NAME.lua. Functions are made anew in each
--- call, where they are included: behind the usual case, if that needs none.
+-- call, where they are included: behind the usual case, if that needs none. What a command takes as it came stays text:
+-- turning a number into an argument costs as much as a command.
 --
 -- KEYS[1] lock     STRING  token|fence|label, always with a TTL: the owner. Absent: free.
 -- KEYS[2] queue    ZSET    client -> arrival number: who waits, first come first.
@@ -14,13 +15,3 @@ local NOT_ASKED, HELD, TAKEN, GONE, STORE_LOST = 0, 1, 2, 3, 4
 
 -- So much of the owner's value is told: all of ours. What others wrote may be huge, and goes to every waiter at each poll.
 local TOLD_BYTES = 512
-
-local function owns(value, token)
-  return value and string.sub(value, 1, #token + 1) == token .. '|'
-end
-
-local function why_not(value)
-  if value then return TAKEN end
-  if call('EXISTS', fence) == 1 then return GONE end
-  return STORE_LOST
-end

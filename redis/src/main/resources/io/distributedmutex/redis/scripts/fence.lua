@@ -17,8 +17,10 @@ end
 -- lost, the counter makes them rise even when the clock steps back. Below 2^53 until the year 2255.
 local function next_fence(count)
   local time = call('TIME')
-  -- As text, since turning numbers into text and back costs as much as a command. As many digits: compares as numbers do.
-  local first = time[1] .. string.sub('00000' .. time[2], -6)
+  -- Text with as many digits as another compares as the numbers do.
+  local micros = time[2]
+  if #micros < 6 then micros = string.sub('00000' .. micros, -6) end
+  local first = time[1] .. micros
   local till = count == 1 and first or string.format('%.0f', first + count - 1)
   local last = call('SET', fence, till, 'GET')
   if not last or (#last == #first and last < first) then return first end

@@ -5,12 +5,13 @@
 -- Returns HELD, or why the token did not own the lock.
 
 -- include common
-local token, keep = ARGV[1], tonumber(ARGV[2])
+-- include ownership
+local token, keep = ARGV[1], ARGV[2]
 local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
 -- Deleted also if it will be set again: after a first write Redis lets a script go on at its memory limit.
 call('DEL', lock)
-if keep > 0 then
+if keep ~= '0' then
   -- Owned by nobody: '-' is no token.
   call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
   return HELD

@@ -5,8 +5,9 @@
 -- Returns HELD, or why the token does not own the lock.
 
 -- include common
-local token, lease, exact = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+-- include ownership
+local token, lease, exact = ARGV[1], ARGV[2], ARGV[3] == '1'
 local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
-if exact or call('PTTL', lock) < lease then call('PEXPIRE', lock, lease) end
+if exact or call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end
 return HELD

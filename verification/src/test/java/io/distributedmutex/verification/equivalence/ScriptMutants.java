@@ -22,10 +22,10 @@ final class ScriptMutants {
                     "cancel without a token check", "cancel", NOT_OWNED, "if not value then return why_not(value) end"),
             new Mutant(
                     "a token check by the beginning of the token",
-                    "common",
+                    "ownership",
                     "string.sub(value, 1, #token + 1) == token .. '|'",
                     "string.sub(value, 1, 1) == string.sub(token, 1, 1)"),
-            new Mutant("the minimum hold ignored", "release", "if keep > 0 then", "if false then"),
+            new Mutant("the minimum hold ignored", "release", "if keep ~= '0' then", "if false then"),
             new Mutant("a minimum hold without an end", "release", ", 'PX', keep)", ")"),
             new Mutant(
                     "a minimum hold that its owner still owns",
@@ -38,12 +38,12 @@ final class ScriptMutants {
             new Mutant(
                     "a repeated request shortens",
                     "acquire",
-                    "if call('PTTL', lock) < lease then call",
+                    "if call('PTTL', lock) < tonumber(lease) then call",
                     "if true then call"),
             new Mutant(
                     "a repeated request does not lengthen",
                     "acquire",
-                    "if call('PTTL', lock) < lease then call('PEXPIRE', lock, lease) end",
+                    "if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end",
                     ""),
             new Mutant(
                     "a free key goes to whoever asks",
@@ -82,8 +82,13 @@ final class ScriptMutants {
             new Mutant(
                     "a free key without a look at the queue",
                     "acquire",
-                    " and call('EXISTS', queue) == 0 then",
-                    " then"),
+                    "call('EXISTS', lock, queue)",
+                    "call('EXISTS', lock)"),
+            new Mutant(
+                    "a key granted while it is taken",
+                    "acquire",
+                    "call('EXISTS', lock, queue)",
+                    "call('EXISTS', queue)"),
             new Mutant("a block of fencing tokens counted as one", "fence", "first + count - 1)", "first)"),
             new Mutant("a block for every lease", "acquire", "local count = 1", "local count = BLOCK"),
             new Mutant("a cancel that stays in the queue", "cancel", "  call('ZREM', queue, client)\n", ""),
@@ -97,13 +102,17 @@ final class ScriptMutants {
             new Mutant(
                     "a cancel that fails on another type", "cancel", "redis.pcall('GET', lock)", "call('GET', lock)"),
             new Mutant("a grant that leaves the hash entry", "grant", "    call('HDEL', waiters, client)\n", ""),
-            new Mutant("companions that never end", "acquire", "if call('PTTL', queue) < alive then", "if false then"),
+            new Mutant(
+                    "companions that never end",
+                    "acquire",
+                    "if call('PTTL', queue) < tonumber(alive) then",
+                    "if false then"),
             new Mutant(
                     "a short sign of life shortens that of others",
                     "acquire",
-                    "if call('PTTL', queue) < alive then",
+                    "if call('PTTL', queue) < tonumber(alive) then",
                     "if true then"),
             new Mutant("entries that outlive their queue", "acquire", "    call('PEXPIRE', waiters, alive)\n", ""),
             new Mutant("a forced release that grants to nobody", "force_release", "grant_next(nil)\n", ""),
-            new Mutant("the loss of all data taken for an end", "common", "return STORE_LOST\n", "return GONE\n"));
+            new Mutant("the loss of all data taken for an end", "ownership", "return STORE_LOST\n", "return GONE\n"));
 }

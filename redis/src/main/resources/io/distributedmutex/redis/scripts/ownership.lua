@@ -1,0 +1,11 @@
+-- Whether a token owns the lock, by the value of its key, and if not, why.
+
+local function owns(value, token)
+  return value and string.sub(value, 1, #token + 1) == token .. '|'
+end
+
+local function why_not(value)
+  if value then return TAKEN end
+  if call('EXISTS', fence) == 1 then return GONE end
+  return STORE_LOST
+end
