@@ -73,7 +73,11 @@ final class Server implements AutoCloseable {
 
     /** Processor time of the server in seconds. */
     double cpuSeconds() {
-        String info = commands().info("cpu");
+        return cpuSeconds(commands().info("cpu"));
+    }
+
+    /** The same, read from what INFO says. */
+    static double cpuSeconds(String info) {
         return Double.parseDouble(field(info, "used_cpu_user:")) + Double.parseDouble(field(info, "used_cpu_sys:"));
     }
 

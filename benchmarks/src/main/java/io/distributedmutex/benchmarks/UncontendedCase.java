@@ -8,7 +8,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/** Threads of one JVM that lock and unlock keys of their own: pairs per second, and bytes allocated for each. By JMH. */
+/** Threads of one JVM that lock and unlock keys of their own: pairs per second, what each allocates, and processor time. By JMH. */
 final class UncontendedCase implements BenchCase {
 
     private static final int ITERATIONS = 3;
@@ -43,13 +43,20 @@ final class UncontendedCase implements BenchCase {
                         .measurementIterations(ITERATIONS)
                         .measurementTime(TimeValue.milliseconds(run.millis() / ITERATIONS))
                         .addProfiler(GCProfiler.class)
+                        .addProfiler(CpuProfiler.class)
                         .verbosity(VerboseMode.SILENT)
                         .build())
                 .runSingle();
         measured.add("pairs/s", result.getPrimaryResult().getScore());
-        Result<?> allocated = result.getSecondaryResults().get("gc.alloc.rate.norm");
-        if (allocated != null) {
-            measured.add("B allocated per pair", allocated.getScore());
+        add(result, "gc.alloc.rate.norm", "B allocated per pair", measured);
+        add(result, CpuProfiler.CLIENT, CpuProfiler.CLIENT, measured);
+        add(result, CpuProfiler.SERVER, CpuProfiler.SERVER, measured);
+    }
+
+    private static void add(RunResult result, String profiled, String metric, Measurement measured) {
+        Result<?> value = result.getSecondaryResults().get(profiled);
+        if (value != null) {
+            measured.add(metric, value.getScore());
         }
     }
 }

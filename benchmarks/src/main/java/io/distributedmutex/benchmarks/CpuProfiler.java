@@ -1,0 +1,59 @@
+package io.distributedmutex.benchmarks;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.net.URI;
+import java.util.Collection;
+import java.util.List;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.infra.IterationParams;
+import org.openjdk.jmh.profile.InternalProfiler;
+import org.openjdk.jmh.results.AggregationPolicy;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.ScalarResult;
+import redis.clients.jedis.Jedis;
+
+/** Where the processors' time goes while {@link UncontendedBenchmark} runs: client and server, in microseconds per pair. */
+public class CpuProfiler implements InternalProfiler {
+
+    static final String CLIENT = "client cpu us per pair";
+    static final String SERVER = "server cpu us per pair";
+
+    private final OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+
+    private double clientMicros;
+    private double serverMicros;
+
+    @Override
+    public String getDescription() {
+        return "processor time of client and server";
+    }
+
+    @Override
+    public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
+        serverMicros = serverMicros(benchmark);
+        clientMicros = clientMicros();
+    }
+
+    @Override
+    public Collection<? extends Result<?>> afterIteration(
+            BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
+        double client = clientMicros() - clientMicros;
+        double server = serverMicros(benchmark) - serverMicros;
+        long pairs = result.getMetadata().getAllOps();
+        return List.of(
+                new ScalarResult(CLIENT, client / pairs, "us", AggregationPolicy.AVG),
+                new ScalarResult(SERVER, server / pairs, "us", AggregationPolicy.AVG));
+    }
+
+    private double clientMicros() {
+        return system.getProcessCpuTime() / 1e3;
+    }
+
+    private static double serverMicros(BenchmarkParams benchmark) {
+        try (Jedis connection = new Jedis(URI.create(benchmark.getParam("uri")))) {
+            return Server.cpuSeconds(connection.info("cpu")) * 1e6;
+        }
+    }
+}
