@@ -14,6 +14,9 @@ interface BenchCase {
     /** Measures one subject once. */
     void run(Subject subject, BenchRun run, Measurement measured) throws Exception;
 
+    /** All rounds are over. */
+    default void end() {}
+
     /** Takes what was measured. */
     @FunctionalInterface
     interface Measurement {

@@ -52,14 +52,18 @@ final class BenchRun {
     boolean measure(List<BenchCase> cases, List<Subject> subjects, int rounds, Results results, PrintStream progress) {
         boolean sound = true;
         for (BenchCase situation : cases) {
-            for (int round = 1; round <= rounds; round++) {
-                // Each round begins with another subject: none is always the first, or always behind the same one.
-                for (int i = 0; i < subjects.size(); i++) {
-                    Subject subject = subjects.get((i + round - 1) % subjects.size());
-                    if (situation.suits(subject)) {
-                        sound &= measureOnce(situation, subject, round, results, progress);
+            try {
+                for (int round = 1; round <= rounds; round++) {
+                    // Each round begins with another subject: none is always the first, or always behind the same one.
+                    for (int i = 0; i < subjects.size(); i++) {
+                        Subject subject = subjects.get((i + round - 1) % subjects.size());
+                        if (situation.suits(subject)) {
+                            sound &= measureOnce(situation, subject, round, results, progress);
+                        }
                     }
                 }
+            } finally {
+                situation.end();
             }
         }
         return sound;

@@ -20,7 +20,8 @@ public class CpuProfiler implements InternalProfiler {
     static final String CLIENT = "client cpu us per pair";
     static final String SERVER = "server cpu us per pair";
 
-    private final OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    private static final OperatingSystemMXBean SYSTEM =
+            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
 
     private double clientMicros;
     private double serverMicros;
@@ -33,13 +34,13 @@ public class CpuProfiler implements InternalProfiler {
     @Override
     public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
         serverMicros = serverMicros(benchmark);
-        clientMicros = clientMicros();
+        clientMicros = processMicros();
     }
 
     @Override
     public Collection<? extends Result<?>> afterIteration(
             BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
-        double client = clientMicros() - clientMicros;
+        double client = processMicros() - clientMicros;
         double server = serverMicros(benchmark) - serverMicros;
         long pairs = result.getMetadata().getAllOps();
         return List.of(
@@ -47,8 +48,9 @@ public class CpuProfiler implements InternalProfiler {
                 new ScalarResult(SERVER, server / pairs, "us", AggregationPolicy.AVG));
     }
 
-    private double clientMicros() {
-        return system.getProcessCpuTime() / 1e3;
+    /** Processor time of this process in microseconds. */
+    static double processMicros() {
+        return SYSTEM.getProcessCpuTime() / 1e3;
     }
 
     private static double serverMicros(BenchmarkParams benchmark) {

@@ -36,11 +36,11 @@ final class Report {
                     .append(situation)
                     .append("\n\n| subject | ")
                     .append(first)
-                    .append(" (least to most) |");
+                    .append(" (least to most) | × lettuce in the same round |");
             metrics.stream()
                     .filter(metric -> !metric.equals(first))
                     .forEach(metric -> text.append(' ').append(metric).append(" |"));
-            text.append("\n|").append(" --- |".repeat(metrics.size() + 1)).append('\n');
+            text.append("\n|").append(" --- |".repeat(metrics.size() + 2)).append('\n');
             samples.forEach((subject, sample) -> {
                 text.append("| ").append(subject).append(" | ");
                 Results.Sample main = sample.get(first);
@@ -52,7 +52,10 @@ final class Report {
                             .append(Results.number(main.most()))
                             .append(')');
                 }
-                text.append(" |");
+                double ratio = results.ratio(situation, first, subject, Subject.LETTUCE);
+                text.append(" | ")
+                        .append(Double.isNaN(ratio) ? "" : Results.number(ratio))
+                        .append(" |");
                 metrics.stream().filter(metric -> !metric.equals(first)).forEach(metric -> {
                     Results.Sample other = sample.get(metric);
                     text.append(' ')

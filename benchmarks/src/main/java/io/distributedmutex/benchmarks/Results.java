@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -57,6 +58,29 @@ final class Results {
             samples.put(subject, summed);
         });
         return samples;
+    }
+
+    /** The median of what a subject had of another's value in the same round; NaN if they have no round in common. */
+    double ratio(String situation, String metric, Subject subject, Subject other) {
+        Map<Integer, Double> others = rounds(situation, metric, other);
+        List<Double> ratios = new ArrayList<>();
+        rounds(situation, metric, subject).forEach((round, value) -> {
+            Double its = others.get(round);
+            if (its != null) {
+                ratios.add(value / its);
+            }
+        });
+        return Statistics.median(ratios);
+    }
+
+    private Map<Integer, Double> rounds(String situation, String metric, Subject subject) {
+        Map<Integer, Double> values = new HashMap<>();
+        for (Row row : rows) {
+            if (row.situation().equals(situation) && row.metric().equals(metric) && row.subject() == subject) {
+                values.put(row.round(), row.value());
+            }
+        }
+        return values;
     }
 
     void write(Path file) throws IOException {

@@ -41,7 +41,8 @@ final class Worker {
         WAIT(WaitersCase::work),
         HOLD_MANY(LeasesCase::work),
         TAKE(TakeOverCase::work),
-        IDLE(FootprintCase::work);
+        IDLE(FootprintCase::work),
+        TAKE_TURNS(TurnsCase::work);
 
         private final Work work;
 

@@ -31,14 +31,17 @@ class ResultsTest {
         Results results = new Results();
         results.add("contended-1x2", Subject.OURS, 1, "acquisitions/s", 1234567);
         results.add("contended-1x2", Subject.OURS, 1, "hand-offs/s", 1234.5);
+        results.add("contended-1x2", Subject.OURS, 2, "hand-offs/s", 1234.5);
+        results.add("contended-1x2", Subject.LETTUCE, 2, "hand-offs/s", 493.8);
+        results.add("contended-1x2", Subject.LETTUCE, 3, "hand-offs/s", 493.8);
         results.add("contended-1x2", Subject.SPRING_SPIN, 1, "acquisitions/s", 5);
 
         Report report = new Report(results);
         report.charts(folder);
 
         assertThat(report.tables())
-                .contains("| ours | 1,235 (1,235 to 1,235) | 1,234,567 |")
-                .contains("| spring-spin |  | 5 |");
+                .contains("| ours | 1,235 (1,235 to 1,235) | 2.50 | 1,234,567 |")
+                .contains("| spring-spin |  |  | 5 |");
         assertThat(Files.readString(folder.resolve("contended-1x2.svg")))
                 .contains(">ours<", ">1,235<")
                 .endsWith("</svg>\n");

@@ -148,10 +148,11 @@ class LockValueFuzzTest {
 
     @Test
     void aHugeValueIsNotSentToThoseWhoWaitForIt() {
+        // The server may take 100 ms to look at it; the wait is long enough for many looks.
         int size = 20_000_000;
         raw.commands().set(LOCK, new byte[size]);
         DistributedMutex waiting =
-                mutex.with(options -> options.waitTime(Duration.ofMillis(200)).retryInterval(Duration.ofMillis(20)));
+                mutex.with(options -> options.waitTime(Duration.ofSeconds(2)).retryInterval(Duration.ofMillis(20)));
 
         assertThat(catchThrowable(() -> waiting.acquire("k"))).isInstanceOf(LockNotObtainedException.class);
         assertThat(mutex.inspect("k").orElseThrow().holder()).isEmpty();

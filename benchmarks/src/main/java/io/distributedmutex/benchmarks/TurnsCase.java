@@ -1,0 +1,104 @@
+package io.distributedmutex.benchmarks;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The same pairs as {@link UncontendedCase}, for ratios on a noisy machine: each subject has a process that stays warm from
+ * round to round, so that a round may be as short as a second, and what the machine does meanwhile hits all alike. To be
+ * run with many rounds.
+ */
+final class TurnsCase implements BenchCase {
+
+    /** A process warms up for as long as so many rounds. */
+    private static final int WARM_UP_ROUNDS = 10;
+
+    private final int threads;
+    private final Map<Subject, WorkerLink> workers = new EnumMap<>(Subject.class);
+
+    TurnsCase(int threads) {
+        this.threads = threads;
+    }
+
+    @Override
+    public String name() {
+        return "turns-" + threads;
+    }
+
+    @Override
+    public boolean suits(Subject subject) {
+        return true;
+    }
+
+    @Override
+    public void run(Subject subject, BenchRun run, Measurement measured) throws IOException {
+        WorkerLink worker = workers.get(subject);
+        if (worker == null) {
+            worker = run.start(Worker.Job.TAKE_TURNS, subject, threads, (int) run.millis());
+            workers.put(subject, worker);
+            worker.hear();
+        }
+        double serverCpu = run.server().cpuSeconds();
+        worker.tell("go");
+        double pairs = worker.hear("pairs");
+        measured.add("pairs/s", pairs / worker.hear("seconds"));
+        measured.add(CpuProfiler.CLIENT, worker.hear("cpu") / pairs);
+        measured.add(CpuProfiler.SERVER, (run.server().cpuSeconds() - serverCpu) * 1e6 / pairs);
+    }
+
+    @Override
+    public void end() {
+        WorkerLink.closeAll(List.copyOf(workers.values()));
+        workers.clear();
+    }
+
+    /** A process' part: numbers are how many threads, and how long a turn is in milliseconds. */
+    static void work(Worker worker) throws Exception {
+        int threads = worker.number(0);
+        int millis = worker.number(1);
+        ExecutorService executor = Executors.newFixedThreadPool(threads);
+        try (Locks locks = worker.subject.open(worker.uri)) {
+            pairs(locks, executor, threads, WARM_UP_ROUNDS * millis);
+            worker.say("ready");
+            while (true) {
+                worker.hear();
+                double cpu = CpuProfiler.processMicros();
+                long start = System.nanoTime();
+                long pairs = pairs(locks, executor, threads, millis);
+                worker.say("pairs", pairs);
+                worker.say("seconds", (System.nanoTime() - start) / 1e9);
+                worker.say("cpu", CpuProfiler.processMicros() - cpu);
+            }
+        }
+    }
+
+    private static long pairs(Locks locks, ExecutorService executor, int threads, long millis)
+            throws InterruptedException, ExecutionException {
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        List<Future<Long>> working = new ArrayList<>();
+        for (int i = 0; i < threads; i++) {
+            String key = "tenant:" + i + ":settings";
+            working.add(executor.submit(() -> {
+                long count = 0;
+                while (System.nanoTime() - end < 0) {
+                    locks.lock(key).unlock();
+                    count++;
+                }
+                return count;
+            }));
+        }
+        long sum = 0;
+        for (Future<Long> each : working) {
+            sum += each.get();
+        }
+        return sum;
+    }
+}
