@@ -1,15 +1,11 @@
 package io.distributedmutex.benchmarks;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 
 /**
  * The same pairs as {@link UncontendedCase}, for ratios on a noisy machine: each subject has a process that stays warm from
@@ -64,15 +60,14 @@ final class TurnsCase implements BenchCase {
     static void work(Worker worker) throws Exception {
         int threads = worker.number(0);
         int millis = worker.number(1);
-        ExecutorService executor = Executors.newFixedThreadPool(threads);
         try (Locks locks = worker.subject.open(worker.uri)) {
-            pairs(locks, executor, threads, WARM_UP_ROUNDS * millis);
+            pairs(locks, threads, WARM_UP_ROUNDS * millis);
             worker.say("ready");
             while (true) {
                 worker.hear();
                 double cpu = CpuProfiler.processMicros();
                 long start = System.nanoTime();
-                long pairs = pairs(locks, executor, threads, millis);
+                long pairs = pairs(locks, threads, millis);
                 worker.say("pairs", pairs);
                 worker.say("seconds", (System.nanoTime() - start) / 1e9);
                 worker.say("cpu", CpuProfiler.processMicros() - cpu);
@@ -80,25 +75,18 @@ final class TurnsCase implements BenchCase {
         }
     }
 
-    private static long pairs(Locks locks, ExecutorService executor, int threads, long millis)
-            throws InterruptedException, ExecutionException {
+    private static long pairs(Locks locks, int threads, long millis) throws InterruptedException {
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
-        List<Future<Long>> working = new ArrayList<>();
-        for (int i = 0; i < threads; i++) {
+        long[] counts = new long[threads];
+        Worker.join(Worker.start(threads, i -> {
             String key = "tenant:" + i + ":settings";
-            working.add(executor.submit(() -> {
-                long count = 0;
-                while (System.nanoTime() - end < 0) {
-                    locks.lock(key).unlock();
-                    count++;
-                }
-                return count;
-            }));
-        }
-        long sum = 0;
-        for (Future<Long> each : working) {
-            sum += each.get();
-        }
-        return sum;
+            long count = 0;
+            while (System.nanoTime() - end < 0) {
+                locks.lock(key).unlock();
+                count++;
+            }
+            counts[i] = count;
+        }));
+        return LongStream.of(counts).sum();
     }
 }

@@ -8,7 +8,10 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/** Threads of one JVM that lock and unlock keys of their own: pairs per second, what each allocates, and processor time. By JMH. */
+/**
+ * Threads of one JVM that lock and unlock keys of their own: pairs per second, what each allocates, and processor time. By
+ * JMH.
+ */
 final class UncontendedCase implements BenchCase {
 
     private static final int ITERATIONS = 3;

@@ -75,7 +75,7 @@ final class Worker {
         void run(int index) throws InterruptedException;
     }
 
-    /** Starts threads, whose end is to be awaited by {@link #join}. */
+    /** Starts threads, whose end is to be awaited by {@link #join}. If one fails the process ends, and so the measurement. */
     static List<Thread> start(int count, Task task) {
         List<Thread> running = new ArrayList<>();
         for (int i = 0; i < count; i++) {
@@ -86,6 +86,10 @@ final class Worker {
                 } catch (InterruptedException e) {
                     throw new IllegalStateException(e);
                 }
+            });
+            thread.setUncaughtExceptionHandler((failed, error) -> {
+                error.printStackTrace();
+                System.exit(1);
             });
             thread.start();
             running.add(thread);
