@@ -17,11 +17,13 @@ import org.jspecify.annotations.Nullable;
  * earliest at its last grant, or when it last had nobody waiting; a try has none), and yet the other one was granted first.
  * A lease that was passed on within a process is that process's documented favour (64 passes or 2 ms).
  *
- * <p>A waiter whose connections are down loses its place, as documented; so only what happens in calm is a violation.
+ * <p>A waiter whose connections are down loses its place, as documented; so only what happens in calm is a violation. Nor is
+ * it calm while a worker is new: until its first requests have loaded their classes, it is not known when they reach Redis
+ * (up to half a second after they are made, where several JVMs start on busy cores).
  */
 final class ChaosOrderCheck {
 
-    /** After a fault some connections are still being found dead, and made anew. */
+    /** After a fault some connections are still being found dead, and made anew; after a worker's start it is slow. */
     private static final long SETTLE_NANOS = 4_000_000_000L;
     /** How far what is told may be from what Redis saw, on a busy machine. */
     private static final long MARGIN_NANOS = 200_000_000L;
@@ -154,6 +156,9 @@ final class ChaosOrderCheck {
         history.standstills()
                 .forEach(stall ->
                         unrest.add(new ChaosSpan(stall.fromNanos(), stall.toNanos() + MARGIN_NANOS, 0, "", "")));
+        history.of(Kind.READY)
+                .forEach(start ->
+                        unrest.add(new ChaosSpan(start.nanos(), start.nanos() + SETTLE_NANOS, start.worker(), "", "")));
         unrest.add(new ChaosSpan(history.stoppingNanos(), Long.MAX_VALUE / 2, 0, "", ""));
         unrest.add(new ChaosSpan(Long.MIN_VALUE / 2, originNanos, 0, "", ""));
         return unrest;

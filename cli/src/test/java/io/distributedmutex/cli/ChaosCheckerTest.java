@@ -449,6 +449,20 @@ class ChaosCheckerTest {
     }
 
     @Test
+    void whoOvertakesANewWorkerIsCountedOnly() {
+        hold(3, 90, 100, 900, 9);
+        hold(1, 200, 1_900, 1_910, 11);
+        hold(2, 500, 901, 950, 10);
+        at(-3_790, 1, Kind.READY, 0, "", 0, 1, "");
+        ends(1, 5_000, 5_100, 0);
+        assertThat(violations(ChaosCheck.ORDER)).isEmpty();
+        assertThat(verdict().of(ChaosCheck.ORDER).facts()).startsWith("1 of 3 grants overtook somebody");
+        events.removeIf(event -> event.kind() == Kind.READY);
+        at(-3_810, 1, Kind.READY, 0, "", 0, 1, "");
+        onlyFinds(ChaosCheck.ORDER, "which waited since 0.200 s");
+    }
+
+    @Test
     void aPlaceInTheQueueBelongsToAllThreadsOfAWorker() {
         hold(3, 90, 100, 900, 9);
         // Worker 2's place is older than its call that is granted: another thread of it had waited before.
