@@ -41,17 +41,13 @@ final class RawLocks implements Locks {
         };
         commands.evalsha(
                 acquire,
-                ScriptOutputType.MULTI,
+                ScriptOutputType.VALUE,
                 keys,
                 token,
                 Long.toString(leaseMillis),
-                "AAAAAAAAAAAAAAAAAAAAAA",
                 "host:1234",
-                "1",
-                "2000",
-                "2000",
-                "");
-        return () -> commands.evalsha(release, ScriptOutputType.INTEGER, keys, token, "0");
+                "AAAAAAAAAAAAAAAAAAAAAA|2000|2000");
+        return () -> commands.evalsha(release, ScriptOutputType.INTEGER, keys, token);
     }
 
     @Override

@@ -61,7 +61,6 @@ public final class RedisLockStore implements LockStore {
     private final CommandConnection commands;
     private final KeySearch search;
     private final String clientId;
-    private final byte[] client;
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile byte[] label = EMPTY;
 
@@ -74,7 +73,6 @@ public final class RedisLockStore implements LockStore {
                 connections.commands(), connections.eventLoop(), errors, commandTimeout, connections::reconnect);
         this.search = new KeySearch(commands, prefix);
         this.clientId = newClientId();
-        this.client = clientId.getBytes(StandardCharsets.UTF_8);
     }
 
     /**
@@ -123,27 +121,31 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        String releasing = request.releasing();
+        String waiter = request.queue() ? clientId + '|' + request.claimMillis() + '|' + request.aliveMillis() : "";
         Arguments arguments = keysOf(request.key())
                 .add(request.token())
                 .add(request.leaseMillis())
-                .add(client)
                 .add(label)
-                .add(request.queue() ? YES : NO)
-                .add(request.claimMillis())
-                .add(request.aliveMillis())
-                .add(releasing == null ? "" : releasing);
+                .add(waiter);
+        String releasing = request.releasing();
+        if (releasing != null) {
+            arguments.add(releasing);
+        }
         return commands.send(Request.script(Script.ACQUIRE, request.key(), arguments), Replies::acquire);
     }
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        return ask(Script.RELEASE, key, keysOf(key).add(token).add(keepMillis));
+        Arguments arguments = keysOf(key).add(token);
+        if (keepMillis > 0) {
+            arguments.add(keepMillis);
+        }
+        return ask(Script.RELEASE, key, arguments);
     }
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return ask(Script.CANCEL, key, keysOf(key).add(token).add(client));
+        return ask(Script.CANCEL, key, keysOf(key).add(token).add(clientId));
     }
 
     @Override

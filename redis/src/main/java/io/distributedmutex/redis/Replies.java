@@ -21,8 +21,11 @@ final class Replies {
     private Replies() {}
 
     static AcquireReply acquire(List<@Nullable Object> reply) {
+        if (reply.size() == 1) {
+            return new AcquireReply.Granted(fencingToken(reply, 0, 1), 1, null);
+        }
         if (reply.size() < 4) {
-            throw new UnexpectedReplyException("4 elements or 5");
+            throw new UnexpectedReplyException("1 element, 4 or 5");
         }
         long code = integer(reply, 3);
         @Nullable Ownership released = code == 0 ? null : ownership(code);

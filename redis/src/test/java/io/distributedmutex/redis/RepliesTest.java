@@ -22,6 +22,8 @@ class RepliesTest {
 
     @Test
     void readsAGrant() {
+        assertThat(Replies.acquire(reply(text("1795426252920462"))))
+                .isEqualTo(new AcquireReply.Granted(1795426252920462L, 1, null));
         assertThat(Replies.acquire(reply(1L, text("1795426252920462"), 64L, 0L)))
                 .isEqualTo(new AcquireReply.Granted(1795426252920462L, 64, null));
         assertThat(Replies.acquire(reply(1L, text("1"), 1L, 3L)))
@@ -67,6 +69,10 @@ class RepliesTest {
                 reply(),
                 reply((Object) null),
                 reply(text("OK")),
+                reply(text("")),
+                reply(text("0")),
+                reply(text("-7")),
+                reply(text("9007199254740992")),
                 reply(0L),
                 reply(5L),
                 reply(-1L),

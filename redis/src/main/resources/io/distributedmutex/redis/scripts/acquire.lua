@@ -1,32 +1,39 @@
--- Asks for the lock; also a waiter's poll and sign of life, and (with ARGV[8]) the step by which an instance gives a
+-- Asks for the lock; also a waiter's poll and sign of life, and (with ARGV[5]) the step by which an instance gives a
 -- lease back and asks for the next one in one trip. Repeating it with the same token is safe.
 --
--- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] client   ARGV[4] holder label   ARGV[5] '1' to queue if not free
--- ARGV[6] claim time of a later grant, ms   ARGV[7] how long the waiter is taken to be alive, ms
--- ARGV[8] token of a lease to give back first, or ''
+-- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] holder label   ARGV[4] 'client|claim|alive' to queue if not free, or '':
+-- the claim time of a later grant, and how long the waiter is taken to be alive, both in ms
+-- ARGV[5] token of a lease to give back first, or absent
 --
--- Returns {1, first fencing token, how many, released} if granted,
+-- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;
+--         {1, first fencing token, how many, released} if granted otherwise;
 --         {0, the owner's TTL in ms or -1, the beginning of the owner's value, released, the last fencing token given} if not;
---         released is NOT_ASKED or says whether ARGV[8] still owned the lock. By the last fencing token the requester
+--         released is NOT_ASKED or says whether ARGV[5] still owned the lock. By the last fencing token the requester
 --         knows a push that was made before this reply, and arrives after it, for what it is.
 
 -- include common
-local token, lease, client, label = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local queueing, claim, alive, releasing = ARGV[5] == '1', ARGV[6], ARGV[7], ARGV[8]
+local token, lease, label, waiter, releasing = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
--- include fence
-if releasing == '' and call('EXISTS', lock, queue) == 0 then
-  -- Free, and nobody waits: the usual case.
-  local first = next_fence(1)
-  set_owner(token, first, label, lease)
-  return {1, first, 1, NOT_ASKED}
+-- The usual case, without a function: free, nobody waits, and the clock is ahead of the counter (see fence.lua). Texts of
+-- digits compare as the numbers do, if they are as long. A table as a reply would cost as much as a command.
+if not releasing and call('EXISTS', lock, queue) == 0 then
+  local time = call('TIME')
+  local first = time[1] .. string.sub('00000' .. time[2], -6)
+  local last = call('SET', fence, first, 'GET')
+  if not last or (#last == #first and last < first) then
+    call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', lease)
+    return first
+  end
+  call('SET', fence, last)
 end
 
 -- include ownership
+-- include fence
 -- include grant
+local client, claim, alive = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)$')
 local value = call('GET', lock)
 local released = NOT_ASKED
-if releasing ~= '' then
+if releasing then
   if owns(value, releasing) then
     -- Deleted, although it will be set again: after a first write Redis lets a script go on at its memory limit.
     call('DEL', lock)
@@ -44,11 +51,11 @@ if owns(value, token) then
 end
 
 if not value then
-  -- Who only tries does not take the turn of a waiter of its own instance either.
-  local next = grant_next(queueing and client or nil)
+  -- Who only tries has no client, and does not take the turn of a waiter of its own instance either.
+  local next = grant_next(client)
   if next ~= 'other' then
     local count = 1
-    if next == 'self' or releasing ~= '' then count = BLOCK end
+    if next == 'self' or releasing then count = BLOCK end
     local first = next_fence(count)
     set_owner(token, first, label, lease)
     return {1, first, count, released}
@@ -56,7 +63,7 @@ if not value then
   value = call('GET', lock)
 end
 
-if queueing then
+if client then
   if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end
   local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + tonumber(alive))
   call('HSET', waiters, client, until_millis .. '|' .. claim .. '|' .. token .. '|' .. label)

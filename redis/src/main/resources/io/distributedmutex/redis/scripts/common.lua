@@ -1,6 +1,6 @@
 -- What every script begins with. A line "-- include NAME" stands for the text of NAME.lua. Functions are made anew in each
 -- call, where they are included: behind the usual case, if that needs none. What a command takes as it came stays text:
--- turning a number into an argument costs as much as a command.
+-- turning a number into an argument costs as much as a command. Each key and argument costs a quarter as much.
 --
 -- KEYS[1] lock     STRING  token|fence|label, always with a TTL: the owner. Absent: free.
 -- KEYS[2] queue    ZSET    client -> arrival number: who waits, first come first.

@@ -13,21 +13,18 @@ local function fence_number(value)
   return last < FENCE_LIMIT and last or 0
 end
 
+-- Server time in microseconds. Redis freezes it while a script runs only from 7.2 on: nothing may rely on that.
+local function now_micros()
+  local time = call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
 -- Takes `count` consecutive numbers and returns the first, as text. The clock makes them rise even when the counter was
 -- lost, the counter makes them rise even when the clock steps back. Below 2^53 until the year 2255.
 local function next_fence(count)
-  local time = call('TIME')
-  -- Text with as many digits as another compares as the numbers do.
-  local micros = time[2]
-  if #micros < 6 then micros = string.sub('00000' .. micros, -6) end
-  local first = time[1] .. micros
-  local till = count == 1 and first or string.format('%.0f', first + count - 1)
-  local last = call('SET', fence, till, 'GET')
-  if not last or (#last == #first and last < first) then return first end
-  -- The clock has stepped back, or has not moved on by as much as was given away at once.
-  local number = math.max(tonumber(first), fence_number(last) + 1)
-  call('SET', fence, string.format('%.0f', number + count - 1))
-  return string.format('%.0f', number)
+  local first = math.max(now_micros(), fence_number(call('GET', fence)) + 1)
+  call('SET', fence, string.format('%.0f', first + count - 1))
+  return string.format('%.0f', first)
 end
 
 local function set_owner(token, first, label, millis)

@@ -1,11 +1,5 @@
 -- The next waiter gets the lock. Needs fence.lua.
 
--- Server time in microseconds. Redis freezes it while a script runs only from 7.2 on: nothing may rely on that.
-local function now_micros()
-  local time = call('TIME')
-  return time[1] * 1000000 + time[2]
-end
-
 -- The lock is free: grants it to the first live waiter, and tells that one by a push. A waiter whose sign of life is too
 -- old, whose entry none of us wrote, or whose push nobody received, is dropped; should it live after all it queues again
 -- with its next poll. Every turn of the loop removes an entry, and an instance has one entry, so the cost is constant per

@@ -1,6 +1,6 @@
 -- Gives the lock back: grants it to the first live waiter, else frees it. Touches nothing that the token does not own.
 --
--- ARGV[1] token   ARGV[2] how long the key stays taken still (minimum hold), ms, or 0
+-- ARGV[1] token   ARGV[2] how long the key stays taken still (minimum hold), ms; absent if it does not
 --
 -- Returns HELD, or why the token did not own the lock.
 
@@ -11,7 +11,7 @@ local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
 -- Deleted also if it will be set again: after a first write Redis lets a script go on at its memory limit.
 call('DEL', lock)
-if keep ~= '0' then
+if keep then
   -- Owned by nobody: '-' is no token.
   call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
   return HELD

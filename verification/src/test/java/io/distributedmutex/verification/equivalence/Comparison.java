@@ -30,6 +30,9 @@ final class Comparison {
             "token|17|label",
             "\ud83d\udd12");
 
+    /** Whole tens, as time that passes (see {@link Step}). */
+    private static final long CLOCK_BACK_UNITS = 10;
+
     private final List<Step> steps;
     private final RedisSide redis;
     private final Passing passing;
@@ -125,6 +128,7 @@ final class Comparison {
                         .replace("TOKEN", Requests.newToken(step.pick()));
                 side.putForeign(key, value, step.exact() ? -1 : step.units() * passing.unitMillis());
             }
+            case CLOCK_BACK -> side.setClockBack(CLOCK_BACK_UNITS * passing.unitMillis());
             case PUT_WRONG_TYPE -> side.putWrongType(key, step.exact());
             case UNSUBSCRIBE -> side.unsubscribe(step.client());
             case SUBSCRIBE -> side.subscribe(step.client());

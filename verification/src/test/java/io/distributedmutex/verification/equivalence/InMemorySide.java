@@ -49,7 +49,14 @@ final class InMemorySide implements Side {
     public void flushAll() {
         first.loseData();
         // Enough for the fencing tokens that were given ahead of the clock. There is no data left that it could end.
-        time.advance(Duration.ofMillis(50));
+        time.advance(Duration.ofHours(1));
+    }
+
+    @Override
+    public void setClockBack(long millis) {
+        // What has ended has ended.
+        first.contents();
+        first.stepClock(Duration.ofMillis(-millis));
     }
 
     @Override

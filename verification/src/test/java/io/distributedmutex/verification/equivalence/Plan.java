@@ -68,7 +68,7 @@ record Plan(long seed, List<Step> steps) {
     }
 
     private static Kind kind(SplittableRandom random, boolean peaceful, boolean closing) {
-        int number = random.nextInt(peaceful ? 87 : 100);
+        int number = random.nextInt(peaceful ? 87 : 103);
         if (number < 13) {
             return Kind.TRY;
         }
@@ -104,6 +104,7 @@ record Plan(long seed, List<Step> steps) {
             case 94 -> Kind.PUT_WRONG_TYPE;
             case 95, 96 -> Kind.UNSUBSCRIBE;
             case 97, 98 -> Kind.SUBSCRIBE;
+            case 99, 100, 101 -> Kind.CLOCK_BACK;
             default -> closing ? Kind.CLOSE : Kind.RELEASE;
         };
     }

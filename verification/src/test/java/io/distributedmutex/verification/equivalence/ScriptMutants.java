@@ -25,7 +25,7 @@ final class ScriptMutants {
                     "ownership",
                     "string.sub(value, 1, #token + 1) == token .. '|'",
                     "string.sub(value, 1, 1) == string.sub(token, 1, 1)"),
-            new Mutant("the minimum hold ignored", "release", "if keep ~= '0' then", "if false then"),
+            new Mutant("the minimum hold ignored", "release", "if keep then", "if false then"),
             new Mutant("a minimum hold without an end", "release", ", 'PX', keep)", ")"),
             new Mutant(
                     "a minimum hold that its owner still owns",
@@ -48,13 +48,9 @@ final class ScriptMutants {
             new Mutant(
                     "a free key goes to whoever asks",
                     "acquire",
-                    "local next = grant_next(queueing and client or nil)",
+                    "local next = grant_next(client)",
                     "local next = nil"),
-            new Mutant(
-                    "who only tries takes its instance's turn",
-                    "acquire",
-                    "grant_next(queueing and client or nil)",
-                    "grant_next(client)"),
+            new Mutant("an instance passes its own turn on", "acquire", "grant_next(client)", "grant_next(nil)"),
             new Mutant("the last come first", "grant", "'ZPOPMIN'", "'ZPOPMAX'"),
             new Mutant(
                     "each poll goes to the end of the queue",
@@ -72,13 +68,29 @@ final class ScriptMutants {
                     "a grant in the granter's name",
                     "acquire",
                     "set_owner(token, first, label, lease)\n    return",
-                    "set_owner(token, first, client, lease)\n    return"),
-            new Mutant("the fence is not kept", "fence", "call('SET', fence, till, 'GET')", "call('GET', fence)"),
+                    "set_owner(token, first, waiter, lease)\n    return"),
+            new Mutant("a free key in nobody's name", "acquire", "'|' .. label, 'PX', lease)", "'|', 'PX', lease)"),
+            new Mutant(
+                    "the fence is not kept in the usual case",
+                    "acquire",
+                    "call('SET', fence, first, 'GET')",
+                    "call('GET', fence)"),
+            new Mutant(
+                    "a clock behind the fence believed in the usual case",
+                    "acquire",
+                    "not last or (#last == #first and last < first)",
+                    "true"),
+            new Mutant("a fence ahead of the clock forgotten", "acquire", "  call('SET', fence, last)\n", ""),
+            new Mutant(
+                    "the fence is not kept",
+                    "fence",
+                    "call('SET', fence, string.format('%.0f', first + count - 1))",
+                    ""),
             new Mutant(
                     "a clock behind the fence believed",
                     "fence",
-                    "not last or (#last == #first and last < first)",
-                    "true"),
+                    "math.max(now_micros(), fence_number(call('GET', fence)) + 1)",
+                    "now_micros()"),
             new Mutant(
                     "a free key without a look at the queue",
                     "acquire",

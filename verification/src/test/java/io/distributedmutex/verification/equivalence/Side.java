@@ -15,6 +15,9 @@ interface Side {
 
     void flushScripts();
 
+    /** Sets the server's clock back, in milliseconds: everything lasts longer, and fencing tokens go on by counting. */
+    void setClockBack(long millis);
+
     /** Sets a key to what is no lease of ours; a negative time is none. */
     void putForeign(String key, String value, long millis);
 

@@ -51,6 +51,8 @@ record Step(
         /** Another library sets the key, or somebody spoils a value of ours. */
         PUT_FOREIGN,
         PUT_WRONG_TYPE,
+        /** The server's clock is set back, so that the fence counters are ahead of it. */
+        CLOCK_BACK,
         UNSUBSCRIBE,
         SUBSCRIBE,
         CLOSE

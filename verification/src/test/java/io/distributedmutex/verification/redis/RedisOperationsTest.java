@@ -283,6 +283,35 @@ class RedisOperationsTest {
         assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(after.fencingToken()));
     }
 
+    /** Also early in a second, when its microseconds have fewer digits. */
+    @Test
+    void theClockAloneMakesFencingTokensRise() {
+        long last = 0;
+        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        do {
+            assertThat(System.nanoTime()).as("no second began within 20 s").isLessThan(deadline);
+            String token = newToken();
+            Granted granted = (Granted) get(store.tryAcquire("k", token));
+            assertThat(granted.fencingToken()).isGreaterThan(last);
+            last = granted.fencingToken();
+            get(store.store().release("k", token, 0));
+            redis.command("DEL", fence());
+        } while (last % 1_000_000 >= 10_000);
+    }
+
+    @Test
+    void theCounterAloneMakesFencingTokensRise() {
+        get(store.tryAcquire("k", newToken()));
+        long ahead = 1L << 52;
+        redis.command("SET", fence(), Long.toString(ahead));
+        for (int count = 1; count <= 3; count++) {
+            get(store.store().forceRelease("k"));
+            Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
+            assertThat(granted.fencingToken()).isEqualTo(ahead + count);
+            assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(ahead + count));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
