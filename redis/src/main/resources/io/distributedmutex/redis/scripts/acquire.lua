@@ -73,4 +73,4 @@ if client then
     call('PEXPIRE', waiters, alive)
   end
 end
-return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', fence_number(call('GET', fence)))}
+return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', last_fence())}

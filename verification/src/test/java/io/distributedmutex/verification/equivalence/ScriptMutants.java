@@ -81,15 +81,11 @@ final class ScriptMutants {
                     "not last or (#last == #first and last < first)",
                     "true"),
             new Mutant("a fence ahead of the clock forgotten", "acquire", "  call('SET', fence, last)\n", ""),
-            new Mutant(
-                    "the fence is not kept",
-                    "fence",
-                    "call('SET', fence, string.format('%.0f', first + count - 1))",
-                    ""),
+            new Mutant("the fence is not kept", "fence", "call('SET', fence, string.format('%.0f', counter))", ""),
             new Mutant(
                     "a clock behind the fence believed",
                     "fence",
-                    "math.max(now_micros(), fence_number(call('GET', fence)) + 1)",
+                    "math.max(now_micros(), last_fence() + 1)",
                     "now_micros()"),
             new Mutant(
                     "a free key without a look at the queue",
@@ -101,7 +97,16 @@ final class ScriptMutants {
                     "acquire",
                     "call('EXISTS', lock, queue)",
                     "call('EXISTS', queue)"),
-            new Mutant("a block of fencing tokens counted as one", "fence", "first + count - 1)", "first)"),
+            new Mutant(
+                    "a clock that is not asked",
+                    "fence",
+                    "now = time[1] * 1000000 + time[2]",
+                    "now = tonumber(time[2])"),
+            new Mutant(
+                    "a block of fencing tokens counted as one",
+                    "fence",
+                    "counter = first + count - 1",
+                    "counter = first"),
             new Mutant("a block for every lease", "acquire", "local count = 1", "local count = BLOCK"),
             new Mutant("a cancel that stays in the queue", "cancel", "  call('ZREM', queue, client)\n", ""),
             new Mutant("a cancel that leaves the hash entry", "cancel", "  call('HDEL', waiters, client)\n", ""),
