@@ -147,7 +147,7 @@ final class RedisSide implements Side, AutoCloseable {
                 LockSupport.parkNanos(untilNanos - System.nanoTime());
             }
         } else {
-            long ended = administrator.eval(MOVE, ScriptOutputType.INTEGER, new String[0], Long.toString(millis));
+            long ended = move(millis);
             // Without a look at the keys, for that would delete what the scripts shall find expired.
             await("the server's clock to go on", () -> serverMicros() / 1000 > ended);
         }
@@ -171,7 +171,7 @@ final class RedisSide implements Side, AutoCloseable {
     /** Nobody can; but what is stored can be moved, as in {@link #pass}. */
     @Override
     public void setClockBack(long millis) {
-        administrator.eval(MOVE, ScriptOutputType.INTEGER, new String[0], Long.toString(-millis));
+        move(-millis);
         administrator.keys("dmutex:{*}:fence").forEach(fence -> administrator.incrby(fence, AHEAD_MICROS));
     }
 
@@ -269,6 +269,10 @@ final class RedisSide implements Side, AutoCloseable {
         StatefulRedisPubSubConnection<String, String> pushes =
                 (StatefulRedisPubSubConnection<String, String>) opened.remove();
         return new Connected(client, channels.get(0).substring(GRANTS.length()), pushes);
+    }
+
+    private long move(long millis) {
+        return administrator.eval(MOVE, ScriptOutputType.INTEGER, new String[0], Long.toString(millis));
     }
 
     private long serverMicros() {
