@@ -91,7 +91,9 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key without a thread waiting for it. Cancelling the future gives up and leaves nothing behind.
+     * Acquires a key without a thread waiting for it. Whatever ends the future before it has an outcome ({@code cancel},
+     * {@code orTimeout}, {@code complete}, {@code completeOnTimeout}) gives up and leaves nothing behind; a lease that is
+     * granted to it in the same moment is given back.
      *
      * @param key the key
      * @return completes with the lease, or exceptionally with what {@link #acquire} would throw; dependent stages run on

@@ -77,12 +77,14 @@ public interface Lease extends AutoCloseable {
     void extend(Duration leaseTime);
 
     /**
-     * Makes sure that at least this much time remains: extends if less does, without I/O if not.
+     * Makes sure that at least this much time remains when it returns: extends if less does, without I/O if not. Repeats
+     * that for the wait time at most if the store answers too slowly.
      *
      * @param leaseTime from 10 ms to 365 days, whole milliseconds
      * @throws IllegalArgumentException if the time is out of bounds
-     * @throws LeaseLostException if the lease is lost or released
-     * @throws StoreException if the store did not confirm
+     * @throws LeaseLostException if the lease is lost or released; also, with the reason EXPIRED, if its maximum hold ends
+     *     sooner: it is then valid until that
+     * @throws StoreException if the store did not confirm, or not in time; the lease is valid for {@link #remaining}
      */
     void ensure(Duration leaseTime);
 

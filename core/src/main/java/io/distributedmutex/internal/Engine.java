@@ -144,15 +144,14 @@ public final class Engine implements StoreEvents {
             tryOnce(waiter);
         } else {
             KeyQueue queue = enqueue(waiter);
+            // Whatever ends it before we do: cancel, orTimeout, complete, completeOnTimeout and the like.
             CompletableFuture<Lease> unused = future.whenComplete((lease, error) -> {
-                if (error != null && !waiter.isSettled()) {
+                if (!waiter.isSettled()) {
+                    String by = future.isCancelled() ? "cancelled" : "completed by its user";
                     queue.giveUpBecause(
                             waiter,
                             new LockNotObtainedException(
-                                    "'" + Checks.shown(key) + "' not obtained: the future was cancelled",
-                                    key,
-                                    null,
-                                    null));
+                                    "'" + Checks.shown(key) + "' not obtained: the future was " + by, key, null, null));
                 }
             });
         }

@@ -155,10 +155,15 @@ final class HeldLease implements Lease {
     @Override
     public void extend(Duration leaseTime) {
         Checks.duration("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
-        Engine engine = queue().engine;
+        long now = queue().engine.now();
         long millis = leaseTime.toMillis();
-        long end = engine.now() + options.waitTime().toNanos();
-        boolean shorter = engine.now() + Engine.validNanos(millis) < deadline();
+        boolean shorter = now + Engine.validNanos(millis) < deadline();
+        setLeaseTime(millis, shorter, now + options.waitTime().toNanos());
+    }
+
+    /** Repeats that after transient errors until an end. */
+    private void setLeaseTime(long millis, boolean shorter, long end) {
+        Engine engine = queue().engine;
         while (true) {
             CompletableFuture<Ownership> answer = holding.extend(this, millis, shorter);
             if (answer == null) {
@@ -184,13 +189,35 @@ final class HeldLease implements Lease {
     @Override
     public void ensure(Duration leaseTime) {
         Checks.duration("ensure", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
-        if (isValid() && remaining().compareTo(leaseTime) >= 0) {
-            return;
-        }
+        Engine engine = queue().engine;
+        long end = engine.now() + options.waitTime().toNanos();
         // More than was asked for, so that a loop that ensures the same time does not ask the store each time.
-        Duration enough = leaseTime.plusMillis(10 + leaseTime.toMillis() / 50);
-        Duration wanted = enough.compareTo(options.leaseTime()) > 0 ? enough : options.leaseTime();
-        extend(wanted.compareTo(LockOptions.MAXIMUM) > 0 ? LockOptions.MAXIMUM : wanted);
+        long enough = leaseTime.toMillis() + 10 + leaseTime.toMillis() / 50;
+        for (boolean asked = false; ; asked = true) {
+            if (!isValid()) {
+                throw lostException("cannot be extended");
+            }
+            long now = engine.now();
+            long deadline = deadline();
+            Duration left = Duration.ofNanos(Math.max(0, deadline - now));
+            if (left.compareTo(leaseTime) >= 0) {
+                return;
+            }
+            if (deadline == maximumHoldEnd()) {
+                throw new LeaseLostException(
+                        "the lease on '" + Checks.shown(queue().key) + "' cannot last for " + Checks.shown(leaseTime)
+                                + " still: its maximum hold of " + Checks.shown(options.maximumHold()) + " ends in "
+                                + left.toMillis() + " ms",
+                        LossReason.EXPIRED);
+            }
+            if (asked && now >= end) {
+                throw new StoreUnreachableException(
+                        "'" + Checks.shown(queue().key) + "' is held for " + left.toMillis() + " ms still, not for "
+                                + Checks.shown(leaseTime) + ": the store answers too slowly",
+                        null);
+            }
+            setLeaseTime(Math.max(enough, leaseMillis()), false, end);
+        }
     }
 
     @Override
@@ -235,10 +262,11 @@ final class HeldLease implements Lease {
 
     /** The end of what is believed, or of the maximum hold of a renewed lease. */
     long deadline() {
-        long deadline = holding.deadline();
-        return renews()
-                ? Math.min(deadline, grantedNanos + options.maximumHold().toNanos())
-                : deadline;
+        return Math.min(holding.deadline(), maximumHoldEnd());
+    }
+
+    private long maximumHoldEnd() {
+        return renews() ? grantedNanos + options.maximumHold().toNanos() : Long.MAX_VALUE;
     }
 
     long grantedNanos() {

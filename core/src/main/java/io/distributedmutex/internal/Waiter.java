@@ -115,7 +115,7 @@ final class Waiter {
                 engine.events().notObtained(key, event, engine.now() - startNanos, outcome);
                 future.completeExceptionally(outcome);
             } else if (granted != null && !future.complete(granted)) {
-                // The user cancelled it between the grant and now.
+                // The user ended it between the grant and now.
                 granted.close();
             }
         });

@@ -29,6 +29,10 @@ class BlockingCallsTest {
     private static final Duration SECOND = Duration.ofSeconds(1);
     private static final LockOptions OPTIONS =
             LockOptions.builder().waitTime(SECOND).build();
+    private static final LockOptions SHORT = LockOptions.builder()
+            .leaseTime(Duration.ofSeconds(2))
+            .waitTime(SECOND)
+            .build();
 
     @Test
     void aWaiterLooksForADeadlockAfter50MillisecondsAndWaitsForItsWaitTime() {
@@ -133,6 +137,47 @@ class BlockingCallsTest {
                             Duration.ofMillis(250),
                             Duration.ofMillis(250)));
             a.store().heal();
+            lease.close();
+        }
+    }
+
+    @Test
+    void ensureLooksAgainAfterASlowAnswerAndExtendsOnceMore() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", SHORT, time);
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(1, Operation.RENEW);
+            time.nextParkEndsWith(() -> {
+                world.advanceMillis(900);
+                a.store().releaseHeld();
+            });
+            world.advanceMillis(1_000);
+            lease.ensure(Duration.ofMillis(1_500));
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(1_978));
+            assertThat(a.store().count(Operation.RENEW)).isEqualTo(2);
+            lease.close();
+        }
+    }
+
+    @Test
+    void ensureFailsWhenTheStoreHasAnsweredTooSlowlyForTheWaitTime() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", SHORT, time);
+            Lease lease = world.held(a, KEY);
+            a.store().holdReplies(2, Operation.RENEW);
+            Runnable slowly = () -> {
+                world.advanceMillis(600);
+                a.store().releaseHeld();
+            };
+            time.nextParkEndsWith(slowly);
+            time.nextParkEndsWith(slowly);
+            world.advanceMillis(1_000);
+            assertThatExceptionOfType(StoreUnreachableException.class)
+                    .isThrownBy(() -> lease.ensure(Duration.ofMillis(1_500)))
+                    .withMessage("'tenant:1' is held for 1378 ms still, not for 1500 ms: the store answers too slowly");
+            assertThat(lease.isValid()).isTrue();
             lease.close();
         }
     }

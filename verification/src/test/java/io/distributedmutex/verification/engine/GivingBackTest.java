@@ -12,7 +12,12 @@ import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.verification.engine.World.Instance;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is given back, by which request, how often, and who is told what became of it. */
 class GivingBackTest {
@@ -175,6 +180,85 @@ class GivingBackTest {
             assertThat(world.server.contents().waiters()).isEmpty();
             b.store().releaseHeld();
             first.close();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aFutureThatIsEndedByItsUserLeavesTheQueueAtOnce(Ending ending) {
+        try (World world = new World()) {
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b");
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.waits(asked);
+            ending.end.accept(asked, first);
+            await(() -> {
+                world.time.runDue();
+                return world.server.contents().waiters().isEmpty();
+            });
+            first.close();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatIsGrantedToAFutureThatItsUserHasEndedIsGivenBack(Ending ending) {
+        try (World world = new World()) {
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance("b");
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.waits(asked);
+            b.store().holdPushes();
+            first.close();
+            world.time.runDue();
+            // Granted here, and told on a callback thread, whose turn has not come yet.
+            b.store().deliverPushes();
+            ending.end.accept(asked, first);
+            await(asked::isDone);
+            world.time.runDue();
+            assertThat(world.server.contents().isEmpty()).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void whatATryObtainsForAFutureThatItsUserHasEndedIsGivenBack(Ending ending) {
+        try (World world = new World()) {
+            Lease other = world.held(world.instance("a"), "other");
+            Instance b = world.instance("b", TRY);
+            b.store().holdReplies(1, Operation.ACQUIRE);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            ending.end.accept(asked, other);
+            await(asked::isDone);
+            b.store().releaseHeld();
+            world.time.runDue();
+            assertThat(world.server.contents().heldKeys()).containsExactly("other");
+            other.close();
+        }
+    }
+
+    /** The ways of a future to end that its user has; some come by a thread of the JDK's. */
+    enum Ending {
+        CANCEL((future, lease) -> future.cancel(true)),
+        COMPLETE(CompletableFuture::complete),
+        COMPLETE_EXCEPTIONALLY((future, lease) -> future.completeExceptionally(new IllegalStateException("enough"))),
+        OR_TIMEOUT((future, lease) -> future.orTimeout(1, TimeUnit.MILLISECONDS)),
+        COMPLETE_ON_TIMEOUT((future, lease) -> future.completeOnTimeout(lease, 1, TimeUnit.MILLISECONDS)),
+        OBTRUDE(CompletableFuture::obtrudeValue);
+
+        private final BiConsumer<CompletableFuture<Lease>, Lease> end;
+
+        Ending(BiConsumer<CompletableFuture<Lease>, Lease> end) {
+            this.end = end;
+        }
+    }
+
+    /** A future may be ended by a thread of the JDK's, and what is attached to it runs a moment after it is done. */
+    private static void await(BooleanSupplier condition) {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("within 20 s").isLessThan(end);
+            Thread.onSpinWait();
         }
     }
 

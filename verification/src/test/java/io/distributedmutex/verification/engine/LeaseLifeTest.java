@@ -409,6 +409,27 @@ class LeaseLifeTest {
     }
 
     @Test
+    void ensureExtendsUntilTheMaximumHoldAndSaysThatThisIsNotEnough() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(3), Duration.ofSeconds(10)));
+            Lease lease = world.held(a, KEY);
+            world.advanceMillis(6_500);
+            lease.ensure(Duration.ofMillis(3_500));
+            assertThatExceptionOfType(LeaseLostException.class)
+                    .isThrownBy(() -> lease.ensure(Duration.ofSeconds(5)))
+                    .withMessage("the lease on 'tenant:1' cannot last for 5000 ms still: its maximum hold of 10000 ms"
+                            + " ends in 3500 ms")
+                    .satisfies(e -> assertThat(e.reason()).contains(LossReason.EXPIRED));
+            assertThat(lease.isValid()).isTrue();
+            a.store().failNext(1_000, Operation.RENEW);
+            world.advanceMillis(3_499);
+            assertThat(lease.isValid()).as("extended as far as it may").isTrue();
+            world.advanceMillis(1);
+            assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+        }
+    }
+
+    @Test
     void ensureAsksTheStoreOnlyWhenLessRemains() {
         try (World world = new World()) {
             Instance a = world.instance("a");
