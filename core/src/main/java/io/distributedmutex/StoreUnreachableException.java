@@ -2,24 +2,55 @@ package io.distributedmutex;
 
 import org.jspecify.annotations.Nullable;
 
-/** The store did not answer in time, or there is no connection to it. The request may or may not have taken effect. */
+/**
+ * The store did not answer in time, or there is no connection to it. The request may or may not have taken effect, unless
+ * it {@linkplain #isSurelyNotSent was surely not sent}.
+ */
 public final class StoreUnreachableException extends StoreException {
 
     private static final long serialVersionUID = 1L;
 
+    /** Whether the request surely never left this process. */
+    private final boolean surelyNotSent;
+
     /**
-     * For stores and the library.
+     * For stores and the library: the request may have taken effect.
      *
      * @param message what happened; must hold no password
      * @param cause why, or null
      */
     public StoreUnreachableException(String message, @Nullable Throwable cause) {
+        this(message, cause, false);
+    }
+
+    private StoreUnreachableException(String message, @Nullable Throwable cause, boolean surelyNotSent) {
         super(message, cause);
+        this.surelyNotSent = surelyNotSent;
+    }
+
+    /**
+     * For stores and the library: the request surely never left this process, so there is nothing in the store to undo.
+     *
+     * @param message what happened; must hold no password
+     * @param cause why, or null
+     * @return a failure that {@linkplain #isSurelyNotSent says so}
+     */
+    public static StoreUnreachableException notSent(String message, @Nullable Throwable cause) {
+        return new StoreUnreachableException(message, cause, true);
     }
 
     /** Always true: connections come back. */
     @Override
     public boolean isTransient() {
         return true;
+    }
+
+    /**
+     * Whether the request surely never left this process, for instance because there was no connection.
+     *
+     * @return true if it cannot have taken effect and cannot do so later; false if that is not known
+     */
+    public boolean isSurelyNotSent() {
+        return surelyNotSent;
     }
 }

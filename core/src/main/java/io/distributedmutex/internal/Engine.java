@@ -617,7 +617,9 @@ public final class Engine implements StoreEvents {
         if (error instanceof StoreRefusedException refused) {
             return new StoreRefusedException(refused.reason(), message, error);
         }
-        return new StoreUnreachableException(message, error);
+        return error instanceof StoreUnreachableException unreachable && unreachable.isSurelyNotSent()
+                ? StoreUnreachableException.notSent(message, error)
+                : new StoreUnreachableException(message, error);
     }
 
     private static StoreException storeException(Throwable error) {

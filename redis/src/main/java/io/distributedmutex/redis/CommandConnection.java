@@ -259,7 +259,7 @@ final class CommandConnection {
 
     private boolean isUsable(Call<?> call) {
         if (closed) {
-            call.fail(errors.closed(call.request()));
+            call.fail(errors.closedBefore(call.request()));
             return false;
         }
         if (!connection.isOpen()) {

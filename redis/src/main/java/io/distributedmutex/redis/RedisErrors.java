@@ -74,7 +74,7 @@ final class RedisErrors {
     }
 
     StoreException notConnected(Request request) {
-        return new StoreUnreachableException(
+        return StoreUnreachableException.notSent(
                 "not connected to " + server + ", so " + what(request) + " was not sent; reconnecting", null);
     }
 
@@ -85,16 +85,21 @@ final class RedisErrors {
                 cause);
     }
 
+    /** The store was closed while a request was on its way. */
     StoreException closed(Request request) {
         return new StoreUnreachableException(
                 "the store on " + server + " is closed: " + what(request) + " has no answer", null);
     }
 
+    /** The store was closed before a request was made. */
+    StoreException closedBefore(Request request) {
+        return StoreUnreachableException.notSent(
+                "the store on " + server + " is closed: " + what(request) + " was not sent", null);
+    }
+
     StoreException tooMany(Request request, int inFlight) {
-        return new StoreRefusedException(
-                Reason.BUSY,
-                server + " is behind by " + inFlight + " commands, so " + what(request) + " was not sent",
-                null);
+        return StoreUnreachableException.notSent(
+                server + " is behind by " + inFlight + " commands, so " + what(request) + " was not sent", null);
     }
 
     StoreException tooOld(String version, String oldest) {

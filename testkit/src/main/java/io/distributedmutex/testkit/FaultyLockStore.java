@@ -131,13 +131,25 @@ public final class FaultyLockStore implements LockStore {
     }
 
     /**
-     * Makes calls fail before they reach the store, as when there is no connection.
+     * Makes calls fail before they reach the store. Whoever made them cannot know that: the error is one after which they
+     * may have taken effect. See {@link #rejectNext} for the other kind.
      *
      * @param times how many calls
      * @param which which calls
      */
     public void failNext(int times, Predicate<? super Call> which) {
         failNext(times, which, unreachable("made to fail by the test"));
+    }
+
+    /**
+     * Makes calls fail before they reach the store, with an error that {@linkplain
+     * StoreUnreachableException#isSurelyNotSent says so}, as when there is no connection and the store knows it.
+     *
+     * @param times how many calls
+     * @param which which calls
+     */
+    public void rejectNext(int times, Predicate<? super Call> which) {
+        failNext(times, which, StoreUnreachableException.notSent("rejected by the test", null));
     }
 
     /**

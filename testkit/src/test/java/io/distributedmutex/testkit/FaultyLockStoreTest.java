@@ -62,6 +62,23 @@ class FaultyLockStoreTest {
     }
 
     @Test
+    void rejectedCallsSayThatTheyWereSurelyNotSentAndFailedOnesDoNot() {
+        store.rejectNext(1, Operation.ACQUIRE);
+        store.failNext(1, Operation.ACQUIRE);
+
+        assertThat(failure(store.acquire(trying(KEY, token))))
+                .isInstanceOfSatisfying(
+                        StoreUnreachableException.class,
+                        rejected -> assertThat(rejected.isSurelyNotSent()).isTrue());
+        assertThat(failure(store.acquire(trying(KEY, token))))
+                .isInstanceOfSatisfying(
+                        StoreUnreachableException.class,
+                        failed -> assertThat(failed.isSurelyNotSent()).isFalse());
+
+        assertThat(data.contents().isEmpty()).isTrue();
+    }
+
+    @Test
     void callsFailWithTheErrorThatTheTestChose() {
         StoreRefusedException busy = new StoreRefusedException(Reason.BUSY, "loading", null);
         store.failNext(1, Operation.RENEW, busy);

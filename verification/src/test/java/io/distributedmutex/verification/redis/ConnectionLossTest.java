@@ -130,7 +130,10 @@ class ConnectionLossTest {
             long start = System.nanoTime();
             for (int i = 0; i < 100; i++) {
                 assertThat(failureOf(store.store().inspect("k")))
-                        .isInstanceOf(StoreUnreachableException.class)
+                        .isInstanceOfSatisfying(
+                                StoreUnreachableException.class,
+                                rejected ->
+                                        assertThat(rejected.isSurelyNotSent()).isTrue())
                         .hasMessageContaining("not connected");
             }
             assertThat(System.nanoTime() - start)
@@ -159,7 +162,9 @@ class ConnectionLossTest {
             proxy.cut();
 
             assertThat(failureOf(lost))
-                    .isInstanceOf(StoreUnreachableException.class)
+                    .isInstanceOfSatisfying(
+                            StoreUnreachableException.class,
+                            failure -> assertThat(failure.isSurelyNotSent()).isFalse())
                     .hasMessageContaining("lost");
             Await.until("it works again", () -> !failed(store.store().inspect("k")));
             assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
