@@ -172,9 +172,9 @@ public record LockOptions(
         }
 
         /**
-         * Keeps the key taken until this long after the grant, even if the lease is released earlier: for jobs that
-         * must not run twice in a period, on machines whose clocks differ. Default {@link Duration#ZERO}; at most the
-         * lease time.
+         * Keeps the key taken until this long after the grant, even if the lease is released earlier or its holder dies:
+         * for jobs that must not run twice in a period, on machines whose clocks differ. Default {@link Duration#ZERO};
+         * at most the lease time.
          *
          * @param minimumHold whole milliseconds; zero turns it off
          * @return this builder

@@ -255,7 +255,7 @@ public final class Engine implements StoreEvents {
                         HeldLease lease = waiter.lease();
                         if (lease != null) {
                             // Granted in the same moment: an interrupted acquire always throws, and leaves nothing.
-                            lease.close();
+                            lease.giveBackUnused();
                             throw interrupted(queue.key, cause);
                         }
                     } else {
@@ -317,7 +317,8 @@ public final class Engine implements StoreEvents {
             if (error != null) {
                 if (error.isTransient()) {
                     // It may have taken effect, or may do so still.
-                    giveBack(GiveBack.release(key, token, 0, now() + leaseMillis * 1_000_000, null, true));
+                    giveBack(GiveBack.release(
+                            key, token, GiveBack.NOT_KEPT, now() + leaseMillis * 1_000_000, null, true));
                 }
                 waiter.fail(closed ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
             } else if (reply instanceof AcquireReply.Granted granted) {
@@ -325,7 +326,7 @@ public final class Engine implements StoreEvents {
                 if (now() < deadline && adopt(owner, granted.fencingToken(), deadline, waiter)) {
                     return;
                 }
-                giveBack(GiveBack.release(key, token, 0, now() + leaseMillis * 1_000_000, null, true));
+                giveBack(GiveBack.release(key, token, GiveBack.NOT_KEPT, now() + leaseMillis * 1_000_000, null, true));
                 waiter.fail(
                         closed
                                 ? closedMeanwhile(key)
@@ -431,7 +432,7 @@ public final class Engine implements StoreEvents {
     private void sendGiveBack(GiveBack what) {
         Supplier<CompletionStage<Ownership>> request = what.leaveQueue()
                 ? () -> store.cancel(what.key(), what.token())
-                : () -> store.release(what.key(), what.token(), what.keepMillis());
+                : () -> store.release(what.key(), what.token(), what.keepMillis(now()));
         ask(request, (reply, error) -> {
             // Also while closing: else a connection that is cut just then leaves the key taken until the lease's end.
             long end = Math.min(what.untilNanos(), closeEndNanos);

@@ -223,7 +223,7 @@ final class HeldLease implements Lease {
     @Override
     public boolean release() {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
-        if (!queue().release(this, answer)) {
+        if (!queue().release(this, true, answer)) {
             return false;
         }
         Engine engine = queue().engine;
@@ -247,7 +247,12 @@ final class HeldLease implements Lease {
 
     @Override
     public void close() {
-        queue().release(this, null);
+        queue().release(this, true, null);
+    }
+
+    /** Nobody has had it: it was granted in the moment in which whoever waited for it gave up. So there is no minimum hold. */
+    void giveBackUnused() {
+        queue().release(this, false, null);
     }
 
     // ---- what the engine does
@@ -311,10 +316,11 @@ final class HeldLease implements Lease {
         return token.substring(0, Math.min(6, token.length()));
     }
 
-    /** How much of the minimum hold is left, rounded up. */
-    long keepMillis(long now) {
-        long keep = grantedNanos + options.minimumHold().toNanos() - now;
-        return keep <= 0 || options.minimumHold().isZero() ? 0 : (keep + 999_999) / 1_000_000;
+    /** The end of the minimum hold. */
+    long keepUntilNanos() {
+        return options.minimumHold().isZero()
+                ? GiveBack.NOT_KEPT
+                : grantedNanos + options.minimumHold().toNanos();
     }
 
     /** Under the monitor. */

@@ -162,6 +162,7 @@ final class Holding extends Timer {
         return passesLeft > 0
                 && now - since < KeyQueue.PASS_WINDOW_NANOS
                 && next.options.leaseTime().toMillis() <= longestMillis()
+                && deadline - now >= next.options.minimumHold().toNanos()
                 // As much as a grant by push may have left, which is lengthened too.
                 && deadline - now > Math.min(next.options.leaseTime().toMillis(), Request.CLAIM_MILLIS) * 1_000_000 / 2;
     }
@@ -187,7 +188,11 @@ final class Holding extends Timer {
             // Most are released sooner, and need no request to be lengthened. At once where little is left, or too
             // much.
             nextRenewal = !exact && deadline - now >= 8 * SHORT_HOLD_NANOS ? now + SHORT_HOLD_NANOS : now;
-        } else if (lease.renews() && nextRenewal == NEVER) {
+        } else if (!lease.renews()) {
+            // What its predecessor had planned is not wanted.
+            exact = false;
+            nextRenewal = NEVER;
+        } else if (nextRenewal == NEVER) {
             nextRenewal = renewalTime(now, wantedMillis);
         }
         Runnable renewal = nextRenewal <= now ? renew(now) : null;
@@ -357,7 +362,8 @@ final class Holding extends Timer {
                     && refused.reason() == StoreRefusedException.Reason.WRONG_TYPE) {
                 return queue.lose(lease, LossReason.TAKEN, "the key no longer holds a lock: " + error.getMessage());
             }
-            if (byUser) {
+            if (byUser || nextRenewal == NEVER) {
+                // Not ours to repeat: the caller's, or that of a lease before this one, which does not want it.
                 return null;
             }
             long retry = Math.min(lease.retryNanos(), Math.max(10, lease.leaseMillis() / 12) * 1_000_000);

@@ -172,7 +172,8 @@ final class KeyQueue extends Waiters {
         return () -> {
             if (releasing != null && releasingToken != null) {
                 // The step that was to release it may not have taken effect; if it has, this one touches nothing.
-                engine.giveBack(GiveBack.release(key, releasingToken, 0, releasing.deadline(), releasing, true));
+                engine.giveBack(GiveBack.release(
+                        key, releasingToken, GiveBack.NOT_KEPT, releasing.deadline(), releasing, true));
             }
             if (abandoned.baseNanos >= 0) {
                 engine.giveBack(GiveBack.cancel(key, abandoned.token, until));
@@ -276,8 +277,7 @@ final class KeyQueue extends Waiters {
             if (deadline <= now) {
                 return tooLate(asked, message, sent);
             }
-            if (leaseMillis < firstWaiter().options.leaseTime().toMillis()
-                    && deadline - now < asked.leastClaimNanos()) {
+            if (leaseMillis < firstWaiter().options.leaseTime().toMillis() && deadline - now < leastLeft(asked)) {
                 // Asked for by a waiter who has left, and wanted less: it might be over before it is lengthened.
                 return () -> send(asked);
             }
@@ -315,7 +315,7 @@ final class KeyQueue extends Waiters {
         asked.releasingToken = null;
         return lease == null || token == null
                 ? null
-                : () -> engine.giveBack(GiveBack.release(key, token, 0, lease.deadline(), lease, true));
+                : () -> engine.giveBack(GiveBack.release(key, token, GiveBack.NOT_KEPT, lease.deadline(), lease, true));
     }
 
     /** The reply took longer than the lease: nothing is held by our own deadline. Asking again makes it a fresh lease. */
@@ -416,7 +416,7 @@ final class KeyQueue extends Waiters {
                 // If not: delayed for so long that its claim time ended, and the store has answered "queued" since.
                 long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);
                 then(
-                        deadline - engine.now() < asked.leastClaimNanos()
+                        deadline - engine.now() < leastLeft(asked)
                                 // Late. If the key is still ours, the answer will say so and make it a full lease.
                                 ? () -> send(asked)
                                 : installForFirst(asked, fencingToken, fencingTokens, deadline, false));
@@ -440,6 +440,15 @@ final class KeyQueue extends Waiters {
     Holding newHolding(Token owner, long fencingToken, long deadline, Waiter waiter) {
         long leaseMillis = waiter.options.leaseTime().toMillis();
         return new Holding(this, owner, fencingToken, 1, deadline, leaseMillis, true, waiter);
+    }
+
+    /**
+     * With less left the store is asked for the whole lease time before the lease is given to who came first. Whoever wants a
+     * minimum hold has it from the beginning, so that it counts also if the holder dies at once.
+     */
+    private long leastLeft(Request asked) {
+        return Math.max(
+                asked.leastClaimNanos(), firstWaiter().options.minimumHold().toNanos());
     }
 
     private Runnable installForFirst(
@@ -495,8 +504,12 @@ final class KeyQueue extends Waiters {
 
     // ---- ending
 
-    /** Returns whether the lease was held until now; if so it is released, and the future gets the store's answer. */
-    boolean release(HeldLease lease, @Nullable CompletableFuture<Boolean> answer) {
+    /**
+     * Returns whether the lease was held until now; if so it is released, and the future gets the store's answer.
+     *
+     * @param used whether anybody had it, so that its minimum hold counts
+     */
+    boolean release(HeldLease lease, boolean used, @Nullable CompletableFuture<Boolean> answer) {
         boolean held;
         synchronized (this) {
             if (!lease.isLive()) {
@@ -505,19 +518,20 @@ final class KeyQueue extends Waiters {
             long now = engine.now();
             held = now < lease.deadline();
             lease.awaitAnswer(answer);
-            then(held ? handOn(lease, now) : lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
+            then(held ? handOn(lease, now, used) : lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
         }
         drain();
         return held;
     }
 
-    private Runnable handOn(HeldLease lease, long now) {
+    private Runnable handOn(HeldLease lease, long now, boolean used) {
         Holding given = lease.holding();
         boolean sound = lease.settledState() == LeaseState.HELD;
         lease.become(LeaseState.RELEASED, null);
         Runnable next;
-        long keepMillis = lease.keepMillis(now);
-        if (sound && keepMillis == 0 && hasWaiters() && given.canPass(now, firstWaiter())) {
+        long keepUntil = used ? lease.keepUntilNanos() : GiveBack.NOT_KEPT;
+        boolean kept = keepUntil > now;
+        if (sound && !kept && hasWaiters() && given.canPass(now, firstWaiter())) {
             Runnable passed = given.pass(removeFirstWaiter());
             Runnable left = afterWaitersLeft();
             if (hasWaiters()) {
@@ -531,7 +545,7 @@ final class KeyQueue extends Waiters {
         } else {
             given.stop();
             holding = null;
-            GiveBack giveBack = GiveBack.release(key, given.token(), keepMillis, given.deadline(), lease, false);
+            GiveBack giveBack = GiveBack.release(key, given.token(), keepUntil, given.deadline(), lease, false);
             if (!hasWaiters()) {
                 Runnable left = afterWaitersLeft();
                 next = () -> {
@@ -540,7 +554,7 @@ final class KeyQueue extends Waiters {
                 };
             } else {
                 Request asked = request != null ? request : newRequest();
-                if (keepMillis > 0 || asked.releasingToken != null) {
+                if (kept || asked.releasingToken != null) {
                     next = () -> {
                         engine.giveBack(giveBack);
                         send(asked);
@@ -601,7 +615,7 @@ final class KeyQueue extends Waiters {
             then(afterWaitersLeft());
             Holding here = holding;
             if (here != null) {
-                then(handOn(here.current(), engine.now()));
+                then(handOn(here.current(), engine.now(), true));
             }
             then(() -> told.forEach(waiter -> waiter.signal(engine)));
             retired = true;

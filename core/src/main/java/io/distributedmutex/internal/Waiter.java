@@ -116,7 +116,7 @@ final class Waiter {
                 future.completeExceptionally(outcome);
             } else if (granted != null && !future.complete(granted)) {
                 // The user ended it between the grant and now.
-                granted.close();
+                granted.giveBackUnused();
             }
         });
     }

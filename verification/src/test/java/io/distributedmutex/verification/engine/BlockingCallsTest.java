@@ -87,7 +87,8 @@ class BlockingCallsTest {
         try (World world = new World()) {
             PassingTime time = new PassingTime(world.time);
             Lease first = world.held(world.instance("a"), KEY);
-            Instance b = world.instance("b", OPTIONS, time);
+            LockOptions kept = OPTIONS.toBuilder().minimumHold(SECOND).build();
+            Instance b = world.instance("b", kept, time);
             time.nextParkEndsWith(() -> {
                 first.close();
                 world.time.runDue();

@@ -167,6 +167,55 @@ class GivingBackTest {
     }
 
     @Test
+    void aReleaseThatIsRepeatedKeepsTheKeyForWhatIsLeftOfItsMinimumHold() {
+        try (World world = new World()) {
+            Instance a = world.instance(
+                    "a",
+                    LockOptions.builder().minimumHold(Duration.ofSeconds(50)).build());
+            Lease lease = world.held(a, KEY);
+            a.store().failNext(96, Operation.RELEASE);
+            lease.close();
+            world.advanceMillis(24_000);
+            assertThat(a.store().count(Operation.RELEASE)).isEqualTo(97);
+            assertThat(world.look().remaining()).contains(Duration.ofSeconds(26));
+            world.advanceMillis(26_001);
+        }
+    }
+
+    @Test
+    void aReleaseThatIsRepeatedAfterTheMinimumHoldFreesTheKey() {
+        try (World world = new World()) {
+            Instance a = world.instance(
+                    "a",
+                    LockOptions.builder().minimumHold(Duration.ofSeconds(1)).build());
+            Lease lease = world.held(a, KEY);
+            a.store().failNext(4, Operation.RELEASE);
+            lease.close();
+            world.advanceMillis(1_000);
+            assertThat(world.server.contents().isEmpty()).isTrue();
+        }
+    }
+
+    @Test
+    void whatIsGivenBackUnusedIsNotKeptForAMinimumHold() {
+        try (World world = new World()) {
+            Lease first = world.held(world.instance("a"), KEY);
+            Instance b = world.instance(
+                    "b",
+                    LockOptions.builder().minimumHold(Duration.ofSeconds(1)).build());
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.waits(asked);
+            b.store().holdPushes();
+            first.close();
+            world.time.runDue();
+            b.store().deliverPushes();
+            asked.cancel(false);
+            world.time.runDue();
+            assertThat(world.server.contents().isEmpty()).isTrue();
+        }
+    }
+
+    @Test
     void whoGivesUpBeforeItsFirstAnswerLeavesTheQueueAllTheSame() {
         try (World world = new World()) {
             Lease first = world.held(world.instance("a"), KEY);

@@ -4,6 +4,7 @@ import static io.distributedmutex.verification.engine.World.KEY;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreUnreachableException;
@@ -66,6 +67,46 @@ class HandOffTest {
             world.advanceMillis(1);
             assertThat(b.store().count(Operation.RENEW)).isEqualTo(1);
             assertThat(second.remaining()).isEqualTo(Duration.ofMillis(59_398));
+            second.close();
+        }
+    }
+
+    /** Else a holder that dies within 50 ms would keep the key for the claim time only, and its job would run again. */
+    @Test
+    void aGrantByPushHasItsMinimumHoldFromTheBeginning() {
+        try (World world = new World()) {
+            Instance b = world.instance(
+                    "b",
+                    LockOptions.builder().minimumHold(Duration.ofMinutes(1)).build());
+            Lease first = world.held(world.instance("a"), KEY);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.waits(asked);
+            List<Duration> remaining = new ArrayList<>();
+            CompletableFuture<Void> unused = asked.thenAccept(
+                    lease -> remaining.add(world.lookNow().remaining().orElseThrow()));
+            first.close();
+            Lease second = world.granted(asked);
+            assertThat(remaining).containsExactly(Duration.ofMinutes(1));
+            second.close();
+            world.advanceMillis(60_001);
+        }
+    }
+
+    @Test
+    void anExtensionThatFailsWhenItsRepetitionHasBeenConfirmedIsOfNoConsequence() {
+        try (World world = new World()) {
+            Instance b = world.instance("b");
+            Lease first = world.held(world.instance("a"), KEY);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            world.waits(asked);
+            first.close();
+            Lease second = world.granted(asked);
+            b.store().hangNext(1, Operation.RENEW, Duration.ofSeconds(2));
+            world.advanceMillis(2_000);
+            assertThat(b.store().count(Operation.RENEW)).isEqualTo(2);
+            world.advanceMillis(10_000);
+            assertThat(second.state()).isEqualTo(LeaseState.HELD);
+            assertThat(b.store().count(Operation.RENEW)).isEqualTo(2);
             second.close();
         }
     }

@@ -4,6 +4,7 @@ import static io.distributedmutex.verification.engine.World.KEY;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.verification.engine.World.Instance;
@@ -223,6 +224,51 @@ class LocalPassTest {
     }
 
     @Test
+    void aLeaseWithoutRenewalThatIsPassedOnFromARenewedOneIsNotRenewed() {
+        try (World world = new World()) {
+            Lease passed = passedFromRenewed(world, world.instance("a"));
+            world.advanceMillis(59_397);
+            assertThat(passed.isValid()).isTrue();
+            world.advanceMillis(1);
+            assertThat(passed.state()).isEqualTo(LeaseState.LOST);
+            world.advanceMillis(1_000);
+        }
+    }
+
+    private static Lease passedFromRenewed(World world, Instance a) {
+        Lease first = world.held(a, KEY);
+        CompletableFuture<Lease> renewed =
+                a.mutex().with(o -> o.autoRenew(Duration.ofHours(1))).acquireAsync(KEY);
+        CompletableFuture<Lease> next = a.ask(KEY);
+        first.close();
+        world.granted(renewed).close();
+        a.store().resetCounts();
+        Lease passed = world.granted(next);
+        assertThat(a.store().counts()).as("passed on").isEmpty();
+        return passed;
+    }
+
+    @Test
+    void aLeaseWithAMinimumHoldIsNotPassedOnWithLessLeft() {
+        try (World world = new World()) {
+            Instance b = world.instance("b");
+            Lease first = world.held(world.instance("a"), KEY);
+            CompletableFuture<Lease> asked = b.ask(KEY);
+            CompletableFuture<Lease> kept =
+                    b.mutex().with(o -> o.minimumHold(Duration.ofSeconds(30))).acquireAsync(KEY);
+            world.time.runDue();
+            first.close();
+            Lease claimed = world.granted(asked);
+            assertThat(storeRemaining(world)).isEqualTo(Duration.ofSeconds(2));
+            claimed.close();
+            Lease lease = world.granted(kept);
+            assertThat(storeRemaining(world)).isEqualTo(Duration.ofMinutes(1));
+            lease.close();
+            world.advanceMillis(30_001);
+        }
+    }
+
+    @Test
     void aStepThatReleasesAndAsksAnewSurvivesALostReplyAndALostRequest() {
         try (World world = new World()) {
             Instance a = world.instance("a");
@@ -233,7 +279,7 @@ class LocalPassTest {
             world.waits(second);
             world.advanceMillis(250);
             Lease held = world.granted(second);
-            assertThat(first.state()).isEqualTo(io.distributedmutex.LeaseState.RELEASED);
+            assertThat(first.state()).isEqualTo(LeaseState.RELEASED);
             CompletableFuture<Lease> third = a.ask(KEY);
             world.advanceMillis(1);
             a.store().failNext(2, Operation.ACQUIRE);

@@ -43,6 +43,11 @@ final class World implements AutoCloseable {
     /** What the store knows of the key. */
     LockInfo look() {
         time.runDue();
+        return lookNow();
+    }
+
+    /** The same on a callback. */
+    LockInfo lookNow() {
         return observer.inspect(KEY).toCompletableFuture().join().orElseThrow();
     }
 

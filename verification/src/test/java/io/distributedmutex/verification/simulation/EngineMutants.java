@@ -114,7 +114,7 @@ final class EngineMutants {
             new Mutant(
                     "an interrupted waiter keeps what it was granted in that moment",
                     ENGINE,
-                    "                            lease.close();\n                            throw",
+                    "                            lease.giveBackUnused();\n                            throw",
                     "                            throw"),
             new Mutant(
                     "close() keeps what is held",
