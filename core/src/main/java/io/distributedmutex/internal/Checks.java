@@ -103,4 +103,30 @@ public final class Checks {
         boolean wholeDays = duration.toDays() != 0 && duration.equals(Duration.ofDays(duration.toDays()));
         return wholeDays ? duration.toDays() + " days" : duration.toMillis() + " ms";
     }
+
+    /** A time as people say it, rounded: 250 ms, 58.3 s, and from two minutes on 3 min 5 s, 2 h 5 min, 3 days 4 h. */
+    public static String about(Duration time) {
+        long millis = Math.min(time.toMillis(), Long.MAX_VALUE / 2);
+        if (millis < 1_000) {
+            return millis + " ms";
+        }
+        long tenths = (millis + 50) / 100;
+        if (tenths < 1_200) {
+            return tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10) + " s";
+        }
+        long seconds = (millis + 500) / 1_000;
+        if (seconds < 7_200) {
+            return inTwo(seconds, 60, " min", " s");
+        }
+        long minutes = (seconds + 30) / 60;
+        if (minutes < 2_880) {
+            return inTwo(minutes, 60, " h", " min");
+        }
+        return inTwo((minutes + 30) / 60, 24, " days", " h");
+    }
+
+    private static String inTwo(long count, long ofThem, String greater, String lesser) {
+        long rest = count % ofThem;
+        return count / ofThem + greater + (rest == 0 ? "" : " " + rest + lesser);
+    }
 }
