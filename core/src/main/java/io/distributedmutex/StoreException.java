@@ -8,14 +8,19 @@ public abstract sealed class StoreException extends LockException
 
     private static final long serialVersionUID = 1L;
 
+    /** Whether the request surely never left this process. */
+    private final boolean surelyNotSent;
+
     /**
      * For the subclasses.
      *
      * @param message what happened
      * @param cause why, or null
+     * @param surelyNotSent whether the request surely never left this process
      */
-    StoreException(String message, @Nullable Throwable cause) {
+    StoreException(String message, @Nullable Throwable cause, boolean surelyNotSent) {
         super(message, cause);
+        this.surelyNotSent = surelyNotSent;
     }
 
     /**
@@ -24,4 +29,13 @@ public abstract sealed class StoreException extends LockException
      * @return true if the trouble may pass by itself
      */
     public abstract boolean isTransient();
+
+    /**
+     * Whether the request surely never left this process, for instance because there was no connection.
+     *
+     * @return true if it cannot have taken effect and cannot do so later; false if that is not known
+     */
+    public final boolean isSurelyNotSent() {
+        return surelyNotSent;
+    }
 }

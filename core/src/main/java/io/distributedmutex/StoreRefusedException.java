@@ -2,7 +2,10 @@ package io.distributedmutex;
 
 import org.jspecify.annotations.Nullable;
 
-/** The store answered with an error. */
+/**
+ * The store answered with an error: to the request, or to an attempt to connect, without which the request {@linkplain
+ * #isSurelyNotSent could not be sent}.
+ */
 public final class StoreRefusedException extends StoreException {
 
     private static final long serialVersionUID = 1L;
@@ -37,15 +40,31 @@ public final class StoreRefusedException extends StoreException {
     private final Reason reason;
 
     /**
-     * For stores.
+     * For stores: the answer to a request.
      *
      * @param reason the kind of error
      * @param message what the store said, and what to do about it
      * @param cause why, or null
      */
     public StoreRefusedException(Reason reason, String message, @Nullable Throwable cause) {
-        super(message, cause);
+        this(reason, message, cause, false);
+    }
+
+    private StoreRefusedException(Reason reason, String message, @Nullable Throwable cause, boolean surelyNotSent) {
+        super(message, cause, surelyNotSent);
         this.reason = reason;
+    }
+
+    /**
+     * For stores: the connection is refused, so the request surely never left this process.
+     *
+     * @param reason the kind of error
+     * @param message what the store said, and what to do about it
+     * @param cause why, or null
+     * @return a failure that {@linkplain #isSurelyNotSent says so}
+     */
+    public static StoreRefusedException notSent(Reason reason, String message, @Nullable Throwable cause) {
+        return new StoreRefusedException(reason, message, cause, true);
     }
 
     /**

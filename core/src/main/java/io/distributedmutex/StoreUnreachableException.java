@@ -10,9 +10,6 @@ public final class StoreUnreachableException extends StoreException {
 
     private static final long serialVersionUID = 1L;
 
-    /** Whether the request surely never left this process. */
-    private final boolean surelyNotSent;
-
     /**
      * For stores and the library: the request may have taken effect.
      *
@@ -24,8 +21,7 @@ public final class StoreUnreachableException extends StoreException {
     }
 
     private StoreUnreachableException(String message, @Nullable Throwable cause, boolean surelyNotSent) {
-        super(message, cause);
-        this.surelyNotSent = surelyNotSent;
+        super(message, cause, surelyNotSent);
     }
 
     /**
@@ -43,14 +39,5 @@ public final class StoreUnreachableException extends StoreException {
     @Override
     public boolean isTransient() {
         return true;
-    }
-
-    /**
-     * Whether the request surely never left this process, for instance because there was no connection.
-     *
-     * @return true if it cannot have taken effect and cannot do so later; false if that is not known
-     */
-    public boolean isSurelyNotSent() {
-        return surelyNotSent;
     }
 }

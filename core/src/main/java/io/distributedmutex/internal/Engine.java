@@ -616,9 +616,11 @@ public final class Engine implements StoreEvents {
     static StoreException copy(String prefix, StoreException error) {
         String message = prefix + error.getMessage();
         if (error instanceof StoreRefusedException refused) {
-            return new StoreRefusedException(refused.reason(), message, error);
+            return error.isSurelyNotSent()
+                    ? StoreRefusedException.notSent(refused.reason(), message, error)
+                    : new StoreRefusedException(refused.reason(), message, error);
         }
-        return error instanceof StoreUnreachableException unreachable && unreachable.isSurelyNotSent()
+        return error.isSurelyNotSent()
                 ? StoreUnreachableException.notSent(message, error)
                 : new StoreUnreachableException(message, error);
     }

@@ -143,7 +143,7 @@ public final class FaultyLockStore implements LockStore {
 
     /**
      * Makes calls fail before they reach the store, with an error that {@linkplain
-     * StoreUnreachableException#isSurelyNotSent says so}, as when there is no connection and the store knows it.
+     * StoreException#isSurelyNotSent says so}, as when there is no connection and the store knows it.
      *
      * @param times how many calls
      * @param which which calls
