@@ -78,7 +78,9 @@ public final class InMemoryLockStore implements LockStore {
         InMemoryClient connected = server.connect(label, events);
         if (!client.compareAndSet(null, connected)) {
             server.listen(connected, false);
-            throw new IllegalStateException("started already");
+            throw new IllegalStateException(
+                    "started already: a store object serves one instance; give the other instance"
+                            + " a store object of its own on the same data, made by sibling()");
         }
         if (closed) {
             // Else a close() that came before would leave a listener behind.

@@ -4,14 +4,16 @@ import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.Timer;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,9 +33,11 @@ import org.slf4j.LoggerFactory;
  * count: they wait for the next {@link #advance} or {@link #runDue}. What a timer or callback throws is logged and
  * stops nothing.
  *
- * <p>A thread that {@link #park parks} really waits, until the clock has been moved past its time by another thread.
- * The thread that moves the clock must not park in a timer or callback, since nobody would be left to wake it; it gets
- * an {@link IllegalStateException} instead.
+ * <p>A thread that {@link #park parks} (in an {@code acquire} that has to wait, say) really waits, until the clock has
+ * been moved past its time by another thread. Where none does so for 10 s of real time, it gets an
+ * {@link IllegalStateException} that says what to do. Where one thread makes all calls, {@link #autoAdvance} lets it
+ * wait without another. The thread that moves the clock must not park in a timer or callback, since nobody would be left
+ * to wake it; it gets an {@link IllegalStateException} at once.
  *
  * <p>Like Linux's jiffies, the nanoseconds begin five minutes before they overflow, so that who compares them otherwise
  * than by subtraction is found out. Thread-safe; one thread at a time moves the clock, others that want to wait for it.
@@ -45,6 +49,9 @@ public final class ManualTime implements Environment {
 
     private static final Logger LOG = LoggerFactory.getLogger(ManualTime.class);
 
+    /** How many moments of 5 s a thread waits for somebody to mind the clock: two, so that a standstill of the machine is one. */
+    private static final int PATIENCE_MOMENTS = 2;
+
     private static final long ORIGIN_NANOS =
             Long.MAX_VALUE - Duration.ofMinutes(5).toNanos();
 
@@ -52,6 +59,7 @@ public final class ManualTime implements Environment {
             Comparator.<Task>comparingLong(task -> task.atNanos).thenComparingLong(task -> task.number);
 
     private final long seed;
+    private final long momentNanos;
     private final One first;
 
     /** Held by the thread that moves the clock. */
@@ -63,12 +71,26 @@ public final class ManualTime implements Environment {
     private final TreeSet<Task> tasks = new TreeSet<>(IN_ORDER);
     private final IdentityHashMap<Timer, Task> timers = new IdentityHashMap<>();
     private final Set<Parked> parked = new HashSet<>();
+
+    /** How many moments a thread has waited since anybody minded the clock. */
+    private final Map<Thread, Integer> momentsWaited = new HashMap<>();
+
     private final SplittableRandom random;
     private long lastNumber;
     private volatile long elapsedNanos;
+    private volatile boolean autoAdvancing;
 
-    private ManualTime(long seed) {
+    /** How many have run since the clock was moved. Guarded by {@link #moving}. */
+    private int ranAtOneTime;
+
+    /**
+     * Makes a clock.
+     *
+     * @param momentNanos in what steps of real time a parked thread's patience is counted
+     */
+    ManualTime(long seed, long momentNanos) {
         this.seed = seed;
+        this.momentNanos = momentNanos;
         this.random = new SplittableRandom(seed);
         this.first = new One(random.split());
     }
@@ -89,7 +111,19 @@ public final class ManualTime implements Environment {
      * @return a clock that stands at zero
      */
     public static ManualTime withSeed(long seed) {
-        return new ManualTime(seed);
+        return new ManualTime(seed, 5_000_000_000L);
+    }
+
+    /**
+     * Lets threads that wait move the clock themselves from now on: to the next timer or callback and run it, or, where
+     * none is due before, to the end of their own wait. So a wait takes no real time, and needs no other thread. For tests
+     * that make all blocking calls on one thread: the clock does not wait for what another thread is about to do.
+     *
+     * @return this clock
+     */
+    public ManualTime autoAdvance() {
+        autoAdvancing = true;
+        return this;
     }
 
     /**
@@ -214,7 +248,8 @@ public final class ManualTime implements Environment {
     /**
      * {@inheritDoc}
      *
-     * @throws IllegalStateException if this thread is moving the clock
+     * @throws IllegalStateException if this thread is moving the clock, or has waited for 10 s of real time in which nobody
+     *     moved it or called {@link #runDue}
      */
     @Override
     public void park(Object blocker, long nanos) {
@@ -226,6 +261,9 @@ public final class ManualTime implements Environment {
             return;
         }
         Parked self = new Parked(Thread.currentThread(), plus(elapsedNanos, nanos));
+        if (autoAdvancing && moving(() -> advanceFor(self))) {
+            return;
+        }
         // Not lock.lock(): where that waits it parks this thread, which may use up the permit that is to end this call.
         while (!lock.tryLock()) {
             Thread.onSpinWait();
@@ -235,18 +273,45 @@ public final class ManualTime implements Environment {
         } finally {
             lock.unlock();
         }
+        boolean fruitless = false;
         try {
             // The clock may have passed the time before this thread was in the set; later it leaves a permit.
             if (elapsedNanos < self.untilNanos) {
-                LockSupport.park(blocker);
+                long start = System.nanoTime();
+                LockSupport.parkNanos(blocker, momentNanos);
+                fruitless = System.nanoTime() - start >= momentNanos;
             }
         } finally {
             lock.lock();
             try {
-                parked.remove(self);
+                countMoment(self.thread, parked.remove(self) && fruitless);
             } finally {
                 lock.unlock();
             }
+        }
+    }
+
+    /** One step of {@link #autoAdvance}; the thread looks again after each. False if nothing here would ever wake it. */
+    private boolean advanceFor(Parked self) {
+        if (runNext(self.untilNanos)) {
+            return true;
+        }
+        if (self.untilNanos == Long.MAX_VALUE) {
+            return false;
+        }
+        moveTo(self.untilNanos);
+        return true;
+    }
+
+    private void countMoment(Thread thread, boolean fruitless) {
+        if (!fruitless) {
+            momentsWaited.remove(thread);
+        } else if (momentsWaited.merge(thread, 1, Integer::sum) >= PATIENCE_MOMENTS) {
+            momentsWaited.remove(thread);
+            throw new IllegalStateException("thread '" + thread.getName() + "' has waited for "
+                    + Duration.ofNanos(PATIENCE_MOMENTS * momentNanos).toMillis()
+                    + " ms of real time for a manual clock that nobody moves: move it on another thread by advance(),"
+                    + " or let threads that wait move it by autoAdvance(), or call acquireAsync() and then advance()");
         }
     }
 
@@ -270,37 +335,55 @@ public final class ManualTime implements Environment {
         return "ManualTime[seed=" + seed + ", elapsed=" + elapsed() + "]";
     }
 
-    private int moving(IntSupplier move) {
+    private <T> T moving(Supplier<T> move) {
         if (moving.isHeldByCurrentThread()) {
             throw new IllegalStateException("a timer or callback must not move the clock that runs it");
         }
         moving.lock();
         try {
-            return move.getAsInt();
+            minded();
+            return move.get();
         } finally {
             moving.unlock();
         }
     }
 
     private int runUntil(long limitNanos, boolean stopAtLast) {
+        ranAtOneTime = 0;
         int ran = 0;
-        int ranAtOneTime = 0;
-        Task task = takeDue(limitNanos);
-        while (task != null) {
-            ranAtOneTime = task.atNanos > elapsedNanos ? 1 : ranAtOneTime + 1;
-            if (ranAtOneTime > MOST_AT_ONE_TIME) {
-                throw new IllegalStateException(
-                        "more than " + MOST_AT_ONE_TIME + " timers ran without the clock moving on, at " + this);
-            }
-            moveTo(task.atNanos);
-            run(task);
+        while (runNext(limitNanos)) {
             ran++;
-            task = takeDue(limitNanos);
         }
         if (!stopAtLast) {
             moveTo(limitNanos);
         }
         return ran;
+    }
+
+    /** Moves the clock to the next timer or callback and runs it. Returns false if none is due by the limit. */
+    private boolean runNext(long limitNanos) {
+        Task task = takeDue(limitNanos);
+        if (task == null) {
+            return false;
+        }
+        ranAtOneTime = task.atNanos > elapsedNanos ? 1 : ranAtOneTime + 1;
+        if (ranAtOneTime > MOST_AT_ONE_TIME) {
+            throw new IllegalStateException(
+                    "more than " + MOST_AT_ONE_TIME + " timers ran without the clock moving on, at " + this);
+        }
+        moveTo(task.atNanos);
+        run(task);
+        return true;
+    }
+
+    /** Somebody minds the clock: who waits for it need not lose patience. */
+    private void minded() {
+        lock.lock();
+        try {
+            momentsWaited.clear();
+        } finally {
+            lock.unlock();
+        }
     }
 
     private @Nullable Task takeDue(long limitNanos) {

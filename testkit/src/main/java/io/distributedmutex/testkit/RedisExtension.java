@@ -1,5 +1,6 @@
 package io.distributedmutex.testkit;
 
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
@@ -77,14 +78,28 @@ public final class RedisExtension
      * Returns the server of the class, started now if this is the first to ask (a constructor may ask before
      * beforeAll).
      */
+    @SuppressWarnings("deprecation") // What JUnit 6 has instead, JUnit 5 has not.
     private static EmbeddedRedis server(ExtensionContext context) {
         ExtensionContext owner = annotated(context)
                 .orElseThrow(() -> new ExtensionConfigurationException(
                         "RedisExtension is registered by annotating a class with @WithRedis; "
                                 + context.getDisplayName() + " has none"));
-        return owner.getStore(NAMESPACE)
-                .computeIfAbsent(
-                        owner.getRequiredTestClass(), testClass -> start(settings(owner)), EmbeddedRedis.class);
+        ServerOfClass found = owner.getStore(NAMESPACE)
+                .getOrComputeIfAbsent(
+                        owner.getRequiredTestClass(),
+                        testClass -> new ServerOfClass(start(settings(owner))),
+                        ServerOfClass.class);
+        return Objects.requireNonNull(found).server();
+    }
+
+    /** What stands in JUnit's store, which closes it after the class: JUnit 5.12 by the one interface, JUnit 6 by the other. */
+    @SuppressWarnings("deprecation")
+    private record ServerOfClass(EmbeddedRedis server)
+            implements ExtensionContext.Store.CloseableResource, AutoCloseable {
+        @Override
+        public void close() {
+            server.close();
+        }
     }
 
     /** Returns the server that the test uses, if it has one. */

@@ -132,6 +132,18 @@ class InMemoryLockStoreTest extends LockStoreContract {
     }
 
     @Test
+    void aStoreObjectServesOneInstanceAndSaysHowAnotherIsServed() {
+        InMemoryLockStore store = data.sibling();
+        store.start("one", recordingIn(new ArrayList<>()));
+        assertThatThrownBy(() -> store.start("other", recordingIn(new ArrayList<>())))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage(
+                        "started already: a store object serves one instance; give the other instance a store object"
+                                + " of its own on the same data, made by sibling()");
+        store.close();
+    }
+
+    @Test
     void anInstanceWithoutPushConnectionIsDroppedFromTheQueueAndToldWhenItIsBack() {
         List<String> told = new ArrayList<>();
         InMemoryLockStore store = data.sibling();

@@ -202,7 +202,7 @@ class ManualTimeTest {
         await(() -> time.parkedThreads() == 1);
 
         time.advance(Duration.ofMillis(99));
-        await(() -> thread.getState() == Thread.State.WAITING);
+        await(() -> thread.getState() == Thread.State.TIMED_WAITING);
         time.advance(Duration.ofMillis(1));
 
         thread.join();
@@ -226,6 +226,94 @@ class ManualTimeTest {
         woken.interrupt();
         woken.join();
         assertThat(interrupted.get()).as("the flag is kept").isTrue();
+    }
+
+    @Test
+    void aThreadThatWaitsForAClockThatNobodyMovesIsToldHow() {
+        ManualTime impatient = new ManualTime(42, millis(10));
+
+        assertThatThrownBy(() -> parkUntilTheEndOfTheWait(impatient))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("thread '" + Thread.currentThread().getName() + "' has waited for 20 ms of real time for a"
+                        + " manual clock that nobody moves: move it on another thread by advance(), or let threads that"
+                        + " wait move it by autoAdvance(), or call acquireAsync() and then advance()");
+        assertThat(impatient.parkedThreads()).isZero();
+    }
+
+    @Test
+    void aThreadIsPatientWhileSomebodyMindsTheClock() {
+        ManualTime impatient = new ManualTime(42, millis(1));
+        for (int moment = 0; moment < 30; moment++) {
+            impatient.park(this, Long.MAX_VALUE);
+            impatient.runDue();
+        }
+    }
+
+    private void parkUntilTheEndOfTheWait(ManualTime clock) {
+        long start = clock.nanoTime();
+        while (clock.nanoTime() - start < millis(100)) {
+            clock.park(this, millis(100) - (clock.nanoTime() - start));
+        }
+    }
+
+    @Test
+    void onAClockThatAdvancesByItselfAThreadThatWaitsRunsWhatIsDueMeanwhile() {
+        ManualTime auto = ManualTime.withSeed(42).autoAdvance();
+        auto.runAfter(() -> ran.add("timer at " + auto.elapsed().toMillis()), millis(40));
+        auto.execute(() -> ran.add("callback at " + auto.elapsed().toMillis()));
+        auto.runAfter(() -> ran.add("too late"), millis(101));
+
+        parkUntilTheEndOfTheWait(auto);
+
+        assertThat(ran).containsExactly("callback at 0", "timer at 40");
+        assertThat(auto.elapsed()).isEqualTo(Duration.ofMillis(100));
+        assertThat(auto.pendingTimers()).isOne();
+    }
+
+    @Test
+    void onAClockThatAdvancesByItselfAThreadThatWaitsLooksAgainAfterEachThingThatRuns() {
+        ManualTime auto = ManualTime.withSeed(42).autoAdvance();
+        auto.runAfter(() -> ran.add("what it waits for"), millis(40));
+        auto.runAfter(() -> ran.add("too late"), millis(50));
+
+        while (ran.isEmpty()) {
+            auto.park(this, Long.MAX_VALUE);
+        }
+
+        assertThat(ran).containsExactly("what it waits for");
+        assertThat(auto.elapsed()).isEqualTo(Duration.ofMillis(40));
+    }
+
+    @Test
+    void aClockThatAdvancesByItselfHasNoEnd() {
+        ManualTime auto = new ManualTime(42, millis(10)).autoAdvance();
+
+        assertThatThrownBy(() -> {
+                    while (true) {
+                        auto.park(this, Long.MAX_VALUE);
+                    }
+                })
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("has waited for 20 ms");
+        assertThat(auto.elapsed()).isZero();
+    }
+
+    @Test
+    void anEndlessLoopIsFoundOnAClockThatAdvancesByItselfToo() {
+        ManualTime auto = ManualTime.withSeed(42).autoAdvance();
+        repeatAtOnce(auto);
+
+        assertThatThrownBy(() -> {
+                    while (true) {
+                        auto.park(this, Long.MAX_VALUE);
+                    }
+                })
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("without the clock moving on");
+    }
+
+    private static void repeatAtOnce(ManualTime clock) {
+        clock.runAfter(() -> repeatAtOnce(clock), 0);
     }
 
     @Test

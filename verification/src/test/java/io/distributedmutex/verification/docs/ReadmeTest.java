@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.StringWriter;
+import java.lang.reflect.Method;
 import java.net.URI;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -18,6 +22,7 @@ import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The README's Java compiles against the library as it is, and its links lead somewhere. */
@@ -30,6 +35,8 @@ class ReadmeTest {
 
     /** What the snippets take for granted: the application's own things, and what an earlier snippet made. */
     private static final String BEFORE = """
+            import static org.junit.jupiter.api.Assertions.*;
+
             import io.distributedmutex.*;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.testkit.*;
@@ -39,16 +46,16 @@ class ReadmeTest {
             import java.util.concurrent.locks.Lock;
             import org.slf4j.Logger;
 
-            class Snippet {
-                static class Row {}
+            public class Snippet {
+                public static class Row {}
 
-                interface Accounts {
+                public interface Accounts {
                     void update(Row row);
 
                     void update(Row row, long fencingToken) throws java.io.IOException;
                 }
 
-                void snippet(DistributedMutex given, Lease givenLease, Accounts accounts, Row row, List<Row> rows,
+                public void snippet(DistributedMutex given, Lease givenLease, Accounts accounts, Row row, List<Row> rows,
                         Logger log, Logger logger, int tenantId) throws Exception {
             """;
 
@@ -58,6 +65,26 @@ class ReadmeTest {
         assertThat(snippets).hasSizeGreaterThanOrEqualTo(5);
         for (String snippet : snippets) {
             assertThat(errors(snippet)).as(snippet).isEmpty();
+        }
+    }
+
+    /** The first test that a newcomer writes: nobody but the one thread is there to move the clock. */
+    @Test
+    @Timeout(60)
+    void theTestWithoutRedisRunsToItsEnd() throws Exception {
+        String snippet = snippets().stream()
+                .filter(text -> text.contains("ManualTime"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(errors(snippet)).isEmpty();
+        try (URLClassLoader loader =
+                new URLClassLoader(new URL[] {classes.toUri().toURL()})) {
+            Object test = loader.loadClass("Snippet").getConstructor().newInstance();
+            Method body = Arrays.stream(test.getClass().getMethods())
+                    .filter(method -> method.getName().equals("snippet"))
+                    .findFirst()
+                    .orElseThrow();
+            body.invoke(test, null, null, null, null, null, null, null, 0);
         }
     }
 
