@@ -15,26 +15,23 @@ import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
-import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
 import io.distributedmutex.spi.Timer;
 import java.time.Duration;
-import java.util.Collections;
-import java.util.LinkedHashSet;
-import java.util.List;
+import java.util.Iterator;
 import java.util.Optional;
-import java.util.Set;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One instance: its keys, its store, its clock. Asynchronous throughout; a blocking call is an asynchronous one on which
@@ -44,12 +41,13 @@ import org.slf4j.LoggerFactory;
  */
 public final class Engine implements StoreEvents {
 
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
-
     /** How long close() waits for the store. */
     private static final long CLOSE_NANOS = 2_000_000_000L;
 
-    private static final long GIVE_BACK_RETRY_NANOS = 250_000_000L;
+    /** So many leases are verified at once when connections are back, and then again after 5 ms. */
+    private static final int VERIFIED_AT_ONCE = 100;
+
+    private static final long VERIFY_PAUSE_NANOS = 5_000_000L;
 
     /** A wait is worth a look for deadlocks after this long. */
     private static final long DEADLOCK_CHECK_NANOS = 50_000_000L;
@@ -65,8 +63,10 @@ public final class Engine implements StoreEvents {
     /** What may still leave something in the store: requests being made or answered, and what is being given back. */
     private final AtomicInteger unfinished = new AtomicInteger();
 
-    /** What failed to be given back, in order; see {@link #reconnected}. */
-    private final Set<Repetition> repetitions = Collections.synchronizedSet(new LinkedHashSet<>());
+    private final GiveBacks giveBacks = new GiveBacks(this);
+
+    /** Timers that the environment did not take; see {@link #schedule}. */
+    private final Queue<Timer> unscheduled = new ConcurrentLinkedQueue<>();
 
     private volatile boolean closed;
     /** When close() waits no longer for the store. */
@@ -83,7 +83,7 @@ public final class Engine implements StoreEvents {
         this.store = store;
         this.environment = environment;
         this.label = label;
-        this.events = new Events(environment, listener);
+        this.events = new Events(this, listener);
         this.origin = environment.nanoTime();
         store.start(label, this);
     }
@@ -107,9 +107,14 @@ public final class Engine implements StoreEvents {
         }
         Waiter waiter = new Waiter(key, options, now(), waitNanos, Thread.currentThread(), null);
         if (waitNanos <= 0) {
-            tryOnce(waiter);
-            while (!waiter.isSettled()) {
-                parkUninterruptibly(waiter, Long.MAX_VALUE);
+            try {
+                tryOnce(waiter);
+                while (!waiter.isSettled()) {
+                    parkUninterruptibly(waiter, Long.MAX_VALUE);
+                }
+            } catch (Throwable t) {
+                abandon(waiter, null);
+                throw t;
             }
         } else {
             await(enqueue(waiter), waiter, interruptible);
@@ -182,12 +187,18 @@ public final class Engine implements StoreEvents {
             closed = true;
         }
         closing = Thread.currentThread();
-        queues.values().forEach(KeyQueue::close);
-        while (unfinished.get() > 0 && now() < closeEndNanos) {
-            parkUninterruptibly(this, closeEndNanos - now());
+        try {
+            queues.values().forEach(KeyQueue::close);
+            while (unfinished.get() > 0 && now() < closeEndNanos) {
+                parkUninterruptibly(this, closeEndNanos - now());
+            }
+        } finally {
+            try {
+                store.close();
+            } finally {
+                environment.close();
+            }
         }
-        store.close();
-        environment.close();
     }
 
     // ---- waiting
@@ -229,6 +240,9 @@ public final class Engine implements StoreEvents {
         if (unfinished.decrementAndGet() == 0) {
             LockSupport.unpark(closing);
         }
+        if (!unscheduled.isEmpty()) {
+            scheduleAgain();
+        }
     }
 
     private void await(KeyQueue queue, Waiter waiter, boolean interruptible) {
@@ -252,10 +266,8 @@ public final class Engine implements StoreEvents {
                     if (interruptible) {
                         InterruptedException cause = new InterruptedException("interrupted while waiting");
                         queue.giveUpBecause(waiter, interrupted(queue.key, cause));
-                        HeldLease lease = waiter.lease();
-                        if (lease != null) {
+                        if (waiter.lease() != null) {
                             // Granted in the same moment: an interrupted acquire always throws, and leaves nothing.
-                            lease.giveBackUnused();
                             throw interrupted(queue.key, cause);
                         }
                     } else {
@@ -263,6 +275,9 @@ public final class Engine implements StoreEvents {
                     }
                 }
             }
+        } catch (Throwable t) {
+            abandon(waiter, queue);
+            throw t;
         } finally {
             if (checked) {
                 deadlocks.resolved();
@@ -270,6 +285,24 @@ public final class Engine implements StoreEvents {
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
+        }
+    }
+
+    /** Its thread leaves with an exception: what it was granted, or will be, is given back. */
+    private static void abandon(Waiter waiter, @Nullable KeyQueue queue) {
+        // First, as it cannot fail: whoever grants to this waiter from now on gives back; see Waiter.signal.
+        waiter.abandoned = true;
+        HeldLease lease = waiter.lease();
+        if (lease != null) {
+            lease.giveBackUnused();
+        } else if (queue != null) {
+            queue.giveUpBecause(
+                    waiter,
+                    new LockNotObtainedException(
+                            "'" + Checks.shown(waiter.key) + "' not obtained: its thread has given up",
+                            waiter.key,
+                            null,
+                            null));
         }
     }
 
@@ -311,14 +344,13 @@ public final class Engine implements StoreEvents {
                 leaseMillis,
                 false,
                 Math.min(Request.CLAIM_MILLIS, leaseMillis),
-                Request.aliveMillis(waiter.options),
+                Request.aliveMillis(waiter.retryMillis()),
                 null);
         ask(() -> store.acquire(message), (reply, error) -> {
             if (error != null) {
-                if (error.isTransient()) {
+                if (error.isTransient() && !error.isSurelyNotSent()) {
                     // It may have taken effect, or may do so still.
-                    giveBack(GiveBack.release(
-                            key, token, GiveBack.NOT_KEPT, now() + leaseMillis * 1_000_000, null, true));
+                    giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 }
                 waiter.fail(closed ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
             } else if (reply instanceof AcquireReply.Granted granted) {
@@ -326,7 +358,7 @@ public final class Engine implements StoreEvents {
                 if (now() < deadline && adopt(owner, granted.fencingToken(), deadline, waiter)) {
                     return;
                 }
-                giveBack(GiveBack.release(key, token, GiveBack.NOT_KEPT, now() + leaseMillis * 1_000_000, null, true));
+                giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 waiter.fail(
                         closed
                                 ? closedMeanwhile(key)
@@ -371,30 +403,51 @@ public final class Engine implements StoreEvents {
 
     // ---- the store
 
-    /** Makes a request; whatever way it fails, the answer is taken in once, as a reply or a StoreException. */
+    /**
+     * Makes a request. Never throws: whatever way it fails, the answer is taken in once, as a reply or a StoreException. An
+     * {@link Error} counts as an unreachable store: the caller's stack may have been at its end, and another thread's is not.
+     */
     <T> void ask(Supplier<CompletionStage<T>> request, BiConsumer<@Nullable T, @Nullable StoreException> answer) {
         begin();
-        CompletionStage<T> stage;
+        Asking<T> asking = new Asking<>(answer);
         try {
-            stage = request.get();
-        } catch (RuntimeException e) {
-            try {
-                answer.accept(null, storeException(e));
-            } finally {
-                end();
-            }
-            return;
+            request.get().whenComplete(asking);
+        } catch (Throwable t) {
+            asking.accept(null, t);
         }
-        stage.whenComplete((reply, error) -> {
+    }
+
+    /** A request on its way: takes in the first answer. */
+    private final class Asking<T> extends AtomicBoolean implements BiConsumer<@Nullable T, @Nullable Throwable> {
+        private static final long serialVersionUID = 1L;
+
+        private final transient BiConsumer<@Nullable T, @Nullable StoreException> answer;
+
+        Asking(BiConsumer<@Nullable T, @Nullable StoreException> answer) {
+            this.answer = answer;
+        }
+
+        @Override
+        public void accept(@Nullable T reply, @Nullable Throwable error) {
+            if (!compareAndSet(false, true)) {
+                return;
+            }
             try {
-                answer.accept(error == null ? reply : null, error == null ? null : storeException(error));
-            } catch (RuntimeException | Error e) {
-                LOG.error("an answer of the store was not taken in; please report this", e);
-                throw e;
+                StoreException failure = error != null
+                        ? storeException(error)
+                        : reply == null ? storeException(new NullPointerException("a reply of null")) : null;
+                if (failure == null) {
+                    events.outage().answered();
+                } else if (failure instanceof StoreUnreachableException) {
+                    events.outage().failed(failure);
+                }
+                answer.accept(failure == null ? reply : null, failure);
+            } catch (Throwable t) {
+                events.bug("an answer of the store was not taken in", t);
             } finally {
                 end();
             }
-        });
+        }
     }
 
     private <T> T askAndWait(String key, String what, Supplier<CompletionStage<T>> request) {
@@ -423,63 +476,14 @@ public final class Engine implements StoreEvents {
         return value;
     }
 
-    /** Gives something back, and repeats that until the store has answered or it is over by itself. */
+    /** Gives something back; see {@link GiveBacks}. */
     void giveBack(GiveBack what) {
-        begin();
-        sendGiveBack(what);
+        giveBacks.send(what);
     }
 
-    private void sendGiveBack(GiveBack what) {
-        Supplier<CompletionStage<Ownership>> request = what.leaveQueue()
-                ? () -> store.cancel(what.key(), what.token())
-                : () -> store.release(what.key(), what.token(), what.keepMillis(now()));
-        ask(request, (reply, error) -> {
-            // Also while closing: else a connection that is cut just then leaves the key taken until the lease's end.
-            long end = Math.min(what.untilNanos(), closeEndNanos);
-            if (error != null && error.isTransient() && now() + GIVE_BACK_RETRY_NANOS < end) {
-                repeatLater(what.again());
-                return;
-            }
-            HeldLease lease = what.lease();
-            if (error != null) {
-                if (lease != null) {
-                    events.releaseUnconfirmed(what.key(), what.token(), error);
-                    lease.releaseFailed(error);
-                } else {
-                    LOG.debug("not given back before it was over by itself: {}", Checks.shown(what.key()), error);
-                }
-            } else if (lease != null && reply != null) {
-                lease.releaseAnswered(reply, what.repeated());
-            }
-            end();
-        });
-    }
-
-    private void repeatLater(GiveBack what) {
-        Repetition repetition = new Repetition(what);
-        repetitions.add(repetition);
-        repetition.timer = environment.runAfter(() -> repeat(repetition), GIVE_BACK_RETRY_NANOS);
-    }
-
-    private void repeat(Repetition repetition) {
-        // Due by its timer and by connections that are back: who removes it makes the attempt.
-        if (repetitions.remove(repetition)) {
-            Timer timer = repetition.timer;
-            if (timer != null) {
-                environment.cancel(timer);
-            }
-            sendGiveBack(repetition.what);
-        }
-    }
-
-    /** A give-back that failed and waits for its next attempt. */
-    private static final class Repetition {
-        private final GiveBack what;
-        private volatile @Nullable Timer timer;
-
-        Repetition(GiveBack what) {
-            this.what = what;
-        }
+    /** Until when something is repeated that is over by itself at a time: while closing, until that ends. */
+    long endOfAttempts(long untilNanos) {
+        return Math.min(untilNanos, closeEndNanos);
     }
 
     /** Frees what the store may hold for a token that nobody here knows any more. */
@@ -499,9 +503,22 @@ public final class Engine implements StoreEvents {
 
     @Override
     public void reconnected() {
-        // First, so that a poll for the same key finds it free.
-        List.of(repetitions.toArray(new Repetition[0])).forEach(this::repeat);
+        // What threads wait for goes first. A poll that finds the key held by what is given back behind it gets a push
+        // then.
         queues.values().forEach(KeyQueue::poll);
+        giveBacks.reconnected();
+        verify(queues.values().iterator());
+    }
+
+    /** Asks for each held lease whether it is still there: a failover may have lost it. Paced, since there may be many. */
+    private void verify(Iterator<KeyQueue> rest) {
+        int asked = 0;
+        while (asked < VERIFIED_AT_ONCE && rest.hasNext()) {
+            asked += rest.next().verify() ? 1 : 0;
+        }
+        if (rest.hasNext()) {
+            runAfter(() -> verify(rest), VERIFY_PAUSE_NANOS);
+        }
     }
 
     void retire(KeyQueue queue) {
@@ -560,7 +577,80 @@ public final class Engine implements StoreEvents {
     // ---- shared
 
     long now() {
-        return environment.nanoTime() - origin;
+        try {
+            return environment.nanoTime() - origin;
+        } catch (Throwable t) {
+            // An environment's clock may log, say, and its logger throw. Once more: much is decided halfway without a
+            // time.
+            return environment.nanoTime() - origin;
+        }
+    }
+
+    /**
+     * Has a timer run. Never throws: an environment that fails, for want of memory or threads, is asked once more now, and
+     * then whenever this instance has done something.
+     */
+    void schedule(Timer timer, long atNanos) {
+        try {
+            environment.schedule(timer, atNanos);
+        } catch (Throwable first) {
+            try {
+                environment.schedule(timer, atNanos);
+            } catch (Throwable second) {
+                timer.setAtNanos(atNanos);
+                unscheduled.add(timer);
+                events.bug("a timer was not scheduled, which is tried again soon", second);
+            }
+        }
+    }
+
+    private void scheduleAgain() {
+        for (int most = unscheduled.size(); most > 0; most--) {
+            Timer timer = unscheduled.poll();
+            if (timer == null) {
+                return;
+            }
+            schedule(timer, timer.atNanos());
+        }
+    }
+
+    /** Runs a task once after a delay; see {@link #schedule}. */
+    Timer runAfter(Runnable task, long delayNanos) {
+        Timer timer = new Timer() {
+            @Override
+            public void run() {
+                task.run();
+            }
+        };
+        // Half of what can be compared by subtraction.
+        schedule(timer, atNanos(now() + Math.max(0, Math.min(delayNanos, Long.MAX_VALUE / 2))));
+        return timer;
+    }
+
+    /** Never throws. Every timer of ours finds out by itself if it has nothing to do any more. */
+    void cancel(Timer timer) {
+        try {
+            environment.cancel(timer);
+        } catch (Throwable t) {
+            events.bug("a timer was not cancelled", t);
+        }
+        if (!unscheduled.isEmpty()) {
+            unscheduled.remove(timer);
+        }
+    }
+
+    /** Runs user code on a callback thread. Never throws: where there is none to be had, it runs here. */
+    void execute(Runnable callback) {
+        try {
+            environment.execute(callback);
+        } catch (Throwable t) {
+            events.bug("a callback found no thread, and runs on one of the library's", t);
+            try {
+                callback.run();
+            } catch (Throwable thrown) {
+                events.bug("a callback threw", thrown);
+            }
+        }
     }
 
     /** A time of ours on the environment's clock. */
@@ -633,6 +723,9 @@ public final class Engine implements StoreEvents {
         if (cause instanceof StoreException known) {
             return known;
         }
-        return new StoreRefusedException(StoreRefusedException.Reason.OTHER, "the store failed: " + cause, cause);
+        String message = "the store failed: " + cause;
+        return cause instanceof Error
+                ? new StoreUnreachableException(message, cause)
+                : new StoreRefusedException(StoreRefusedException.Reason.OTHER, message, cause);
     }
 }

@@ -5,7 +5,7 @@ import io.distributedmutex.LockInfo;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
-import io.distributedmutex.spi.Environment;
+import io.distributedmutex.StoreUnreachableException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -14,7 +14,12 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Everything observable goes through here: one line in the log, one flight event, one call of the listener. */
+/**
+ * Everything observable goes through here: one call of the listener, one flight event, one line in the log, in this order.
+ *
+ * <p>Nothing here throws, whatever a listener, a logger or the flight recorder does: what an event tells of must go on. Each
+ * of the three is told even if another fails.
+ */
 final class Events {
 
     private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
@@ -22,8 +27,9 @@ final class Events {
     /** So many calls of a slow listener wait; beyond that they are dropped. */
     private static final int MAXIMUM_WAITING = 10_000;
 
-    private final Environment environment;
+    private final Engine engine;
     private final @Nullable MutexListener listener;
+    private final Outage outage;
 
     /** Calls of the listener that wait for their turn. Guarded by itself. */
     private final ArrayDeque<Consumer<MutexListener>> waiting = new ArrayDeque<>();
@@ -31,149 +37,202 @@ final class Events {
     private boolean delivering;
     private long dropped;
 
-    Events(Environment environment, @Nullable MutexListener listener) {
-        this.environment = environment;
+    Events(Engine engine, @Nullable MutexListener listener) {
+        this.engine = engine;
         this.listener = listener;
+        this.outage = new Outage(engine);
+    }
+
+    Outage outage() {
+        return outage;
     }
 
     void acquired(String key, HeldLease lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
-        if (event != null) {
-            // Ended first: whether it is committed may depend on its duration.
-            event.end();
-            event.key = key;
-            event.outcome = "acquired";
-            event.fencingToken = lease.fencingToken();
-            event.commit();
+        if (listener != null) {
+            tell(l -> l.onAcquired(lease, Duration.ofNanos(waitedNanos)));
         }
-        if (LOG.isDebugEnabled()) {
-            LOG.debug(
+        record(event, key, "acquired", lease.fencingToken());
+        if (logsDebug()) {
+            quietly(() -> LOG.debug(
                     "acquired {} after {} us, fencing token {}",
                     Checks.shown(key),
                     waitedNanos / 1_000,
-                    lease.fencingToken());
-        }
-        if (listener != null) {
-            tell(l -> l.onAcquired(lease, Duration.ofNanos(waitedNanos)));
+                    lease.fencingToken()));
         }
     }
 
     void notObtained(String key, FlightEvents.@Nullable Acquire event, long waitedNanos, LockException outcome) {
-        if (event != null) {
-            // Ended first: whether it is committed may depend on its duration.
-            event.end();
-            event.key = key;
-            event.outcome = outcome.getClass().getSimpleName();
-            event.commit();
-        }
-        if (LOG.isDebugEnabled()) {
-            LOG.debug("not acquired after {} us: {}", waitedNanos / 1_000, outcome.getMessage());
-        }
         if (listener != null) {
             tell(l -> l.onNotObtained(key, Duration.ofNanos(waitedNanos), outcome));
+        }
+        record(event, key, outcome.getClass().getSimpleName(), 0);
+        if (logsDebug()) {
+            quietly(() -> LOG.debug("not acquired after {} us: {}", waitedNanos / 1_000, outcome.getMessage()));
         }
     }
 
     void released(HeldLease lease, FlightEvents.@Nullable Hold event, long heldNanos) {
-        held(lease, event, "released");
-        if (LOG.isDebugEnabled()) {
-            LOG.debug(
+        if (listener != null) {
+            tell(l -> l.onReleased(lease, Duration.ofNanos(heldNanos)));
+        }
+        record(event, lease, "released");
+        if (logsDebug()) {
+            quietly(() -> LOG.debug(
                     "released {} after {} us, fencing token {}",
                     Checks.shown(lease.key()),
                     heldNanos / 1_000,
-                    lease.fencingToken());
-        }
-        if (listener != null) {
-            tell(l -> l.onReleased(lease, Duration.ofNanos(heldNanos)));
+                    lease.fencingToken()));
         }
     }
 
     void atRisk(HeldLease lease, Throwable cause) {
-        LOG.warn(
+        if (listener != null) {
+            tell(l -> l.onAtRisk(lease));
+        }
+        outage.risk();
+        boolean aloud = !(cause instanceof StoreUnreachableException) || outage.isTold();
+        quietly(() -> log(
+                aloud,
                 "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} ms still: {}",
                 Checks.shown(lease.key()),
                 lease.tokenPrefix(),
                 lease.remaining().toMillis(),
-                cause.getMessage());
-        if (listener != null) {
-            tell(l -> l.onAtRisk(lease));
-        }
+                cause.getMessage()));
     }
 
     void recovered(HeldLease lease) {
-        LOG.info(
-                "recovered {} (token {}...): the lease is renewed again",
-                Checks.shown(lease.key()),
-                lease.tokenPrefix());
         if (listener != null) {
             tell(l -> l.onRecovered(lease));
         }
+        boolean aloud = outage.isTold();
+        quietly(() -> {
+            String line = "recovered {} (token {}...): the lease is renewed again";
+            if (aloud) {
+                LOG.info(line, Checks.shown(lease.key()), lease.tokenPrefix());
+            } else {
+                LOG.debug(line, Checks.shown(lease.key()), lease.tokenPrefix());
+            }
+        });
     }
 
     void lost(HeldLease lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
-        held(lease, hold, "lost");
-        FlightEvents.Loss event = new FlightEvents.Loss();
-        if (event.shouldCommit()) {
-            event.key = lease.key();
-            event.reason = reason.name();
-            event.fencingToken = lease.fencingToken();
-            event.commit();
+        if (listener != null) {
+            tell(l -> l.onLost(lease, reason));
         }
-        LOG.warn(
+        outage.loss();
+        record(hold, lease, "lost");
+        quietly(() -> {
+            FlightEvents.Loss event = new FlightEvents.Loss();
+            if (event.shouldCommit()) {
+                event.key = lease.key();
+                event.reason = reason.name();
+                event.fencingToken = lease.fencingToken();
+                event.commit();
+            }
+        });
+        quietly(() -> LOG.warn(
                 "LOST {} ({}, token {}..., fencing token {}): {}",
                 Checks.shown(lease.key()),
                 reason,
                 lease.tokenPrefix(),
                 lease.fencingToken(),
-                detail);
-        if (listener != null) {
-            tell(l -> l.onLost(lease, reason));
-        }
+                detail));
     }
 
     void releaseUnconfirmed(String key, String token, StoreException error) {
-        LOG.warn(
-                "release of {} (token {}...) was not confirmed by the store; the key is free at its lease's end at the latest: {}",
-                Checks.shown(key),
-                HeldLease.prefix(token),
-                error.getMessage());
         if (listener != null) {
             tell(l -> l.onReleaseUnconfirmed(key, error));
         }
-    }
-
-    void stepFailed(String key, Throwable error) {
-        LOG.error("a step for {} failed; please report this", Checks.shown(key), error);
+        boolean aloud = !(error instanceof StoreUnreachableException) || outage.isTold();
+        quietly(() -> log(
+                aloud,
+                "release of {} (token {}...) was not confirmed by the store; the key is free at its lease's end at the"
+                        + " latest: {}",
+                Checks.shown(key),
+                HeldLease.prefix(token),
+                error.getMessage()));
     }
 
     void deadlockSuspected(List<String> keys) {
-        LOG.warn(
-                "DEADLOCK suspected: threads of this process wait for each other's keys in a circle: {}; it lasts until a"
-                        + " lease ends or a wait time is over",
-                keys);
         if (listener != null) {
             tell(l -> l.onDeadlockSuspected(keys));
         }
+        quietly(() -> LOG.warn(
+                "DEADLOCK suspected: threads of this process wait for each other's keys in a circle: {}; it lasts until a"
+                        + " lease ends or a wait time is over",
+                keys));
     }
 
     void forcedRelease(LockInfo evicted, String by) {
-        LOG.warn(
-                "FORCED release of {} by {}: taken from {}",
-                Checks.shown(evicted.key()),
-                Checks.shown(by),
-                evicted.holder().map(Checks::shown).orElse("a foreign client"));
         if (listener != null) {
             tell(l -> l.onForcedRelease(evicted));
         }
+        quietly(() -> LOG.warn(
+                "FORCED release of {} by {}: taken from {}",
+                Checks.shown(evicted.key()),
+                Checks.shown(by),
+                evicted.holder().map(Checks::shown).orElse("a foreign client")));
     }
 
-    private static void held(HeldLease lease, FlightEvents.@Nullable Hold event, String outcome) {
+    void stepFailed(String key, Throwable error) {
+        quietly(() -> LOG.error("a step for {} failed; please report this", Checks.shown(key), error));
+    }
+
+    /** Something failed that should not, and the instance goes on. */
+    void bug(String what, Throwable error) {
+        quietly(() -> LOG.error("{}; please report this", what, error));
+    }
+
+    // ---- the three that are told
+
+    /** Does what may throw in other people's code. What it throws has no place left where it could be told. */
+    @SuppressWarnings("EmptyCatch")
+    static void quietly(Runnable telling) {
+        try {
+            telling.run();
+        } catch (Throwable t) {
+            // A logger whose disk is full, say. Whatever the line was about must go on.
+        }
+    }
+
+    private static boolean logsDebug() {
+        try {
+            return LOG.isDebugEnabled();
+        } catch (Throwable t) {
+            return false;
+        }
+    }
+
+    private static void log(boolean aloud, String line, @Nullable Object... arguments) {
+        if (aloud) {
+            LOG.warn(line, arguments);
+        } else {
+            LOG.debug(line, arguments);
+        }
+    }
+
+    private static void record(FlightEvents.@Nullable Acquire event, String key, String outcome, long fencingToken) {
         if (event != null) {
-            // Ended first: whether it is committed may depend on its duration.
-            event.end();
-            event.key = lease.key();
-            event.outcome = outcome;
-            event.fencingToken = lease.fencingToken();
-            event.commit();
+            quietly(() -> {
+                // Ended first: whether it is committed may depend on its duration.
+                event.end();
+                event.key = key;
+                event.outcome = outcome;
+                event.fencingToken = fencingToken;
+                event.commit();
+            });
+        }
+    }
+
+    private static void record(FlightEvents.@Nullable Hold event, HeldLease lease, String outcome) {
+        if (event != null) {
+            quietly(() -> {
+                event.end();
+                event.key = lease.key();
+                event.outcome = outcome;
+                event.fencingToken = lease.fencingToken();
+                event.commit();
+            });
         }
     }
 
@@ -189,33 +248,49 @@ final class Events {
             }
             delivering = true;
         }
-        environment.execute(this::deliver);
+        engine.execute(this::deliver);
     }
 
     private void deliver() {
         MutexListener target = listener;
-        while (target != null) {
-            Consumer<MutexListener> call;
-            long lost;
-            synchronized (waiting) {
-                lost = dropped;
-                dropped = 0;
-                call = waiting.poll();
-                if (call == null) {
+        boolean done = target == null;
+        try {
+            while (!done && target != null) {
+                done = deliverNext(target);
+            }
+        } finally {
+            if (!done) {
+                // The stack is at its end, say. The next event starts again.
+                synchronized (waiting) {
                     delivering = false;
                 }
             }
-            if (lost > 0) {
-                LOG.warn("the listener is too slow: {} of its calls were dropped", lost);
-            }
+        }
+    }
+
+    /** Returns whether there was nothing to deliver. */
+    private boolean deliverNext(MutexListener target) {
+        Consumer<MutexListener> call;
+        long lost;
+        synchronized (waiting) {
+            lost = dropped;
+            dropped = 0;
+            call = waiting.poll();
             if (call == null) {
-                return;
-            }
-            try {
-                call.accept(target);
-            } catch (Throwable t) {
-                LOG.warn("a MutexListener threw; nothing else is affected", t);
+                delivering = false;
             }
         }
+        if (lost > 0) {
+            quietly(() -> LOG.warn("the listener is too slow: {} of its calls were dropped", lost));
+        }
+        if (call == null) {
+            return true;
+        }
+        try {
+            call.accept(target);
+        } catch (Throwable t) {
+            quietly(() -> LOG.warn("a MutexListener threw; nothing else is affected", t));
+        }
+        return false;
     }
 }

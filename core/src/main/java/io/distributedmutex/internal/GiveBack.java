@@ -3,15 +3,15 @@ package io.distributedmutex.internal;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Something to give back to the store: a lease, or a place in the queue and what may have been granted to it. The engine
- * repeats it until the store has answered, or until it is over by itself.
+ * Something to give back to the store: a lease, or a place in the queue and what may have been granted to it.
+ * {@link GiveBacks} repeats it until the store has answered, or until it is over by itself.
  *
  * @param key the key
  * @param token the token that owns it or queues for it
  * @param leaveQueue whether it may still be in the store's queue
  * @param keepUntilNanos until when the key stays taken, on the engine's clock; {@link #NOT_KEPT} if it is freed
  * @param untilNanos when it is over by itself, on the engine's clock
- * @param lease who is told the outcome, if anybody
+ * @param lease the lease that was held until now, whose holder gets the outcome; null if nobody held it
  * @param repeated whether the store may have done it before, so that "not the owner" is no bad news
  */
 record GiveBack(
@@ -23,28 +23,35 @@ record GiveBack(
         @Nullable HeldLease lease,
         boolean repeated) {
 
-    static final long NOT_KEPT = 0;
+    static final long NOT_KEPT = Long.MIN_VALUE;
 
-    static GiveBack release(
-            String key,
-            String token,
-            long keepUntilNanos,
-            long untilNanos,
-            @Nullable HeldLease lease,
-            boolean repeated) {
-        return new GiveBack(key, token, false, keepUntilNanos, untilNanos, lease, repeated);
+    /** A lease that its holder has released, for the first time. */
+    static GiveBack released(HeldLease lease, long keepUntilNanos) {
+        Holding holding = lease.holding();
+        return new GiveBack(lease.key(), holding.token(), false, keepUntilNanos, holding.deadline(), lease, false);
     }
 
+    /** A lease that its holder has released, by a request that may or may not have reached the store. */
+    static GiveBack releasedAgain(HeldLease lease, String token) {
+        return new GiveBack(lease.key(), token, false, NOT_KEPT, lease.deadline(), lease, true);
+    }
+
+    /** What a request may have been granted whose answer never came, or came too late. */
+    static GiveBack doubtful(String key, String token, long untilNanos) {
+        return new GiveBack(key, token, false, NOT_KEPT, untilNanos, null, true);
+    }
+
+    /** A place in the queue, and what was granted to it meanwhile. */
     static GiveBack cancel(String key, String token, long untilNanos) {
         return new GiveBack(key, token, true, NOT_KEPT, untilNanos, null, true);
     }
 
     GiveBack again() {
-        return new GiveBack(key, token, leaveQueue, keepUntilNanos, untilNanos, lease, true);
+        return repeated ? this : new GiveBack(key, token, leaveQueue, keepUntilNanos, untilNanos, lease, true);
     }
 
-    /** How much of the time that the key stays taken is left, rounded up; counted when it is sent, for the first time or again. */
-    long keepMillis(long now) {
-        return keepUntilNanos <= now ? 0 : (keepUntilNanos - now + 999_999) / 1_000_000;
+    /** How long the key stays taken still, rounded up to whole milliseconds; 0 if it does not. */
+    long keepMillis(long nowNanos) {
+        return keepUntilNanos <= nowNanos ? 0 : (keepUntilNanos - nowNanos + 999_999) / 1_000_000;
     }
 }

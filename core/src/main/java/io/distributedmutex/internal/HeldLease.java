@@ -116,7 +116,7 @@ final class HeldLease implements Lease {
             }
         }
         if (now) {
-            queue().engine.environment().execute(call);
+            queue().engine.execute(call);
         }
     }
 
@@ -350,8 +350,8 @@ final class HeldLease implements Lease {
     private void tellLost(Observers told, LossReason reason, String detail) {
         Engine engine = queue().engine;
         engine.events().lost(this, event, reason, detail);
-        told.onLost.forEach(engine.environment()::execute);
-        told.lost.forEach(future -> engine.environment().execute(() -> future.complete(reason)));
+        told.onLost.forEach(engine::execute);
+        told.lost.forEach(future -> engine.execute(() -> future.complete(reason)));
     }
 
     /**
@@ -391,7 +391,7 @@ final class HeldLease implements Lease {
 
     /** There will be no answer any more that could make it a loss. */
     private void tellReleased(Observers told) {
-        told.lost.forEach(future -> queue().engine.environment().execute(() -> future.cancel(false)));
+        told.lost.forEach(future -> queue().engine.execute(() -> future.cancel(false)));
     }
 
     /** To tell them; once. */

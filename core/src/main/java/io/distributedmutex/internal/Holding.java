@@ -1,6 +1,7 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
@@ -167,18 +168,26 @@ final class Holding extends Timer {
                 && deadline - now > Math.min(next.options.leaseTime().toMillis(), Request.CLAIM_MILLIS) * 1_000_000 / 2;
     }
 
-    /** Under the monitor: makes another lease of it, for a waiter who has just left the queue. */
-    Runnable pass(Waiter waiter) {
+    /** Under the monitor: makes another lease of it, for a waiter who still waits. */
+    void pass(Waiter waiter, long now) {
+        HeldLease passed = new HeldLease(this, current.fencingToken() + 1, waiter, now);
         passesLeft--;
-        current = new HeldLease(this, current.fencingToken() + 1, waiter, engine().now());
-        return begin(waiter);
+        current = passed;
+        begin(waiter);
     }
 
-    /** Under the monitor: gives the current lease to its waiter, who has just left the queue. */
-    Runnable begin(Waiter waiter) {
+    /** Under the monitor: gives the current lease to its waiter, and takes that one out of the queue. */
+    void begin(Waiter waiter) {
         HeldLease lease = current;
         long now = lease.grantedNanos();
         long wantedMillis = lease.leaseMillis();
+        queue.then(() -> {
+            engine().events().acquired(queue.key, lease, waiter.event, now - waiter.startNanos);
+            waiter.signal(engine());
+        });
+        if (waiter.queued) {
+            queue.removeWaiter(waiter);
+        }
         waiter.grant(lease);
         // The first lease of a grant out of the queue has the claim time, one that was passed on has its predecessor's.
         long tolerance = Engine.validNanos(wantedMillis) / 16 + 2 * KeyQueue.PASS_WINDOW_NANOS;
@@ -195,19 +204,16 @@ final class Holding extends Timer {
         } else if (nextRenewal == NEVER) {
             nextRenewal = renewalTime(now, wantedMillis);
         }
-        Runnable renewal = nextRenewal <= now ? renew(now) : null;
+        if (nextRenewal <= now) {
+            renew(now);
+        }
         arm();
-        return () -> {
-            engine().events().acquired(queue.key, lease, waiter.event, now - waiter.startNanos);
-            waiter.signal(engine());
-            KeyQueue.run(renewal);
-        };
     }
 
     /** Under the monitor: no longer ours, or no longer wanted. */
     void stop() {
         timed = false;
-        engine().environment().cancel(this);
+        engine().cancel(this);
     }
 
     /**
@@ -220,11 +226,11 @@ final class Holding extends Timer {
     }
 
     /** Under the monitor: ends it against the holder's will. */
-    Runnable lose(LossReason reason, String detail) {
+    void lose(LossReason reason, String detail) {
         HeldLease lease = current;
-        stop();
         lease.become(LeaseState.LOST, reason);
-        return () -> lease.toldLost(reason, detail);
+        queue.then(() -> lease.toldLost(reason, detail));
+        stop();
     }
 
     // ---- renewal
@@ -235,8 +241,14 @@ final class Holding extends Timer {
         long at = engine().atNanos(due);
         if (!timed || at - atNanos() < 0) {
             timed = true;
-            engine().environment().schedule(this, at);
+            engine().schedule(this, at);
         }
+    }
+
+    /** Under the monitor: as {@link #arm}, whatever became of the last time that the timer was set. */
+    void armAnew() {
+        timed = false;
+        arm();
     }
 
     /** When to renew a lease of this time: after a third of it, rounded down to a {@link #RENEWAL_GRID_NANOS moment}. */
@@ -253,38 +265,48 @@ final class Holding extends Timer {
                 return;
             }
             timed = false;
-            long now = engine().now();
-            if (now >= current.deadline()) {
-                queue.then(queue.lose(current, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
-            } else {
-                if (now >= nextRenewal) {
-                    queue.then(renew(now));
+            try {
+                long now = engine().now();
+                if (now >= current.deadline()) {
+                    queue.lose(current, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+                } else {
+                    if (now >= nextRenewal) {
+                        renew(now);
+                    }
+                    arm();
                 }
-                arm();
+            } catch (Throwable t) {
+                queue.mend(t);
             }
         }
         queue.drain();
     }
 
+    /** Under the monitor: asks whether the store still has it, now that connections are back. */
+    void verify() {
+        if (nextRenewal != NEVER) {
+            nextRenewal = engine().now();
+            renew(nextRenewal);
+            arm();
+        } else {
+            // Lengthens nothing: more than the shortest time is left, or it is lost anyway.
+            ask(LockOptions.MINIMUM_LEASE_TIME.toMillis(), false, null);
+        }
+    }
+
     /** Under the monitor: the next attempt to set the lease time that the current lease wants. */
-    private Runnable renew(long now) {
+    private void renew(long now) {
         HeldLease lease = current;
         long millis = lease.leaseMillis();
-        Runnable risk = null;
         if (unanswered > 0) {
-            risk = atRisk(lease, new StoreUnreachableException("no answer from the store", null));
+            atRisk(lease, new StoreUnreachableException("no answer from the store", null));
         }
         if (exact) {
             shorten(now, millis);
         }
         // Repeated if it is not answered by then: well before the deadline, which a claim time may have set.
         nextRenewal = now + Math.max(10_000_000, Math.min(millis * 1_000_000 / 6, (deadline - now) / 4));
-        Runnable sent = ask(millis, exact, null);
-        Runnable first = risk;
-        return () -> {
-            KeyQueue.run(first);
-            sent.run();
-        };
+        ask(millis, exact, null);
     }
 
     private void shorten(long now, long millis) {
@@ -308,37 +330,49 @@ final class Holding extends Timer {
     }
 
     /** Under the monitor: asks for a lease time; the answer is taken in by {@link #answered}. */
-    private Runnable ask(long millis, boolean exactly, @Nullable CompletableFuture<Ownership> result) {
+    private void ask(long millis, boolean exactly, @Nullable CompletableFuture<Ownership> result) {
         long sent = engine().now();
         int sentGeneration = generation();
         long believedMillis = Math.min(millis, longestMillis());
         Shortenings shortening = exactly ? shortenings : null;
         unanswered++;
-        return () -> engine().ask(() -> engine().store().renew(queue.key, token(), millis, exactly), (reply, error) -> {
-            CompletableFuture<Boolean> awaited;
-            synchronized (queue) {
-                unanswered--;
-                awaited = shortening == null ? null : shortening.answered(error != null);
-                if (queue.isCurrent(this)) {
-                    queue.then(answered(
-                            sent, sentGeneration, millis, believedMillis, exactly, reply, error, result != null));
-                }
-            }
-            queue.drain();
-            if (awaited != null) {
-                awaited.complete(true);
-            }
-            if (result != null) {
-                if (error != null) {
-                    result.completeExceptionally(error);
-                } else {
-                    result.complete(reply);
-                }
-            }
-        });
+        queue.then(() -> engine().ask(
+                        () -> engine().store().renew(queue.key, token(), millis, exactly), (reply, error) -> {
+                            CompletableFuture<Boolean> awaited;
+                            synchronized (queue) {
+                                unanswered--;
+                                awaited = shortening == null ? null : shortening.answered(error != null);
+                                if (queue.isCurrent(this)) {
+                                    try {
+                                        answered(
+                                                sent,
+                                                sentGeneration,
+                                                millis,
+                                                believedMillis,
+                                                exactly,
+                                                reply,
+                                                error,
+                                                result != null);
+                                    } catch (Throwable t) {
+                                        queue.mend(t);
+                                    }
+                                }
+                            }
+                            queue.drain();
+                            if (awaited != null) {
+                                awaited.complete(true);
+                            }
+                            if (result != null) {
+                                if (error != null) {
+                                    result.completeExceptionally(error);
+                                } else {
+                                    result.complete(reply);
+                                }
+                            }
+                        }));
     }
 
-    private @Nullable Runnable answered(
+    private void answered(
             long sent,
             int sentGeneration,
             long millis,
@@ -351,28 +385,29 @@ final class Holding extends Timer {
         long now = engine().now();
         if (now >= lease.deadline()) {
             // Whatever the answer, it is too late to be believed. If it lengthened the lease, the key is freed.
-            Runnable lost = queue.lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
-            return () -> {
-                lost.run();
-                engine().disown(queue.key, token());
-            };
+            queue.lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+            queue.then(() -> engine().disown(queue.key, token()));
+            return;
         }
         if (error != null) {
             if (error instanceof StoreRefusedException refused
                     && refused.reason() == StoreRefusedException.Reason.WRONG_TYPE) {
-                return queue.lose(lease, LossReason.TAKEN, "the key no longer holds a lock: " + error.getMessage());
+                queue.lose(lease, LossReason.TAKEN, "the key no longer holds a lock: " + error.getMessage());
+                return;
             }
             if (byUser || nextRenewal == NEVER) {
                 // Not ours to repeat: the caller's, or that of a lease before this one, which does not want it.
-                return null;
+                return;
             }
             long retry = Math.min(lease.retryNanos(), Math.max(10, lease.leaseMillis() / 12) * 1_000_000);
             nextRenewal = Math.min(nextRenewal, now + retry);
             arm();
-            return atRisk(lease, error);
+            atRisk(lease, error);
+            return;
         }
         if (reply != Ownership.HELD) {
-            return queue.lose(lease, HeldLease.reason(reply), "the store says so");
+            queue.lose(lease, HeldLease.reason(reply), "the store says so");
+            return;
         }
         if (sentGeneration == generation()) {
             deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));
@@ -386,17 +421,15 @@ final class Holding extends Timer {
         arm();
         if (lease.settledState() == LeaseState.AT_RISK) {
             lease.become(LeaseState.HELD, null);
-            return () -> engine().events().recovered(lease);
+            queue.then(() -> engine().events().recovered(lease));
         }
-        return null;
     }
 
-    private @Nullable Runnable atRisk(HeldLease lease, Throwable cause) {
-        if (lease.settledState() != LeaseState.HELD) {
-            return null;
+    private void atRisk(HeldLease lease, Throwable cause) {
+        if (lease.settledState() == LeaseState.HELD) {
+            lease.become(LeaseState.AT_RISK, null);
+            queue.then(() -> engine().events().atRisk(lease, cause));
         }
-        lease.become(LeaseState.AT_RISK, null);
-        return () -> engine().events().atRisk(lease, cause);
     }
 
     /**
@@ -423,7 +456,7 @@ final class Holding extends Timer {
                 }
                 arm();
             }
-            queue.then(ask(millis, shorter, result));
+            ask(millis, shorter, result);
         }
         queue.drain();
         return result;

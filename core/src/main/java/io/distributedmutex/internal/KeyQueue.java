@@ -41,8 +41,15 @@ import org.jspecify.annotations.Nullable;
  * called with the monitor held, and yet no request overtakes one that was decided before it: no poll arrives after the
  * release of what it was granted, no renewal after a shortening that it should have come before. A queue with nothing in
  * it retires: it is removed from the engine, and who comes too late makes a new one.
+ *
+ * <p>An exception may come out of any change: a stack can be at its end, memory too. A change therefore puts down what
+ * follows as soon as it is decided, each thing as a step of its own, and asks the environment last; and what an
+ * interrupted change has left open is done by {@link #mend}.
  */
 final class KeyQueue extends Waiters {
+
+    /** What could not be done for want of memory, say, is tried again after this long. */
+    private static final long MEND_NANOS = 250_000_000L;
 
     /** How long an instance may favour its own threads, and how long its waiters hope for that before they queue. */
     static final long PASS_WINDOW_NANOS = 2_000_000;
@@ -61,6 +68,8 @@ final class KeyQueue extends Waiters {
     private @Nullable Step lastStep;
     /** Whether a thread is doing it. */
     private boolean draining;
+    /** Whether a change was interrupted by an exception, and not all that it left open has been done since. */
+    private boolean damaged;
 
     KeyQueue(Engine engine, String key) {
         this.engine = engine;
@@ -76,13 +85,24 @@ final class KeyQueue extends Waiters {
                 return false;
             }
             addWaiter(waiter);
-            if (waiter.future != null && !waiter.isPatient()) {
-                waiter.timeoutAt(engine.environment().runAfter(() -> timeOut(waiter), waiter.waitNanos));
-            }
-            if (holding != null) {
-                awaitPass();
-            } else if (request == null) {
-                thenSend(newRequest());
+            try {
+                if (waiter.future != null && !waiter.isPatient()) {
+                    waiter.timeoutAt(engine.runAfter(() -> timeOut(waiter), waiter.waitNanos));
+                }
+                if (holding != null) {
+                    awaitPass();
+                } else if (request == null) {
+                    thenSend(newRequest());
+                } else if (waiter.retryMillis() < request.retryMillis) {
+                    // Its polls come too late for this one.
+                    thenSend(request);
+                }
+            } catch (Throwable t) {
+                if (waiter.queued) {
+                    removeWaiter(waiter);
+                }
+                mend(t);
+                throw t;
             }
         }
         drain();
@@ -93,7 +113,7 @@ final class KeyQueue extends Waiters {
     void timeOut(Waiter waiter) {
         synchronized (this) {
             if (waiter.queued) {
-                then(giveUp(waiter, outcomeOfTimeOut(waiter)));
+                giveUp(waiter, outcomeOfTimeOut(waiter));
             }
         }
         drain();
@@ -103,20 +123,25 @@ final class KeyQueue extends Waiters {
     void giveUpBecause(Waiter waiter, LockException outcome) {
         synchronized (this) {
             if (waiter.queued) {
-                then(giveUp(waiter, outcome));
+                giveUp(waiter, outcome);
             }
         }
         drain();
     }
 
-    private Runnable giveUp(Waiter waiter, LockException outcome) {
+    private void giveUp(Waiter waiter, LockException outcome) {
         removeWaiter(waiter);
         waiter.fail(outcome);
-        Runnable left = afterWaitersLeft();
-        return () -> {
-            run(left);
-            waiter.signal(engine);
-        };
+        try {
+            afterWaitersLeft();
+        } catch (Throwable t) {
+            mend(t);
+        }
+        thenSignal(waiter);
+    }
+
+    private void thenSignal(Waiter waiter) {
+        then(() -> waiter.signal(engine));
     }
 
     private LockException outcomeOfTimeOut(Waiter waiter) {
@@ -152,33 +177,22 @@ final class KeyQueue extends Waiters {
     }
 
     /** With nobody waiting any more, the entry in the store's queue goes, and a grant on its way is given back. */
-    private @Nullable Runnable afterWaitersLeft() {
+    private void afterWaitersLeft() {
         if (hasWaiters()) {
-            return null;
+            return;
         }
         cancelJoin();
         Request abandoned = request;
-        request = null;
         if (abandoned == null) {
-            return null;
+            return;
         }
+        releaseUnanswered(abandoned);
+        long until = engine.now() + Math.max(abandoned.sentLeaseMillis, Request.ALIVE_MILLIS) * 1_000_000;
+        if (abandoned.mayBeKnown()) {
+            then(() -> engine.giveBack(GiveBack.cancel(key, abandoned.token, until)));
+        }
+        request = null;
         cancelPoll(abandoned);
-        long now = engine.now();
-        HeldLease releasing = abandoned.releasing;
-        String releasingToken = abandoned.releasingToken;
-        abandoned.releasing = null;
-        abandoned.releasingToken = null;
-        long until = now + Math.max(abandoned.sentLeaseMillis, Request.ALIVE_MILLIS) * 1_000_000;
-        return () -> {
-            if (releasing != null && releasingToken != null) {
-                // The step that was to release it may not have taken effect; if it has, this one touches nothing.
-                engine.giveBack(GiveBack.release(
-                        key, releasingToken, GiveBack.NOT_KEPT, releasing.deadline(), releasing, true));
-            }
-            if (abandoned.baseNanos >= 0) {
-                engine.giveBack(GiveBack.cancel(key, abandoned.token, until));
-            }
-        };
     }
 
     /** Only when all steps are done: until then the instance's close() must find this queue, to wait for what it owes. */
@@ -212,7 +226,7 @@ final class KeyQueue extends Waiters {
             }
             cancelPoll(asked);
             sent = engine.now();
-            message = asked.message(key, firstWaiter().options, sent);
+            message = asked.message(key, firstWaiter().options, shortestRetryMillis(), sent);
         }
         engine.ask(() -> engine.store().acquire(message), (reply, error) -> takeIn(asked, message, sent, reply, error));
     }
@@ -236,6 +250,20 @@ final class KeyQueue extends Waiters {
         drain();
     }
 
+    /** Asks whether what is held here is still there. Returns whether something is. */
+    boolean verify() {
+        boolean held;
+        synchronized (this) {
+            Holding here = holding;
+            held = here != null;
+            if (here != null) {
+                here.verify();
+            }
+        }
+        drain();
+        return held;
+    }
+
     private void takeIn(
             Request asked,
             AcquireRequest message,
@@ -243,18 +271,23 @@ final class KeyQueue extends Waiters {
             @Nullable AcquireReply reply,
             @Nullable StoreException error) {
         synchronized (this) {
-            if (reply != null) {
-                then(released(asked, message, reply));
-            }
-            // If it is another: given up, and a cancel is on its way behind this request; or granted by push meanwhile.
-            if (request == asked) {
-                then(answered(asked, message, sent, engine.now(), reply, error));
+            try {
+                if (reply != null) {
+                    released(asked, message, reply);
+                }
+                // If it is another: given up, and a cancel is on its way behind this request; or granted by push
+                // meanwhile.
+                if (request == asked) {
+                    answered(asked, message, sent, engine.now(), reply, error);
+                }
+            } catch (Throwable t) {
+                mend(t);
             }
         }
         drain();
     }
 
-    private @Nullable Runnable answered(
+    private void answered(
             Request asked,
             AcquireRequest message,
             long sent,
@@ -262,80 +295,77 @@ final class KeyQueue extends Waiters {
             @Nullable AcquireReply reply,
             @Nullable StoreException error) {
         if (error != null) {
-            return failed(asked, error);
-        }
-        if (reply instanceof AcquireReply.Refused refused) {
+            failed(asked, error);
+        } else if (reply instanceof AcquireReply.Refused refused) {
             asked.refused(sent, now, refused);
             // At the end of the holder's lease the key is free without anybody telling us.
             long remaining = refused.remainingMillis();
             schedulePoll(asked, remaining < 0 || remaining == Long.MAX_VALUE ? Long.MAX_VALUE : remaining + 1);
-            return null;
-        }
-        if (reply instanceof AcquireReply.Granted granted) {
+        } else if (reply instanceof AcquireReply.Granted granted) {
             long leaseMillis = message.leaseMillis();
             long deadline = sent + Engine.validNanos(leaseMillis);
             if (deadline <= now) {
-                return tooLate(asked, message, sent);
-            }
-            if (leaseMillis < firstWaiter().options.leaseTime().toMillis() && deadline - now < leastLeft(asked)) {
+                tooLate(asked, message, sent, now);
+            } else if (leaseMillis < firstWaiter().options.leaseTime().toMillis()
+                    && deadline - now < leastLeft(asked)) {
                 // Asked for by a waiter who has left, and wanted less: it might be over before it is lengthened.
-                return () -> send(asked);
+                thenSend(asked);
+            } else {
+                installForFirst(
+                        asked,
+                        granted.fencingToken(),
+                        granted.fencingTokens(),
+                        deadline,
+                        leaseMillis >= asked.sentLeaseMillis);
             }
-            return installForFirst(
-                    asked,
-                    granted.fencingToken(),
-                    granted.fencingTokens(),
-                    deadline,
-                    leaseMillis >= asked.sentLeaseMillis);
         }
-        throw new IllegalStateException("neither reply nor error");
     }
 
     /** What became of the lease that the request gave back first. */
-    private @Nullable Runnable released(Request asked, AcquireRequest message, AcquireReply reply) {
+    private void released(Request asked, AcquireRequest message, AcquireReply reply) {
         HeldLease lease = asked.releasing;
         Ownership ownership = reply.released();
         if (lease == null || ownership == null || !Objects.equals(asked.releasingToken, message.releasing())) {
-            return null;
+            return;
         }
         boolean repeated = asked.releasingSends > 1;
+        then(() -> lease.releaseAnswered(ownership, repeated));
         asked.releasing = null;
         asked.releasingToken = null;
-        return () -> lease.releaseAnswered(ownership, repeated);
     }
 
     /**
-     * The request was granted by other means than the answer to the release that it carries, and so is not repeated: the
-     * release is, by itself. Else, with that answer lost, who waits for its outcome would wait for ever.
+     * The request carried a release and ends without the answer to it: it was granted by a push, or nobody waits any more.
+     * If that answer is lost, nobody learns what became of the release. So it is sent on its own; where the store has done
+     * it before, it touches nothing.
      */
-    private @Nullable Runnable releaseUnanswered(Request asked) {
+    private void releaseUnanswered(Request asked) {
         HeldLease lease = asked.releasing;
         String token = asked.releasingToken;
+        if (lease != null && token != null) {
+            then(() -> engine.giveBack(GiveBack.releasedAgain(lease, token)));
+        }
         asked.releasing = null;
         asked.releasingToken = null;
-        return lease == null || token == null
-                ? null
-                : () -> engine.giveBack(GiveBack.release(key, token, GiveBack.NOT_KEPT, lease.deadline(), lease, true));
     }
 
     /** The reply took longer than the lease: nothing is held by our own deadline. Asking again makes it a fresh lease. */
-    private Runnable tooLate(Request asked, AcquireRequest message, long sent) {
-        long now = engine.now();
+    private void tooLate(Request asked, AcquireRequest message, long sent, long now) {
         asked.failed(
                 new StoreUnreachableException(
                         "the store's grant arrived after " + (now - sent) / 1_000_000 + " ms, when the lease time of "
                                 + message.leaseMillis() + " ms was over",
                         null),
                 now);
-        return () -> send(asked);
+        thenSend(asked);
     }
 
-    private @Nullable Runnable failed(Request asked, StoreException error) {
+    private void failed(Request asked, StoreException error) {
         long now = engine.now();
         asked.failed(error, now);
         List<Waiter> failing = new ArrayList<>();
         for (Waiter waiter : allWaiters()) {
-            // Who waits without limit for other holders does not wait without limit for a store that is away.
+            // A wait without limit still ends once the store has been failing for the wait time.
             if (!error.isTransient()
                     || (waiter.isPatient()
                             && now - asked.failingSinceNanos
@@ -343,50 +373,47 @@ final class KeyQueue extends Waiters {
                 failing.add(waiter);
             }
         }
-        Runnable left = settleAll(failing, "'" + Checks.shown(key) + "' not obtained: ", error);
+        for (Waiter waiter : failing) {
+            removeWaiter(waiter);
+            waiter.fail(Engine.copy("'" + Checks.shown(key) + "' not obtained: ", error));
+        }
+        if (!failing.isEmpty()) {
+            afterWaitersLeft();
+            failing.forEach(this::thenSignal);
+        }
         if (request == asked) {
             schedulePoll(asked, Long.MAX_VALUE);
         }
-        return left;
-    }
-
-    private Runnable settleAll(List<Waiter> failing, String message, StoreException error) {
-        for (Waiter waiter : failing) {
-            removeWaiter(waiter);
-            waiter.fail(Engine.copy(message, error));
-        }
-        Runnable left = afterWaitersLeft();
-        return () -> {
-            run(left);
-            failing.forEach(waiter -> waiter.signal(engine));
-        };
     }
 
     private void cancelPoll(Request asked) {
         if (asked.poll != null) {
-            engine.environment().cancel(asked.poll);
+            engine.cancel(asked.poll);
             asked.poll = null;
         }
     }
 
     private void schedulePoll(Request asked, long atMostMillis) {
         cancelPoll(asked);
-        long retry = firstWaiter().options.retryInterval().toMillis();
-        asked.poll = engine.environment().runAfter(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);
+        asked.poll = engine.runAfter(() -> poll(asked), Math.min(asked.retryMillis, atMostMillis) * 1_000_000);
     }
 
     /** Held here, and somebody waits here: hope for a local pass for a moment, then stand in the store's queue too. */
     private void awaitPass() {
         if (request == null && joinTimer == null) {
-            joinTimer = engine.environment().runAfter(this::join, PASS_WINDOW_NANOS);
+            joinTimer = engine.runAfter(this::join, PASS_WINDOW_NANOS);
         }
     }
 
     private void join() {
         synchronized (this) {
             joinTimer = null;
-            if (request == null && hasWaiters()) {
-                thenSend(newRequest());
+            try {
+                if (request == null && hasWaiters()) {
+                    thenSend(newRequest());
+                }
+            } catch (Throwable t) {
+                mend(t);
             }
         }
         drain();
@@ -394,7 +421,7 @@ final class KeyQueue extends Waiters {
 
     private void cancelJoin() {
         if (joinTimer != null) {
-            engine.environment().cancel(joinTimer);
+            engine.cancel(joinTimer);
             joinTimer = null;
         }
     }
@@ -406,20 +433,27 @@ final class KeyQueue extends Waiters {
         synchronized (this) {
             Request asked = request;
             Holding here = holding;
-            if (asked == null || !asked.token.equals(token)) {
-                // Either it was granted by a reply before, or nobody waits for it any more: a cancel has seen to that,
-                // unless it was lost itself.
-                boolean known = (here != null && here.token().equals(token))
-                        || (asked != null && token.equals(asked.releasingToken));
-                then(known ? null : () -> engine.disown(key, token));
-            } else if (fencingToken > asked.lastFencingToken) {
-                // If not: delayed for so long that its claim time ended, and the store has answered "queued" since.
-                long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);
-                then(
-                        deadline - engine.now() < leastLeft(asked)
-                                // Late. If the key is still ours, the answer will say so and make it a full lease.
-                                ? () -> send(asked)
-                                : installForFirst(asked, fencingToken, fencingTokens, deadline, false));
+            try {
+                if (asked == null || !asked.token.equals(token)) {
+                    // Either it was granted by a reply before, or nobody waits for it any more: a cancel has seen to
+                    // that, unless it was lost itself.
+                    boolean known = (here != null && here.token().equals(token))
+                            || (asked != null && token.equals(asked.releasingToken));
+                    if (!known) {
+                        then(() -> engine.disown(key, token));
+                    }
+                } else if (fencingToken > asked.lastFencingToken) {
+                    // If not: delayed for so long that its claim time ended, and the store has answered "queued" since.
+                    long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);
+                    if (deadline - engine.now() < leastLeft(asked)) {
+                        // Late. If the key is still ours, the answer will say so and make it a full lease.
+                        thenSend(asked);
+                    } else {
+                        installForFirst(asked, fencingToken, fencingTokens, deadline, false);
+                    }
+                }
+            } catch (Throwable t) {
+                mend(t);
             }
         }
         drain();
@@ -431,7 +465,7 @@ final class KeyQueue extends Waiters {
             if (retired) {
                 return false;
             }
-            then(install(null, granted, waiter));
+            install(null, granted, waiter);
         }
         drain();
         return true;
@@ -451,35 +485,33 @@ final class KeyQueue extends Waiters {
                 asked.leastClaimNanos(), firstWaiter().options.minimumHold().toNanos());
     }
 
-    private Runnable installForFirst(
+    private void installForFirst(
             Request asked, long fencingToken, int fencingTokens, long deadline, boolean confirmed) {
-        Waiter waiter = removeFirstWaiter();
+        Waiter waiter = firstWaiter();
         Holding granted = new Holding(
                 this, asked.owner, fencingToken, fencingTokens, deadline, asked.sentLeaseMillis, confirmed, waiter);
-        return install(asked, granted, waiter);
+        install(asked, granted, waiter);
     }
 
-    private Runnable install(@Nullable Request answeredRequest, Holding granted, Waiter waiter) {
-        Runnable unanswered = null;
-        if (answeredRequest != null) {
-            cancelPoll(answeredRequest);
-            request = null;
-            unanswered = releaseUnanswered(answeredRequest);
-        }
-        Runnable release = unanswered;
+    private void install(@Nullable Request answeredRequest, Holding granted, Waiter waiter) {
         Holding before = holding;
-        // The store gave the key anew while a lease here believed to have it: that one was deleted or its data lost.
-        Runnable displaced = before == null ? null : before.lose(LossReason.TAKEN, "the store granted the key anew");
+        if (before != null) {
+            // The store gave the key anew while a lease here believed to have it: that one was deleted or its data
+            // lost.
+            before.lose(LossReason.TAKEN, "the store granted the key anew");
+        }
         holding = granted;
-        Runnable given = granted.begin(waiter);
+        if (answeredRequest != null) {
+            request = null;
+        }
+        granted.begin(waiter);
+        if (answeredRequest != null) {
+            releaseUnanswered(answeredRequest);
+            cancelPoll(answeredRequest);
+        }
         if (hasWaiters()) {
             awaitPass();
         }
-        return () -> {
-            run(displaced);
-            given.run();
-            run(release);
-        };
     }
 
     /** Why a try fails without the store being asked: the key is held here. Null if it is not. */
@@ -518,90 +550,86 @@ final class KeyQueue extends Waiters {
             long now = engine.now();
             held = now < lease.deadline();
             lease.awaitAnswer(answer);
-            then(held ? handOn(lease, now, used) : lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
+            if (held) {
+                handOn(lease, now, used);
+            } else {
+                lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+            }
         }
         drain();
         return held;
     }
 
-    private Runnable handOn(HeldLease lease, long now, boolean used) {
+    private void handOn(HeldLease lease, long now, boolean used) {
         Holding given = lease.holding();
         boolean sound = lease.settledState() == LeaseState.HELD;
-        lease.become(LeaseState.RELEASED, null);
-        Runnable next;
         long keepUntil = used ? lease.keepUntilNanos() : GiveBack.NOT_KEPT;
-        boolean kept = keepUntil > now;
-        if (sound && !kept && hasWaiters() && given.canPass(now, firstWaiter())) {
-            Runnable passed = given.pass(removeFirstWaiter());
-            Runnable left = afterWaitersLeft();
+        boolean passes = sound && keepUntil <= now && hasWaiters() && given.canPass(now, firstWaiter());
+        lease.become(LeaseState.RELEASED, null);
+        then(() -> lease.toldReleased(now));
+        if (passes) {
+            then(() -> lease.releaseAnswered(Ownership.HELD, false));
+            given.pass(firstWaiter(), now);
+            afterWaitersLeft();
             if (hasWaiters()) {
                 awaitPass();
             }
-            next = () -> {
-                lease.releaseAnswered(Ownership.HELD, false);
-                passed.run();
-                run(left);
-            };
-        } else {
-            given.stop();
-            holding = null;
-            GiveBack giveBack = GiveBack.release(key, given.token(), keepUntil, given.deadline(), lease, false);
-            if (!hasWaiters()) {
-                Runnable left = afterWaitersLeft();
-                next = () -> {
-                    engine.giveBack(giveBack);
-                    run(left);
-                };
-            } else {
-                Request asked = request != null ? request : newRequest();
-                if (kept || asked.releasingToken != null) {
-                    next = () -> {
-                        engine.giveBack(giveBack);
-                        send(asked);
-                    };
-                } else {
-                    // One step: give back, and queue or be granted anew if nobody else waits.
-                    asked.releasing = lease;
-                    asked.releasingToken = giveBack.token();
-                    asked.releasingSends = 0;
-                    next = () -> send(asked);
-                }
-            }
+            return;
         }
-        return () -> {
-            lease.toldReleased(now);
-            next.run();
-        };
+        holding = null;
+        GiveBack giveBack = GiveBack.released(lease, keepUntil);
+        Request asked = hasWaiters() ? requestOrNew() : null;
+        if (asked == null || keepUntil > now || asked.releasingToken != null) {
+            then(() -> engine.giveBack(giveBack));
+        } else {
+            // One step: give back, and queue or be granted anew if nobody else waits.
+            asked.releasing = lease;
+            asked.releasingToken = giveBack.token();
+            asked.releasingSends = 0;
+        }
+        if (asked != null) {
+            thenSend(asked);
+        } else {
+            afterWaitersLeft();
+        }
+        given.stop();
+    }
+
+    /** The request, or a new one; null if none can be made now, which is mended later. */
+    private @Nullable Request requestOrNew() {
+        try {
+            return request != null ? request : newRequest();
+        } catch (Throwable t) {
+            mend(t);
+            return null;
+        }
     }
 
     /** Whoever notices first that the deadline has passed. */
     void expire(HeldLease lease) {
         synchronized (this) {
             if (lease.isLive() && engine.now() >= lease.deadline()) {
-                then(lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL));
+                lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
             }
         }
         drain();
     }
 
     /** Under the monitor: ends a live lease against its holder's will. */
-    Runnable lose(HeldLease lease, LossReason reason, String detail) {
+    void lose(HeldLease lease, LossReason reason, String detail) {
         Holding lost = lease.holding();
         // At the maximum hold the store's expiry is still to come, and a renewal on its way would put it off: nobody
         // should wait for that.
         boolean free = reason == LossReason.EXPIRED && lost.mayOutliveDeadline(engine.now());
-        Runnable told = lost.lose(reason, detail);
         holding = null;
-        Request asked = !hasWaiters() ? null : request != null ? request : newRequest();
-        return () -> {
-            if (free) {
-                engine.disown(key, lost.token());
-            }
-            told.run();
-            if (asked != null) {
-                send(asked);
-            }
-        };
+        if (free) {
+            then(() -> engine.disown(key, lost.token()));
+        }
+        lost.lose(reason, detail);
+        Request asked = hasWaiters() ? requestOrNew() : null;
+        if (asked != null) {
+            thenSend(asked);
+        }
     }
 
     /** The instance closes: waiters are told, what is held is released. */
@@ -612,12 +640,12 @@ final class KeyQueue extends Waiters {
                 removeWaiter(waiter);
                 waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
             }
-            then(afterWaitersLeft());
+            afterWaitersLeft();
             Holding here = holding;
             if (here != null) {
-                then(handOn(here.current(), engine.now(), true));
+                handOn(here.current(), engine.now(), true);
             }
-            then(() -> told.forEach(waiter -> waiter.signal(engine)));
+            told.forEach(this::thenSignal);
             retired = true;
             engine.retire(this);
         }
@@ -637,12 +665,9 @@ final class KeyQueue extends Waiters {
     }
 
     /** Under the monitor: has something done after what was put before it, once the monitor is left and drained. */
-    void then(@Nullable Runnable action) {
-        if (action == null) {
-            return;
-        }
-        engine.begin();
+    void then(Runnable action) {
         Step step = new Step(action);
+        engine.begin();
         if (lastStep != null) {
             step.next = lastStep.next;
             lastStep.next = step;
@@ -678,34 +703,80 @@ final class KeyQueue extends Waiters {
     /** Outside the monitor, after each change: does what is to be done, unless a thread is at it, which then does this too. */
     void drain() {
         boolean mine = false;
-        while (true) {
-            Step step;
-            synchronized (this) {
-                if (draining && !mine) {
-                    return;
+        try {
+            while (true) {
+                Step step;
+                synchronized (this) {
+                    if (draining && !mine) {
+                        return;
+                    }
+                    if (damaged) {
+                        settle();
+                    }
+                    step = removeFirstStep();
+                    mine = step != null;
+                    draining = mine;
+                    if (step == null) {
+                        retireIfIdle();
+                        return;
+                    }
                 }
-                step = removeFirstStep();
-                mine = step != null;
-                draining = mine;
-                if (step == null) {
-                    retireIfIdle();
-                    return;
+                try {
+                    step.action.run();
+                } catch (Throwable t) {
+                    // Not thrown: the thread may have come for something else, and the steps behind this one must be
+                    // done.
+                    engine.events().stepFailed(key, t);
+                } finally {
+                    engine.end();
                 }
             }
-            try {
-                step.action.run();
-            } catch (RuntimeException | Error e) {
-                // Not thrown: the thread may have come for something else, and the steps behind this one must be done.
-                engine.events().stepFailed(key, e);
-            } finally {
-                engine.end();
+        } catch (Throwable t) {
+            if (mine) {
+                synchronized (this) {
+                    draining = false;
+                }
             }
+            drainLater();
+            throw t;
         }
     }
 
-    static void run(@Nullable Runnable after) {
-        if (after != null) {
-            after.run();
+    private void drainLater() {
+        engine.runAfter(this::drain, MEND_NANOS);
+    }
+
+    // ---- mending
+
+    /** Under the monitor: something was thrown in the middle of a change. Does what it left open, now or soon. */
+    void mend(Throwable thrown) {
+        engine.events().stepFailed(key, thrown);
+        damaged = true;
+        try {
+            settle();
+        } catch (Throwable again) {
+            drainLater();
         }
+    }
+
+    /** Under the monitor: brings back what holds between changes. Does nothing where it does. */
+    private void settle() {
+        Holding here = holding;
+        if (here != null) {
+            here.armAnew();
+        }
+        if (!hasWaiters()) {
+            afterWaitersLeft();
+        } else if (request != null) {
+            if (request.poll == null) {
+                // Not on its way for sure; if it is, one poll too many.
+                thenSend(request);
+            }
+        } else if (here == null) {
+            thenSend(newRequest());
+        } else {
+            awaitPass();
+        }
+        damaged = false;
     }
 }

@@ -35,6 +35,11 @@ final class Request {
 
     int releasingSends;
 
+    /** How often it was sent, and how often that surely did not leave this process. */
+    private int sends;
+
+    private int unsent;
+
     /** The next poll. */
     @Nullable
     Timer poll;
@@ -53,6 +58,12 @@ final class Request {
 
     /** The longest lease time asked for: the store's expiry may be as late, by a request of a waiter who has given up. */
     long sentLeaseMillis;
+
+    /**
+     * How often it polls: as often as its least patient waiter wants, when it was sent. The sign of life that was sent then
+     * lasts for four such polls, so the next one must not wait for longer, whoever has come or gone since.
+     */
+    long retryMillis = Long.MAX_VALUE;
 
     boolean answered;
 
@@ -82,13 +93,21 @@ final class Request {
         return Math.max(LEAST_CLAIM_MILLIS, claimMillis / 4) * 1_000_000;
     }
 
-    AcquireRequest message(String key, LockOptions options, long now) {
+    /**
+     * What to send.
+     *
+     * @param options those of the waiter who came first
+     * @param shortestRetryMillis the shortest retry interval of all waiters
+     */
+    AcquireRequest message(String key, LockOptions options, long shortestRetryMillis, long now) {
         if (baseNanos < 0) {
             baseNanos = now;
         }
         long leaseMillis = options.leaseTime().toMillis();
         sentLeaseMillis = Math.max(sentLeaseMillis, leaseMillis);
         claimMillis = Math.min(claimMillis, leaseMillis);
+        sends++;
+        retryMillis = shortestRetryMillis;
         if (releasingToken != null) {
             releasingSends++;
         }
@@ -98,12 +117,12 @@ final class Request {
                 leaseMillis,
                 true,
                 Math.min(CLAIM_MILLIS, leaseMillis),
-                aliveMillis(options),
+                aliveMillis(shortestRetryMillis),
                 releasingToken);
     }
 
-    static long aliveMillis(LockOptions options) {
-        return Math.max(ALIVE_MILLIS, 4 * options.retryInterval().toMillis());
+    static long aliveMillis(long retryMillis) {
+        return Math.max(ALIVE_MILLIS, 4 * retryMillis);
     }
 
     /** The store answered that the key is another's and that we stand in its queue. */
@@ -117,7 +136,15 @@ final class Request {
         error = null;
     }
 
+    /** Whether the store may know of it. */
+    boolean mayBeKnown() {
+        return sends > unsent;
+    }
+
     void failed(StoreException newError, long now) {
+        if (newError.isSurelyNotSent()) {
+            unsent++;
+        }
         if (error == null) {
             failingSinceNanos = now;
         }

@@ -39,6 +39,9 @@ final class Waiter {
     @Nullable
     Waiter next;
 
+    /** Whether its thread has left with an exception: what it is granted is given back. */
+    volatile boolean abandoned;
+
     private volatile @Nullable HeldLease lease;
     private volatile @Nullable LockException failure;
     /** The end of an asynchronous wait; a thread minds its own. */
@@ -61,6 +64,10 @@ final class Waiter {
 
     boolean isPatient() {
         return waitNanos == FOREVER;
+    }
+
+    long retryMillis() {
+        return options.retryInterval().toMillis();
     }
 
     /** How long this waiter may still wait. */
@@ -99,18 +106,21 @@ final class Waiter {
 
     /** Wakes whoever waits. After the outcome was set, outside the monitor. */
     void signal(Engine engine) {
+        HeldLease granted = lease;
         if (future == null) {
             LockSupport.unpark(thread);
+            if (abandoned && granted != null) {
+                granted.giveBackUnused();
+            }
             return;
         }
         Timer timer = timeout;
         if (timer != null) {
-            engine.environment().cancel(timer);
+            engine.cancel(timer);
         }
-        HeldLease granted = lease;
         LockException outcome = failure;
         // On a callback thread, because what the user attached to the future may block.
-        engine.environment().execute(() -> {
+        engine.execute(() -> {
             if (outcome != null) {
                 engine.events().notObtained(key, event, engine.now() - startNanos, outcome);
                 future.completeExceptionally(outcome);

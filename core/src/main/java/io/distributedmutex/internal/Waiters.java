@@ -60,11 +60,13 @@ abstract class Waiters {
         waiter.next = null;
     }
 
-    /** Takes out who came first. */
-    final Waiter removeFirstWaiter() {
-        Waiter head = firstWaiter();
-        removeWaiter(head);
-        return head;
+    /** How often the least patient of them wants the store to be asked. */
+    final long shortestRetryMillis() {
+        long shortest = Long.MAX_VALUE;
+        for (Waiter waiter = first; waiter != null; waiter = waiter.next) {
+            shortest = Math.min(shortest, waiter.retryMillis());
+        }
+        return shortest;
     }
 
     /** All, first come first; the queue may change meanwhile. */

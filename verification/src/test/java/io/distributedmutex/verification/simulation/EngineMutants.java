@@ -56,12 +56,12 @@ final class EngineMutants {
             new Mutant(
                     "a cancel that forgets the grant",
                     QUEUE,
-                    "engine.giveBack(GiveBack.cancel(key, abandoned.token, until));",
+                    "then(() -> engine.giveBack(GiveBack.cancel(key, abandoned.token, until)));",
                     ""),
             new Mutant(
                     "no poll",
                     QUEUE,
-                    "asked.poll = engine.environment().runAfter(() -> poll(asked), Math.min(retry, atMostMillis) * 1_000_000);",
+                    "asked.poll = engine.runAfter(() -> poll(asked), Math.min(asked.retryMillis, atMostMillis) * 1_000_000);",
                     ""),
             new Mutant(
                     "local pass without a bound in time", HOLDING, "&& now - since < KeyQueue.PASS_WINDOW_NANOS", ""),
@@ -73,8 +73,8 @@ final class EngineMutants {
             new Mutant(
                     "a release that is not sent",
                     QUEUE,
-                    "                    engine.giveBack(giveBack);\n                    run(left);",
-                    "                    run(left);"),
+                    "            then(() -> engine.giveBack(giveBack));\n        } else {",
+                    "        } else {"),
             new Mutant(
                     "a confirmation from before a shortening that counts",
                     HOLDING,
@@ -109,18 +109,18 @@ final class EngineMutants {
             new Mutant(
                     "the outcome of a release lost with its reply",
                     QUEUE,
-                    "unanswered = releaseUnanswered(answeredRequest);",
-                    ""),
+                    "            releaseUnanswered(answeredRequest);\n            cancelPoll",
+                    "            cancelPoll"),
             new Mutant(
                     "an interrupted waiter keeps what it was granted in that moment",
                     ENGINE,
-                    "                            lease.giveBackUnused();\n                            throw",
-                    "                            throw"),
+                    "            lease.giveBackUnused();\n        } else if (queue != null) {",
+                    "        } else if (queue != null) {"),
             new Mutant(
                     "close() keeps what is held",
                     QUEUE,
-                    "            if (here != null) {\n                then(handOn",
-                    "            if (false) {\n                then(handOn"),
+                    "            if (here != null) {\n                handOn(here",
+                    "            if (false) {\n                handOn(here"),
             new Mutant(
                     "release without a token check",
                     STORE,

@@ -1,0 +1,212 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.StoreException;
+import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.Timer;
+import java.util.ArrayDeque;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What an instance owes to its store: leases that ended, places in queues, and what a request may have been granted whose
+ * answer never came. The first attempt goes out at once. What failed and may still succeed stands in one of two lines and
+ * is repeated, first what others may wait for (leases and places in queues), then what may have been granted:
+ *
+ * <ul>
+ *   <li>every {@link #RETRY_NANOS}, at most {@link #BURST} of them at a time, the doubtful ones after twice the pause of
+ *       their last attempt, up to {@link #LONGEST_PAUSE_NANOS};
+ *   <li>at once when connections are back, {@link #BURST} at first and then two for each that succeeds, so that a long line
+ *       does not stand before what users ask for now.
+ * </ul>
+ *
+ * <p>A released lease is repeated until its end. Of the doubtful ones the oldest is forgotten beyond {@link #MOST_DOUBTFUL}:
+ * at worst its key stays taken until the end of a lease that nobody holds.
+ *
+ * <p>Thread-safe.
+ */
+final class GiveBacks {
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
+
+    static final long RETRY_NANOS = 250_000_000L;
+
+    private static final long LONGEST_PAUSE_NANOS = 4_000_000_000L;
+
+    private static final int BURST = 64;
+
+    private static final int MOST_DOUBTFUL = 10_000;
+
+    private final Engine engine;
+
+    /** Leases that were released, and places in queues. Guarded by this, as all that follows. */
+    private final ArrayDeque<Failed> urgent = new ArrayDeque<>();
+    /** What may have been granted to nobody. */
+    private final ArrayDeque<Failed> doubtful = new ArrayDeque<>();
+
+    /** How often connections came back: what failed before the last time is due, whatever its pause. */
+    private long connections;
+    /** So many may be repeated now. */
+    private int credit;
+
+    private boolean repeating;
+    /** For the next repetition; null if nothing stands in line. */
+    private @Nullable Timer timer;
+
+    GiveBacks(Engine engine) {
+        this.engine = engine;
+    }
+
+    /** Waits for its next attempt: for a time, or for connections that are back. */
+    private record Failed(GiveBack what, long failedNanos, long pauseNanos, long connections) {}
+
+    /** Gives something back, and repeats that until the store has answered or it is over by itself. */
+    void send(GiveBack what) {
+        send(what, RETRY_NANOS);
+    }
+
+    private void send(GiveBack what, long pauseNanos) {
+        engine.ask(request(what), (reply, error) -> answered(what, pauseNanos, reply, error));
+    }
+
+    private Supplier<CompletionStage<Ownership>> request(GiveBack what) {
+        return what.leaveQueue()
+                ? () -> engine.store().cancel(what.key(), what.token())
+                : () -> engine.store().release(what.key(), what.token(), what.keepMillis(engine.now()));
+    }
+
+    private void answered(GiveBack what, long pauseNanos, @Nullable Ownership reply, @Nullable StoreException error) {
+        HeldLease lease = what.lease();
+        if (error == null) {
+            if (lease != null && reply != null) {
+                lease.releaseAnswered(reply, what.repeated());
+            }
+            repeat(2);
+        } else if (error.isTransient() && engine.now() + RETRY_NANOS < engine.endOfAttempts(what.untilNanos())) {
+            repeatLater(error.isSurelyNotSent() ? what : what.again(), pauseNanos);
+        } else if (lease != null) {
+            engine.events().releaseUnconfirmed(what.key(), what.token(), error);
+            lease.releaseFailed(error);
+        } else if (LOG.isDebugEnabled()) {
+            LOG.debug("not given back before it was over by itself: {}", Checks.shown(what.key()), error);
+        }
+    }
+
+    // ---- repeating
+
+    private void repeatLater(GiveBack what, long pauseNanos) {
+        long now = engine.now();
+        Failed forgotten = null;
+        // While it stands in line it may still leave something in the store; see Engine.close().
+        engine.begin();
+        synchronized (this) {
+            Failed failed = new Failed(what, now, pauseNanos, connections);
+            if (isUrgent(what)) {
+                urgent.add(failed);
+            } else {
+                doubtful.add(failed);
+                forgotten = doubtful.size() > MOST_DOUBTFUL ? doubtful.poll() : null;
+            }
+        }
+        if (forgotten != null) {
+            engine.end();
+        }
+        setTimer();
+    }
+
+    /** Sees to it that a timer runs exactly while something stands in line. */
+    private void setTimer() {
+        Timer needless = null;
+        synchronized (this) {
+            boolean empty = urgent.isEmpty() && doubtful.isEmpty();
+            if (empty) {
+                needless = timer;
+                timer = null;
+            } else if (timer == null) {
+                timer = engine.runAfter(this::due, RETRY_NANOS);
+            }
+        }
+        if (needless != null) {
+            engine.cancel(needless);
+        }
+    }
+
+    private void due() {
+        synchronized (this) {
+            timer = null;
+        }
+        repeat(BURST);
+    }
+
+    /** Connections are back: what failed before may succeed at once. */
+    void reconnected() {
+        synchronized (this) {
+            connections++;
+        }
+        repeat(BURST);
+    }
+
+    /** Repeats up to so many of those that are due. A store that answers at once does not make this call itself. */
+    private void repeat(int most) {
+        synchronized (this) {
+            credit = Math.min(BURST, credit + most);
+            if (repeating) {
+                return;
+            }
+            repeating = true;
+        }
+        boolean done = false;
+        try {
+            while (!done) {
+                Failed next;
+                long now = engine.now();
+                synchronized (this) {
+                    next = credit > 0 ? takeDue(now) : null;
+                    if (next == null) {
+                        credit = 0;
+                        repeating = false;
+                        done = true;
+                    } else {
+                        credit--;
+                    }
+                }
+                if (next != null) {
+                    try {
+                        send(next.what(), nextPause(next));
+                    } finally {
+                        engine.end();
+                    }
+                }
+            }
+        } finally {
+            if (!done) {
+                synchronized (this) {
+                    repeating = false;
+                }
+            }
+            setTimer();
+        }
+    }
+
+    private static long nextPause(Failed failed) {
+        return isUrgent(failed.what()) ? RETRY_NANOS : Math.min(LONGEST_PAUSE_NANOS, 2 * failed.pauseNanos());
+    }
+
+    private static boolean isUrgent(GiveBack what) {
+        return what.lease() != null || what.leaveQueue();
+    }
+
+    private @Nullable Failed takeDue(long now) {
+        if (isDue(urgent.peek(), now)) {
+            return urgent.poll();
+        }
+        return isDue(doubtful.peek(), now) ? doubtful.poll() : null;
+    }
+
+    private boolean isDue(@Nullable Failed failed, long now) {
+        return failed != null
+                && (failed.connections() < connections || now - failed.failedNanos() >= failed.pauseNanos());
+    }
+}

@@ -1,0 +1,124 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.StoreException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A store that cannot be reached, as the log tells of it. An outage that lasts for 1 s is told once, every 10 s while it
+ * lasts, and when it is over, with counts. Of the lines about single keys that it causes, the first 10 are told aloud and the
+ * others at DEBUG, so that an instance with thousands of leases does not fill the log; losses are always told, by
+ * {@link Events}.
+ *
+ * <p>It is over with the first answer that comes 1 s after the last failure or later. So a store of which a part is away
+ * does not begin and end an outage with each request. Thread-safe.
+ */
+final class Outage {
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
+
+    private static final long SHORTEST_NANOS = 1_000_000_000L;
+
+    private static final long REMINDER_NANOS = 10_000_000_000L;
+
+    private static final int MOST_LINES = 10;
+
+    private final Engine engine;
+    private final AtomicLong failures = new AtomicLong();
+    private final AtomicInteger risks = new AtomicInteger();
+    private final AtomicInteger losses = new AtomicInteger();
+    /** Lines about single keys. */
+    private final AtomicInteger lines = new AtomicInteger();
+
+    private volatile boolean lasts;
+    /** Guarded by this, as all that follows. */
+    private long beganNanos;
+
+    private long lastFailureNanos;
+    /** When it was last told of; when it began, if it was not yet. */
+    private long toldNanos;
+
+    Outage(Engine engine) {
+        this.engine = engine;
+    }
+
+    /** A request failed, since the store was not reached or did not answer in time. */
+    void failed(StoreException error) {
+        long now = engine.now();
+        long lasted;
+        boolean first;
+        synchronized (this) {
+            if (!lasts) {
+                lasts = true;
+                beganNanos = now;
+                toldNanos = now;
+                failures.set(0);
+                risks.set(0);
+                losses.set(0);
+                lines.set(0);
+            }
+            lastFailureNanos = now;
+            failures.incrementAndGet();
+            first = toldNanos == beganNanos;
+            if (now - toldNanos < (first ? SHORTEST_NANOS : REMINDER_NANOS)) {
+                return;
+            }
+            toldNanos = now;
+            lasted = now - beganNanos;
+        }
+        Events.quietly(() -> LOG.warn(
+                "OUTAGE {} for {} s: {}; {}",
+                first ? "has lasted" : "lasts still,",
+                seconds(lasted),
+                counts(),
+                error.getMessage()));
+    }
+
+    /** The store has answered. */
+    void answered() {
+        if (lasts) {
+            end();
+        }
+    }
+
+    private void end() {
+        long now = engine.now();
+        long lasted;
+        synchronized (this) {
+            if (!lasts || now - lastFailureNanos < SHORTEST_NANOS) {
+                return;
+            }
+            lasts = false;
+            if (toldNanos == beganNanos) {
+                return;
+            }
+            lasted = lastFailureNanos - beganNanos;
+        }
+        Events.quietly(() -> LOG.warn("OUTAGE over after {} s: {}", seconds(lasted), counts()));
+    }
+
+    /** A lease is at risk while the store is not reached. */
+    void risk() {
+        risks.incrementAndGet();
+    }
+
+    /** A lease was lost while the store was not reached. */
+    void loss() {
+        losses.incrementAndGet();
+    }
+
+    /** Whether a line about a single key is told aloud: always while there is no outage. */
+    boolean isTold() {
+        return !lasts || lines.incrementAndGet() <= MOST_LINES;
+    }
+
+    private String counts() {
+        return failures + " requests failed, " + risks + " leases were at risk, " + losses + " lost";
+    }
+
+    private static String seconds(long nanos) {
+        return String.valueOf(Math.round(nanos / 1e8) / 10.0);
+    }
+}
