@@ -8,6 +8,7 @@ import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -79,6 +80,21 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
+     * Acquires a key: waits for it for a given time at most, instead of the wait time of the options.
+     *
+     * @param key the key
+     * @param waitTime from 0 (one attempt) to 365 days; a fraction of a millisecond is rounded up
+     * @return the lease; use try-with-resources
+     * @throws IllegalArgumentException if the time is out of bounds
+     * @throws LockNotObtainedException if others held the key all the time; says who, and for how long still
+     * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
+     * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
+     */
+    public Lease acquire(String key, Duration waitTime) {
+        return engine.acquire(key, waiting(waitTime));
+    }
+
+    /**
      * Acquires a key if it is free now, without waiting for other holders or queueing behind them. Takes one round trip,
      * or none if this instance itself holds the key.
      *
@@ -88,6 +104,35 @@ public final class DistributedMutex implements AutoCloseable {
      */
     public Optional<Lease> tryAcquire(String key) {
         return Optional.ofNullable(engine.tryAcquire(key, options));
+    }
+
+    /**
+     * Acquires a key if it becomes free in time: as {@link #acquire(String, Duration)}, but that others held the key all
+     * the time is a result here, not an exception.
+     *
+     * @param key the key
+     * @param waitTime from 0, which makes this {@link #tryAcquire(String)}, to 365 days; a fraction of a millisecond is
+     *     rounded up
+     * @return the lease, or empty if others held the key all the time
+     * @throws IllegalArgumentException if the time is out of bounds
+     * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
+     * @throws LockInterruptedException if the thread is interrupted while it waits; its flag is kept, nothing is left
+     *     behind
+     */
+    public Optional<Lease> tryAcquire(String key, Duration waitTime) {
+        LockOptions waiting = waiting(waitTime);
+        if (waiting.waitTime().isZero()) {
+            return Optional.ofNullable(engine.tryAcquire(key, waiting));
+        }
+        try {
+            return Optional.of(engine.acquire(key, waiting));
+        } catch (LockNotObtainedException e) {
+            return Optional.empty();
+        }
+    }
+
+    private LockOptions waiting(Duration waitTime) {
+        return options.toBuilder().waitTime(waitTime).build();
     }
 
     /**

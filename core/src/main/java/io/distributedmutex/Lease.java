@@ -69,7 +69,8 @@ public interface Lease extends AutoCloseable {
      * lease valid for longer than that time any more, because the request may still take effect: a longer extension fails
      * then, and renewals go on with the short time.
      *
-     * @param leaseTime from 10 ms to 365 days, whole milliseconds; cut off at the maximum hold of a renewed lease
+     * @param leaseTime from 10 ms to 365 days, a fraction of a millisecond is rounded up; cut off at the maximum
+     *     hold of a renewed lease
      * @throws IllegalArgumentException if the time is out of bounds
      * @throws LeaseLostException if the lease is lost or released; it is never resurrected
      * @throws StoreException if the store did not confirm; the lease keeps its old deadline if that was earlier
@@ -80,7 +81,7 @@ public interface Lease extends AutoCloseable {
      * Makes sure that at least this much time remains when it returns: extends if less does, without I/O if not. Repeats
      * that for the wait time at most if the store answers too slowly.
      *
-     * @param leaseTime from 10 ms to 365 days, whole milliseconds
+     * @param leaseTime from 10 ms to 365 days, a fraction of a millisecond is rounded up
      * @throws IllegalArgumentException if the time is out of bounds
      * @throws LeaseLostException if the lease is lost or released; also, with the reason EXPIRED, if its maximum hold ends
      *     sooner: it is then valid until that

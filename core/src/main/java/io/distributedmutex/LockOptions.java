@@ -2,12 +2,13 @@ package io.distributedmutex;
 
 import io.distributedmutex.internal.Checks;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 
 /**
  * How a lock is acquired and held: an immutable set of durations that cannot contradict each other.
  *
- * <p>Every duration has millisecond resolution; a fraction of a millisecond is refused, not rounded, because the store
- * counts in whole milliseconds. Defaults are those of the original Go package: a lease of one minute, and twenty
+ * <p>The store counts in whole milliseconds. A fraction of one is rounded to where it is safe: all durations up, so that
+ * nothing ends early, but the maximum hold down, though not below the lease time. Defaults are those of the original Go package: a lease of one minute, and twenty
  * retries of 250 ms, which is a wait time of five seconds. Instances are immutable and safe to share.
  *
  * @param leaseTime how long a lease lasts unless it is extended or renewed; see {@link Builder#leaseTime}
@@ -45,22 +46,24 @@ public record LockOptions(
      *     names the values and the bounds
      */
     public LockOptions {
-        Checks.duration("leaseTime", leaseTime, MINIMUM_LEASE_TIME, MAXIMUM);
-        Checks.duration("waitTime", waitTime, Duration.ZERO, MAXIMUM);
-        Checks.duration("retryInterval", retryInterval, Duration.ofMillis(10), Duration.ofMinutes(1));
-        Checks.duration("autoRenew (maximum hold)", maximumHold, Duration.ZERO, MAXIMUM);
-        Checks.duration("minimumHold", minimumHold, Duration.ZERO, MAXIMUM);
-        if (!maximumHold.isZero()) {
+        leaseTime = Checks.roundedUp("leaseTime", leaseTime, MINIMUM_LEASE_TIME, MAXIMUM);
+        waitTime = Checks.roundedUp("waitTime", waitTime, Duration.ZERO, MAXIMUM);
+        retryInterval = Checks.roundedUp("retryInterval", retryInterval, Duration.ofMillis(10), Duration.ofMinutes(1));
+        minimumHold = Checks.roundedUp("minimumHold", minimumHold, Duration.ZERO, MAXIMUM);
+        // Compared with the lease time as that is rounded, and only then rounded down: two that are equal stay so.
+        Duration longestHold = Checks.roundedUp("autoRenew (maximum hold)", maximumHold, Duration.ZERO, MAXIMUM);
+        if (!longestHold.isZero()) {
             if (leaseTime.compareTo(MINIMUM_RENEWED_LEASE_TIME) < 0) {
                 throw new IllegalArgumentException("autoRenew needs a leaseTime of at least "
                         + Checks.shown(MINIMUM_RENEWED_LEASE_TIME)
                         + " so that a lost renewal can be repeated, but leaseTime is "
                         + Checks.shown(leaseTime));
             }
-            if (maximumHold.compareTo(leaseTime) < 0) {
+            if (longestHold.compareTo(leaseTime) < 0) {
                 throw new IllegalArgumentException("autoRenew (maximum hold) of " + Checks.shown(maximumHold)
                         + " is shorter than the leaseTime of " + Checks.shown(leaseTime));
             }
+            maximumHold = longestHold.equals(leaseTime) ? leaseTime : maximumHold.truncatedTo(ChronoUnit.MILLIS);
         }
         if (minimumHold.compareTo(leaseTime) > 0) {
             throw new IllegalArgumentException("minimumHold of " + Checks.shown(minimumHold)
@@ -125,7 +128,7 @@ public record LockOptions(
          * How long a lease lasts unless extended or renewed. Default 1 min; from 10 ms to 365 days. A short lease frees
          * the key soon after its holder died; a long one tolerates a longer pause or outage of a living holder.
          *
-         * @param leaseTime whole milliseconds
+         * @param leaseTime a fraction of a millisecond is rounded up
          * @return this builder
          */
         public Builder leaseTime(Duration leaseTime) {
@@ -137,7 +140,7 @@ public record LockOptions(
          * How long {@code acquire} may wait for another holder, and how long a failing store is retried. Default 5 s;
          * from 0 (one attempt, no waiting) to 365 days.
          *
-         * @param waitTime whole milliseconds
+         * @param waitTime a fraction of a millisecond is rounded up
          * @return this builder
          */
         public Builder waitTime(Duration waitTime) {
@@ -150,7 +153,7 @@ public record LockOptions(
          * push, so polling only bounds the delay after a lost push and shows that the waiter lives; a shorter
          * interval costs commands and gains nothing while pushes arrive.
          *
-         * @param retryInterval whole milliseconds
+         * @param retryInterval a fraction of a millisecond is rounded up
          * @return this builder
          */
         public Builder retryInterval(Duration retryInterval) {
@@ -163,7 +166,7 @@ public record LockOptions(
          * passed since it was granted. Default {@link Duration#ZERO}: no renewal. At least the lease time (which must
          * then be 300 ms or more) and at most 365 days. The maximum is what ends a lock whose holder lives but hangs.
          *
-         * @param maximumHold whole milliseconds; zero turns renewal off
+         * @param maximumHold zero turns renewal off; a fraction of a millisecond is rounded down
          * @return this builder
          */
         public Builder autoRenew(Duration maximumHold) {
@@ -176,7 +179,7 @@ public record LockOptions(
          * for jobs that must not run twice in a period, on machines whose clocks differ. Default {@link Duration#ZERO};
          * at most the lease time.
          *
-         * @param minimumHold whole milliseconds; zero turns it off
+         * @param minimumHold zero turns it off; a fraction of a millisecond is rounded up
          * @return this builder
          */
         public Builder minimumHold(Duration minimumHold) {

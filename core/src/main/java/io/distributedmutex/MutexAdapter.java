@@ -61,7 +61,7 @@ public final class MutexAdapter {
      * Acquires a key, waiting for a given time.
      *
      * @param key 1 to 512 characters
-     * @param timeout from 0 to 365 days, whole milliseconds
+     * @param timeout from 0 to 365 days, a fraction of a millisecond is rounded up
      * @return whether this thread now holds the key
      */
     public boolean acquire(String key, Duration timeout) {

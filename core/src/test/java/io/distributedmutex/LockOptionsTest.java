@@ -110,20 +110,52 @@ class LockOptionsTest {
 
     @ParameterizedTest
     @EnumSource
-    void aFractionOfAMillisecondIsRefusedRatherThanRounded(Option option) {
-        Duration fraction = option.least.plusMillis(400).plusNanos(1);
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> option.build(fraction))
-                .withMessage(option.shownName + " must be whole milliseconds, but is " + fraction.toNanos() + " ns");
+    void aFractionOfAMillisecondIsRoundedToWhereItIsSafe(Option option) {
+        Duration whole = Duration.ofMinutes(1);
+        boolean down = option == Option.MAXIMUM_HOLD;
+        for (int nanos : new int[] {1, 500_000, 999_999}) {
+            Duration above = option == Option.RETRY_INTERVAL ? whole.minusMillis(1) : whole;
+            assertThat(option.of(option.build(above.plusNanos(nanos))))
+                    .as("%d ns more", nanos)
+                    .isEqualTo(down ? above : above.plusMillis(1));
+        }
+        assertThat(option.of(option.build(whole))).isEqualTo(whole);
     }
 
     @ParameterizedTest
     @EnumSource
-    void lessThanAMillisecondIsRefused(Option option) {
+    void aFractionBeyondABoundIsRefused(Option option) {
+        Duration above = option.most.plusNanos(1);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> option.build(Duration.ofNanos(999_999)))
-                .withMessageContaining(option.shownName)
-                .withMessageContaining("999999 ns");
+                .isThrownBy(() -> option.build(above))
+                .withMessage(option.bounds() + above.toNanos() + " ns");
+        Duration below = option.least.minusNanos(1);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> option.build(below))
+                .withMessage(option.bounds() + below.toNanos() + " ns");
+    }
+
+    /** What is equal, or in order, before it is rounded is so afterwards: no contradiction comes from rounding. */
+    @Test
+    void durationsThatFitEachOtherDoSoWhenRounded() {
+        Duration odd = Duration.ofSeconds(10).plusNanos(400_000);
+        LockOptions options = LockOptions.builder()
+                .leaseTime(odd)
+                .autoRenew(odd)
+                .minimumHold(odd)
+                .build();
+        assertThat(options.leaseTime()).isEqualTo(Duration.ofMillis(10_001));
+        assertThat(options.maximumHold()).isEqualTo(Duration.ofMillis(10_001));
+        assertThat(options.minimumHold()).isEqualTo(Duration.ofMillis(10_001));
+        assertThat(options.toBuilder().build()).isEqualTo(options);
+    }
+
+    /** Rounded to zero it would turn renewal off. */
+    @Test
+    void aMaximumHoldOfLessThanAMillisecondIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Option.MAXIMUM_HOLD.build(Duration.ofNanos(999_999)))
+                .withMessage("autoRenew (maximum hold) of 999999 ns is shorter than the leaseTime of 60000 ms");
     }
 
     @ParameterizedTest

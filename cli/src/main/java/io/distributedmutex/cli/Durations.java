@@ -18,7 +18,7 @@ final class Durations {
     private static final Duration LONGEST = Duration.ofDays(100_000);
 
     private static final Pattern SHORT_FORM =
-            Pattern.compile("(?:(\\d+)d)?(?:(\\d+)h)?(?:(\\d+)m)?(?:(\\d+)(?:\\.(\\d{1,3}))?s)?(?:(\\d+)ms)?");
+            Pattern.compile("(?:(\\d+)d)?(?:(\\d+)h)?(?:(\\d+)m)?(?:(\\d+)(?:\\.(\\d{1,9}))?s)?(?:(\\d+)ms)?");
 
     private static final Pattern NUMBER = Pattern.compile("[+-]?[0-9.]+");
 
@@ -28,7 +28,7 @@ final class Durations {
      * Reads a duration: days, hours, minutes, seconds and milliseconds in this order, or the form of ISO 8601; or 0.
      *
      * @param text what the user wrote
-     * @return the duration, in whole milliseconds
+     * @return the duration, to the nanosecond; the options that it is for round it to where that is safe
      * @throws IllegalArgumentException if it is none; the message names the text and gives examples
      */
     static Duration parse(String text) {
@@ -54,9 +54,6 @@ final class Durations {
         if (parsed.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("'" + trimmed + "' is too long; " + EXAMPLES);
         }
-        if (parsed.toNanosPart() % 1_000_000 != 0) {
-            throw new IllegalArgumentException("'" + trimmed + "' is not in whole milliseconds; " + EXAMPLES);
-        }
         return parsed;
     }
 
@@ -70,7 +67,7 @@ final class Durations {
                 .plusHours(number(matcher.group(2)))
                 .plusMinutes(number(matcher.group(3)))
                 .plusSeconds(number(matcher.group(4)))
-                .plusMillis(number((fraction + "000").substring(0, 3)))
+                .plusNanos(number((fraction + "000000000").substring(0, 9)))
                 .plusMillis(number(matcher.group(6)));
     }
 

@@ -1,6 +1,7 @@
 package io.distributedmutex.internal;
 
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -78,17 +79,19 @@ public final class Checks {
         return Character.isISOControl(c) || c == '\u2028' || c == '\u2029';
     }
 
-    /** A duration of whole milliseconds within its bounds. */
-    public static Duration duration(String name, @Nullable Duration value, Duration minimum, Duration maximum) {
+    /**
+     * A duration within its bounds, rounded up to whole milliseconds, in which the store counts.
+     *
+     * @param minimum whole milliseconds, as the maximum
+     * @return what there is at least
+     */
+    public static Duration roundedUp(String name, @Nullable Duration value, Duration minimum, Duration maximum) {
         Objects.requireNonNull(value, name);
         if (value.compareTo(minimum) < 0 || value.compareTo(maximum) > 0) {
             throw new IllegalArgumentException(
                     name + " must be from " + shown(minimum) + " to " + shown(maximum) + ", but is " + shown(value));
         }
-        if (value.toNanosPart() % 1_000_000 != 0) {
-            throw new IllegalArgumentException(name + " must be whole milliseconds, but is " + shown(value));
-        }
-        return value;
+        return value.plusNanos(999_999).truncatedTo(ChronoUnit.MILLIS);
     }
 
     /** A duration as text: in milliseconds, unless that is no whole or no sensible number. */

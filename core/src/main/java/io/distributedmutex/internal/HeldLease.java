@@ -154,9 +154,9 @@ final class HeldLease implements Lease {
 
     @Override
     public void extend(Duration leaseTime) {
-        Checks.duration("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
+        long millis = Checks.roundedUp("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM)
+                .toMillis();
         long now = queue().engine.now();
-        long millis = leaseTime.toMillis();
         boolean shorter = now + Engine.validNanos(millis) < deadline();
         setLeaseTime(millis, shorter, now + options.waitTime().toNanos());
     }
@@ -188,11 +188,11 @@ final class HeldLease implements Lease {
 
     @Override
     public void ensure(Duration leaseTime) {
-        Checks.duration("ensure", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
+        Duration least = Checks.roundedUp("ensure", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
         Engine engine = queue().engine;
         long end = engine.now() + options.waitTime().toNanos();
         // More than was asked for, so that a loop that ensures the same time does not ask the store each time.
-        long enough = leaseTime.toMillis() + 10 + leaseTime.toMillis() / 50;
+        long enough = least.toMillis() + 10 + least.toMillis() / 50;
         for (boolean asked = false; ; asked = true) {
             if (!isValid()) {
                 throw lostException("cannot be extended");
@@ -200,7 +200,7 @@ final class HeldLease implements Lease {
             long now = engine.now();
             long deadline = deadline();
             Duration left = Duration.ofNanos(Math.max(0, deadline - now));
-            if (left.compareTo(leaseTime) >= 0) {
+            if (left.compareTo(least) >= 0) {
                 return;
             }
             if (deadline == maximumHoldEnd()) {

@@ -18,6 +18,7 @@ import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
@@ -313,7 +314,7 @@ public final class RedisLockStore implements LockStore {
          * time). Default 2 s; from 10 ms to 1 min. A short one notices a dead server soon; a long one spares a slow
          * server the retries. Keep it well below a third of the lease time of renewed leases.
          *
-         * @param commandTimeout whole milliseconds
+         * @param commandTimeout a fraction of a millisecond is rounded up
          * @return this builder
          * @throws IllegalArgumentException if it is out of bounds
          */
@@ -323,11 +324,7 @@ public final class RedisLockStore implements LockStore {
                 throw new IllegalArgumentException(
                         "commandTimeout must be from 10 ms to 60000 ms, but is " + commandTimeout);
             }
-            if (commandTimeout.toNanosPart() % 1_000_000 != 0) {
-                throw new IllegalArgumentException(
-                        "commandTimeout must be whole milliseconds, but is " + commandTimeout.toNanos() + " ns");
-            }
-            this.commandTimeout = commandTimeout;
+            this.commandTimeout = commandTimeout.plusNanos(999_999).truncatedTo(ChronoUnit.MILLIS);
             return this;
         }
 

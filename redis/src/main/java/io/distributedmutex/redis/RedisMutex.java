@@ -109,7 +109,7 @@ public final class RedisMutex {
          * 1 min. Failed requests are repeated within the wait time. A short one notices a dead server soon; a long one
          * spares a slow server the repetitions. Keep it well below a third of the lease time of renewed leases.
          *
-         * @param commandTimeout whole milliseconds
+         * @param commandTimeout a fraction of a millisecond is rounded up
          * @return this builder
          * @throws IllegalArgumentException if it is out of bounds
          */

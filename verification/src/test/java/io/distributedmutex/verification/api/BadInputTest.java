@@ -77,7 +77,8 @@ class BadInputTest {
                 Duration.ZERO,
                 Duration.ofMillis(-1),
                 Duration.ofMillis(9),
-                Duration.ofMillis(10).plusNanos(1),
+                Duration.ofMillis(10).minusNanos(1),
+                Duration.ofDays(365).plusNanos(1),
                 Duration.ofDays(365).plusMillis(1),
                 Duration.ofSeconds(Long.MAX_VALUE),
                 Duration.ofSeconds(Long.MIN_VALUE))) {

@@ -2,6 +2,7 @@ package io.distributedmutex.verification.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
@@ -10,6 +11,8 @@ import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.MutexAdapter;
+import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
@@ -114,6 +117,75 @@ class BlockingTest {
         assertThat(app.store().counts()).isEqualTo(Map.of(Operation.ACQUIRE, 1));
         held.close();
         impatient.acquire(KEY).close();
+    }
+
+    // ---- a wait time for one call
+
+    @Test
+    void aCallMayHaveAWaitTimeOfItsOwn() {
+        Lease held = other.acquire(KEY);
+        Worker<Lease> waiting = Worker.startAndBlock(() -> mutex.acquire(KEY, Duration.ofMillis(300)));
+        deployment.awaitWaiters(KEY, 1);
+        deployment.advanceWaiter(Duration.ofMillis(300).minusNanos(1));
+        assertThat(waiting.isDone()).isFalse();
+        deployment.time.advance(Duration.ofNanos(1));
+        assertThat(waiting.failure())
+                .isInstanceOf(LockNotObtainedException.class)
+                .hasMessageContaining("not obtained within 300 ms");
+        held.close();
+        mutex.acquire(KEY, Duration.ofMillis(300)).close();
+    }
+
+    @Test
+    void aTryMayWaitAndIsEmptyOnlyIfTheKeyWasTakenAllTheTime() {
+        Lease held = other.acquire(KEY);
+        Worker<Optional<Lease>> tooShort = Worker.startAndBlock(() -> mutex.tryAcquire(KEY, Duration.ofMillis(300)));
+        deployment.awaitWaiters(KEY, 1);
+        deployment.advanceWaiter(Duration.ofMillis(300));
+        assertThat(tooShort.result()).isEmpty();
+
+        Worker<Boolean> longEnough = Worker.startAndBlock(() ->
+                mutex.tryAcquire(KEY, Duration.ofMillis(300)).orElseThrow().release());
+        deployment.awaitWaiters(KEY, 1);
+        held.close();
+        deployment.time.runDue();
+        assertThat(longEnough.result()).isTrue();
+    }
+
+    @Test
+    void aTryWithoutTimeIsATryAndOneThatFailsOtherwiseThrows() {
+        Lease held = other.acquire(KEY);
+        assertThat(mutex.tryAcquire(KEY, Duration.ZERO)).isEmpty();
+        assertThat(app.store().counts()).isEqualTo(Map.of(Operation.ACQUIRE, 1));
+        held.close();
+        mutex.tryAcquire(KEY, Duration.ZERO).orElseThrow().close();
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> mutex.tryAcquire(KEY, Duration.ofNanos(-1)))
+                .withMessage("waitTime must be from 0 ms to 365 days, but is -1 ns");
+        mutex.close();
+        assertThatExceptionOfType(MutexClosedException.class)
+                .isThrownBy(() -> mutex.tryAcquire(KEY, Duration.ofMillis(300)));
+        assertThatExceptionOfType(MutexClosedException.class)
+                .isThrownBy(() -> mutex.acquire(KEY, Duration.ofMillis(300)));
+    }
+
+    /** Such as comes from Duration.between(now, deadline), or from the lease itself. */
+    @Test
+    void aDurationThatWasComputedIsTaken() {
+        Duration computed = Duration.ofSeconds(20).plusNanos(123_456);
+        MutexAdapter adapter = new MutexAdapter(mutex);
+        assertThat(adapter.acquire(KEY, computed)).isTrue();
+        assertThat(adapter.release(KEY)).isTrue();
+        try (Lease lease = mutex.acquire(KEY, computed)) {
+            deployment.time.advance(Duration.ofNanos(123_456));
+            lease.extend(lease.remaining().plusSeconds(30));
+            assertThat(lease.remaining()).isBetween(Duration.ofSeconds(87), Duration.ofSeconds(90));
+            lease.ensure(lease.remaining().plusNanos(1));
+            lease.extend(computed);
+            // Rounded up to 20,001 ms, less the margin.
+            assertThat(lease.remaining()).isEqualTo(Duration.ofNanos(20_001_000_000L - 200_010_000 - 2_000_000));
+        }
     }
 
     // ---- what a failed acquire says
