@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexAdapter;
 import io.distributedmutex.redis.RedisMutex;
@@ -58,14 +59,25 @@ class OptionsFuzzTest {
             Lease lease = mutex.acquire("k");
             assertThat(lease.remaining()).isBetween(Duration.ofMillis(1), options.leaseTime());
             Duration extension = input.duration();
-            Consumer<Duration> method = input.oneIn(2) ? lease::extend : lease::ensure;
+            Consumer<Duration> method = input.oneIn(2) ? lease::extend : least -> ensure(lease, least, options);
             assertThat(isRefused(() -> method.accept(extension)))
                     .isEqualTo(extension.compareTo(Duration.ofMillis(10)) < 0 || extension.compareTo(YEAR) > 0);
             assertThat(lease.isValid()).isTrue();
-            assertThat(lease.remaining()).isBetween(Duration.ofMillis(1), YEAR);
+            // To ensure a time, a little more is asked for.
+            assertThat(lease.remaining()).isBetween(Duration.ofMillis(1), YEAR.plusDays(8));
             assertThat(lease.release()).isTrue();
             time.advance(options.minimumHold().plusMillis(1));
             assertThat(mutex.tryAcquire("k").orElseThrow().release()).isTrue();
+        }
+    }
+
+    /** What is beyond the maximum hold cannot be ensured, and nothing is lost by the attempt. */
+    private static void ensure(Lease lease, Duration least, LockOptions options) {
+        try {
+            lease.ensure(least);
+        } catch (LeaseLostException e) {
+            assertThat(options.renews()).as("renewed: %s", e.getMessage()).isTrue();
+            assertThat(least).isGreaterThan(lease.remaining());
         }
     }
 
