@@ -132,7 +132,7 @@ final class KeySearch {
             } catch (CharacterCodingException e) {
                 return; // No lock of ours, whose keys are all well-formed.
             }
-            if (key.startsWith(prefix) && key.length() > prefix.length() && !LockKeys.isFence(key)) {
+            if (key.startsWith(prefix) && key.length() > prefix.length() && !LockKeys.isCompanion(key)) {
                 found.add(key.substring(prefix.length()));
             }
         }

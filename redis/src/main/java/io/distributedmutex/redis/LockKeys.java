@@ -10,7 +10,10 @@ import java.nio.charset.StandardCharsets;
  */
 final class LockKeys {
 
-    private static final byte[] BEFORE_TAG = ascii("dmutex:{");
+    /** What the names of all companions begin with, and of nothing else. */
+    static final String COMPANIONS = "dmutex:{";
+
+    private static final byte[] BEFORE_TAG = ascii(COMPANIONS);
     private static final byte[] QUEUE = ascii("}:queue:");
     private static final byte[] WAITERS = ascii("}:waiters:");
     private static final byte[] FENCE = ascii("}:fence");
@@ -54,9 +57,14 @@ final class LockKeys {
         return companion(FENCE, NOTHING);
     }
 
-    /** Whether a key of type STRING is a companion rather than a lock. */
-    static boolean isFence(String redisKey) {
-        return redisKey.startsWith("dmutex:{") && redisKey.endsWith("}:fence");
+    /** The fence counter of a slot. */
+    static byte[] fenceOf(int slot) {
+        return ascii(COMPANIONS + SlotTags.tagOf(slot) + "}:fence");
+    }
+
+    /** Whether a key in Redis is a companion, and so never a lock. */
+    static boolean isCompanion(String redisKey) {
+        return redisKey.startsWith(COMPANIONS);
     }
 
     private byte[] companion(byte[] afterTag, byte[] end) {

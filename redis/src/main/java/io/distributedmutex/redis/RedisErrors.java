@@ -9,8 +9,11 @@ import io.lettuce.core.RedisException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.Collection;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
@@ -31,6 +34,8 @@ final class RedisErrors {
     private static final Pattern INSIDE_SCRIPT = Pattern.compile("@user_script: ?\\d+: -?([A-Z]{3,})\\b");
 
     private static final Pattern LEADING_CODE = Pattern.compile("-?([A-Z]{3,})\\b");
+
+    private static final Pattern UNKNOWN_COMMAND = Pattern.compile("(?i)\\bunknown (redis )?command\\b");
 
     /** What follows in "ERR unknown command 'AUTH', with args beginning with: ..." may be a password. */
     private static final String BEFORE_ARGUMENTS = "with args beginning with";
@@ -109,6 +114,51 @@ final class RedisErrors {
                 null);
     }
 
+    StoreException sentinel() {
+        return new StoreRefusedException(
+                Reason.OTHER,
+                server
+                        + " is a Sentinel, which holds no locks; connect to redis-sentinel://host:port#primary, or to the"
+                        + " primary itself",
+                null);
+    }
+
+    StoreException partOfACluster(String slot, String address) {
+        return new StoreRefusedException(
+                Reason.OTHER,
+                server + " is only a part of a Redis Cluster: slot " + slot + " is on " + printable(address)
+                        + "; locks need one server, or a cluster of one shard",
+                null);
+    }
+
+    /**
+     * The server does not let us do all that locks need.
+     *
+     * @param permissions what the user lacks, as ACL SETUSER takes it
+     * @param commands what the server does not have
+     */
+    StoreException lacking(Collection<String> permissions, Collection<String> commands) {
+        String message = server + " does not give locks what they need: ";
+        if (!permissions.isEmpty()) {
+            message += "the user lacks " + Texts.shown(String.join(" ", permissions))
+                    + " (docs/operations.md lists all that it needs)";
+        }
+        if (!commands.isEmpty()) {
+            message += (permissions.isEmpty() ? "" : "; ") + "the server has no " + String.join(", ", commands)
+                    + " (renamed, or turned off?)";
+        }
+        return new StoreRefusedException(permissions.isEmpty() ? Reason.OTHER : Reason.PERMISSION, message, null);
+    }
+
+    StoreException companion(String key) {
+        return new StoreRefusedException(
+                Reason.WRONG_TYPE,
+                "'" + Texts.shown(key)
+                        + "' cannot be locked: in Redis it would be one of the keys that stand beside locks,"
+                        + " which all begin with " + LockKeys.COMPANIONS + "; use another key, or a key prefix",
+                null);
+    }
+
     StoreException unexpected(Throwable cause, Request request) {
         return new StoreRefusedException(
                 Reason.OTHER,
@@ -161,7 +211,11 @@ final class RedisErrors {
         // The cause repeats what the server said, so it must not be kept where that was cut off.
         return new StoreRefusedException(
                 reason,
-                server + " refused " + what + ": " + shown + " (" + advice(reason, code, key) + ")",
+                server + " refused " + what + ": " + shown + " ("
+                        + (isUnknownCommand(said)
+                                ? "the server has no such command: renamed, or turned off?"
+                                : advice(reason, code, key))
+                        + ")",
                 arguments < 0 ? unwrap(error) : null);
     }
 
@@ -208,7 +262,10 @@ final class RedisErrors {
                         + "or one of its companions holds something that is not a lock; remove it or use another key prefix";
             case READ_ONLY -> "connect to the primary, or wait until this replica is promoted";
             case OUT_OF_MEMORY -> "raise its maxmemory, or free memory";
-            case BUSY -> "it passes by itself; try again";
+            case BUSY ->
+                code.equals("NOREPLICAS")
+                        ? "fewer replicas are connected than its min-replicas-to-write; see why"
+                        : "it passes by itself; try again";
             case TOO_OLD -> "upgrade it";
             case OTHER ->
                 switch (code) {
@@ -219,10 +276,27 @@ final class RedisErrors {
         };
     }
 
+    /** A command that was renamed or turned off; in a script too. */
+    static boolean isUnknownCommand(String said) {
+        return UNKNOWN_COMMAND.matcher(said).find();
+    }
+
     private static String what(Request request) {
         return request.key() == null
                 ? request.operation()
                 : request.operation() + " of '" + Texts.shown(request.key()) + "'";
+    }
+
+    /** What the server refuses a request with; empty once it did not. */
+    static CompletableFuture<String> saidBy(CompletionStage<?> request) {
+        return request.<String>handle((reply, error) -> error == null ? "" : saidIn(error))
+                .toCompletableFuture();
+    }
+
+    /** What the server said, if an error is of it; else empty. */
+    static String saidIn(Throwable error) {
+        @Nullable String said = saidByServer(error);
+        return said == null ? "" : said;
     }
 
     private static @Nullable String saidByServer(Throwable error) {

@@ -23,11 +23,11 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Leases in one Redis deployment: a standalone server, or whatever primary the Sentinels name. Most users start at
@@ -42,12 +42,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class RedisLockStore implements LockStore {
 
-    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
-
-    /** The oldest server that is supported, and that the tests run against. */
-    private static final int OLDEST_MAJOR = 6;
-
-    private static final int OLDEST_MINOR = 2;
+    /** What the names of the channels begin with by which grants are pushed, each to one instance. */
+    static final String GRANTS = "dmutex:grants:";
 
     private static final byte[] EMPTY = {};
     private static final byte[] YES = {'1'};
@@ -56,7 +52,11 @@ public final class RedisLockStore implements LockStore {
     private static final int CLIENT_ID_BYTES = 16;
 
     private final String prefix;
+    /** Whether a user's key could be such that it is a companion: with an empty prefix above all. */
+    private final boolean companionsHavePrefix;
+
     private final Duration commandTimeout;
+    private final boolean startCheck;
     private final RedisErrors errors;
     private final Connections connections;
     private final CommandConnection commands;
@@ -65,9 +65,12 @@ public final class RedisLockStore implements LockStore {
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile byte[] label = EMPTY;
 
-    private RedisLockStore(String prefix, Duration commandTimeout, RedisErrors errors, Connections connections) {
+    private RedisLockStore(
+            String prefix, Duration commandTimeout, boolean startCheck, RedisErrors errors, Connections connections) {
         this.prefix = prefix;
+        this.companionsHavePrefix = LockKeys.COMPANIONS.startsWith(prefix);
         this.commandTimeout = commandTimeout;
+        this.startCheck = startCheck;
         this.errors = errors;
         this.connections = connections;
         this.commands = new CommandConnection(
@@ -104,20 +107,32 @@ public final class RedisLockStore implements LockStore {
      * <p>Unlike the operations, this waits for the server: until grants can be received.
      *
      * @throws StoreException if the server did not confirm the subscription within the command time-out or 3 s, whichever
-     *     is longer
+     *     is longer; or, with {@link Builder#startCheck}, does not let us do all that locks need
      */
     @Override
     public void start(String label, StoreEvents events) {
         this.label = label.getBytes(StandardCharsets.UTF_8);
-        GrantSubscription subscription =
-                new GrantSubscription(connections.pushes(), "dmutex:grants:" + clientId, prefix, events);
+        GrantSubscription subscription = new GrantSubscription(connections.pushes(), GRANTS + clientId, prefix, events);
         connections.commands().addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
                 subscription.tellReconnected();
             }
         });
-        Connections.await(subscription.start(), errors, commandTimeout);
+        StartCheck check = startCheck
+                ? new StartCheck(connections.commands().async(), errors, commandTimeout, prefix, clientId)
+                : null;
+        try {
+            Connections.await(subscription.start(), errors, commandTimeout);
+        } catch (StoreRefusedException e) {
+            if (check == null || e.reason() != Reason.PERMISSION) {
+                throw e;
+            }
+            check.subscriptionDenied(e);
+        }
+        if (check != null) {
+            check.end();
+        }
     }
 
     @Override
@@ -132,7 +147,7 @@ public final class RedisLockStore implements LockStore {
         if (releasing != null) {
             arguments.add(releasing);
         }
-        return commands.send(Request.script(Script.ACQUIRE, request.key(), arguments), Replies::acquire);
+        return run(Script.ACQUIRE, request.key(), arguments, Replies::acquire);
     }
 
     @Override
@@ -190,11 +205,19 @@ public final class RedisLockStore implements LockStore {
     }
 
     private CompletionStage<Ownership> ask(Script script, String key, Arguments arguments) {
-        return commands.send(Request.script(script, key, arguments), Replies::ownership);
+        return run(script, key, arguments, Replies::ownership);
     }
 
     private CompletionStage<Optional<LockInfo>> look(Script script, String key) {
-        return commands.send(Request.script(script, key, keysOf(key)), reply -> Replies.lockInfo(key, reply));
+        return run(script, key, keysOf(key), reply -> Replies.lockInfo(key, reply));
+    }
+
+    private <T> CompletionStage<T> run(
+            Script script, String key, Arguments arguments, Function<List<@Nullable Object>, T> parser) {
+        if (companionsHavePrefix && LockKeys.isCompanion(prefix + key)) {
+            return CompletableFuture.failedFuture(errors.companion(key));
+        }
+        return commands.send(Request.script(script, key, arguments), parser);
     }
 
     /** What each script's arguments begin with; see the head of common.lua. */
@@ -206,28 +229,6 @@ public final class RedisLockStore implements LockStore {
                 .add(keys.queue())
                 .add(keys.waiters())
                 .add(keys.fence());
-    }
-
-    /** Refuses a server that is too old. One that does not say how old it is, is taken as it is. */
-    private void probe() {
-        ServerVersion version;
-        try {
-            String info = Connections.await(connections.commands().async().info("server"), errors, commandTimeout);
-            version = ServerVersion.parse(info);
-        } catch (StoreRefusedException e) {
-            if (e.reason() != Reason.PERMISSION && e.reason() != Reason.OTHER) {
-                throw e;
-            }
-            log.debug("{} does not tell its version", errors.server(), e);
-            return;
-        }
-        if (version == null) {
-            log.debug("{} does not tell its version", errors.server());
-            return;
-        }
-        if (version.isOlderThan(OLDEST_MAJOR, OLDEST_MINOR)) {
-            throw errors.tooOld(version.text(), OLDEST_MAJOR + "." + OLDEST_MINOR);
-        }
     }
 
     private static String newClientId() {
@@ -247,6 +248,7 @@ public final class RedisLockStore implements LockStore {
         private @Nullable RedisClient client;
         private String keyPrefix = "lock:";
         private Duration commandTimeout = Duration.ofSeconds(2);
+        private boolean startCheck = true;
 
         private Builder() {}
 
@@ -292,11 +294,12 @@ public final class RedisLockStore implements LockStore {
         /**
          * What the Redis key of each lock begins with. Default {@code lock:}; at most 128 characters. Keeps locks away
          * from data. An empty prefix makes the Redis key exactly the user's key, which shares locks with other libraries
-         * that set one key, but then a lock may meet data of the same name.
+         * that set one key, but then a lock may meet data of the same name, and keys that begin with <code>dmutex:&#123;</code>, as
+         * those beside locks do, are refused.
          *
          * @param keyPrefix the prefix, which may be empty; all instances that share locks need the same
          * @return this builder
-         * @throws IllegalArgumentException if it is too long or not well-formed Unicode
+         * @throws IllegalArgumentException if it is too long, not well-formed Unicode, or begins with <code>dmutex:&#123;</code>
          */
         public Builder keyPrefix(String keyPrefix) {
             Objects.requireNonNull(keyPrefix, "keyPrefix");
@@ -305,6 +308,10 @@ public final class RedisLockStore implements LockStore {
                         + " characters long, but has " + keyPrefix.length());
             }
             Texts.checkWellFormed("keyPrefix", keyPrefix);
+            if (LockKeys.isCompanion(keyPrefix)) {
+                throw new IllegalArgumentException("keyPrefix must not begin with " + LockKeys.COMPANIONS
+                        + ", as the keys do that stand beside locks, but is '" + Texts.shown(keyPrefix) + "'");
+            }
             this.keyPrefix = keyPrefix;
             return this;
         }
@@ -329,13 +336,28 @@ public final class RedisLockStore implements LockStore {
         }
 
         /**
+         * Whether all that locks need is tried once when the store is started: each command, key pattern and channel that the ACL must
+         * allow. Default true. What is missing is then named at once, not found by the release that is refused; it costs
+         * one round trip, and leaves nothing in Redis. Turn it off where the user may lock some keys behind the prefix
+         * only, or may not do what this application never does.
+         *
+         * @param startCheck whether to try
+         * @return this builder
+         */
+        public Builder startCheck(boolean startCheck) {
+            this.startCheck = startCheck;
+            return this;
+        }
+
+        /**
          * Connects.
          *
          * @return the store, yet to be {@linkplain RedisLockStore#start started} by whoever uses it
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
          *     anywhere
          * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
-         *     ({@link StoreRefusedException}), for instance because the password is wrong or it is older than 6.2
+         *     ({@link StoreRefusedException}), for instance because the password is wrong, it is older than 6.2, a
+         *     Sentinel, or only a part of a cluster
          */
         public RedisLockStore connect() {
             RedisURI uri = this.uri;
@@ -351,14 +373,14 @@ public final class RedisLockStore implements LockStore {
                 throw new IllegalStateException("exactly one of uri and client must be given, but "
                         + (uri == null ? "neither" : "both") + " was");
             }
-            RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, errors, connections);
-            boolean probed = false;
+            RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, connections);
+            boolean checked = false;
             try {
-                store.probe();
-                probed = true;
+                ServerCheck.check(connections.commands().async(), errors, commandTimeout);
+                checked = true;
                 return store;
             } finally {
-                if (!probed) {
+                if (!checked) {
                     store.close();
                 }
             }

@@ -93,11 +93,12 @@ public final class RedisMutex {
         /**
          * What the Redis key of each lock begins with. Default {@code lock:}; at most 128 characters. Keeps locks away
          * from data. An empty prefix makes the Redis key exactly the user's key, which shares locks with other libraries
-         * that set one key, but then a lock may meet data of the same name.
+         * that set one key, but then a lock may meet data of the same name, and keys that begin with <code>dmutex:&#123;</code>, as
+         * those beside locks do, are refused.
          *
          * @param keyPrefix the prefix, which may be empty; all instances that share locks need the same
          * @return this builder
-         * @throws IllegalArgumentException if it is too long or not well-formed Unicode
+         * @throws IllegalArgumentException if it is too long, not well-formed Unicode, or begins with <code>dmutex:&#123;</code>
          */
         public Builder keyPrefix(String keyPrefix) {
             store.keyPrefix(keyPrefix);
@@ -162,13 +163,28 @@ public final class RedisMutex {
         }
 
         /**
+         * Whether all that locks need is tried once when connecting: each command, key pattern and channel that the ACL must
+         * allow. Default true. What is missing is then named at once, not found by the release that is refused; it costs
+         * one round trip, and leaves nothing in Redis. Turn it off where the user may lock some keys behind the prefix
+         * only, or may not do what this application never does.
+         *
+         * @param startCheck whether to try
+         * @return this builder
+         */
+        public Builder startCheck(boolean startCheck) {
+            store.startCheck(startCheck);
+            return this;
+        }
+
+        /**
          * Connects.
          *
          * @return the mutex; make one per application
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
          *     anywhere
          * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
-         *     ({@link StoreRefusedException}), for instance because the password is wrong or it is older than 6.2
+         *     ({@link StoreRefusedException}), for instance because the password is wrong, it is older than 6.2, a
+         *     Sentinel, or only a part of a cluster, or something is missing of all that {@link #startCheck} tries
          */
         public DistributedMutex connect() {
             RedisLockStore connected = store.connect();

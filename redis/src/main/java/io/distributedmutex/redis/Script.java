@@ -23,13 +23,17 @@ final class Script {
     static final Script INSPECT = new Script("inspect");
     static final Script FORCE_RELEASE = new Script("force_release");
 
+    /** Not an operation: what {@link StartCheck} sends. */
+    static final Script PROBE = new Script("probe");
+
     private final String operation;
+    private final byte[] text;
     private final byte[] call;
     private final byte[] callWithText;
 
     private Script(String file) {
         this.operation = file.replace('_', ' ');
-        byte[] text = INCLUDE.matcher(read(file))
+        this.text = INCLUDE.matcher(read(file))
                 .replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))))
                 .getBytes(StandardCharsets.UTF_8);
         this.call = encoded(new Arguments().add("EVALSHA").add(sha1(text)));
@@ -39,6 +43,11 @@ final class Script {
     /** What the operation is called in messages. */
     String operation() {
         return operation;
+    }
+
+    /** The script itself. Not to be changed. */
+    byte[] text() {
+        return text;
     }
 
     /** The command EVALSHA with the SHA-1 of the text, as bulk strings of RESP. Not to be changed. */

@@ -65,10 +65,13 @@ class LockKeysTest {
     }
 
     @Test
-    void aFenceIsKnownByItsName() {
-        assertThat(LockKeys.isFence(text(LockKeys.of("x").fence()))).isTrue();
-        assertThat(LockKeys.isFence("dmutex:{zz}:queue:x")).isFalse();
-        assertThat(LockKeys.isFence("lock:dmutex:{zz}:fence")).isFalse();
+    void aCompanionIsKnownByItsName() {
+        LockKeys keys = LockKeys.of("x");
+        assertThat(LockKeys.isCompanion(text(keys.queue()))).isTrue();
+        assertThat(LockKeys.isCompanion(text(keys.waiters()))).isTrue();
+        assertThat(LockKeys.isCompanion(text(keys.fence()))).isTrue();
+        assertThat(LockKeys.isCompanion("lock:dmutex:{zz}:fence")).isFalse();
+        assertThat(LockKeys.isCompanion("dmutex:grants:x")).isFalse();
     }
 
     private static int slot(String key) {

@@ -77,6 +77,20 @@ class RedisErrorsTest {
         assertThat(mapped).hasMessageMatching(".* \\(.{10,}\\)");
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', textBlock = """
+            no such command: renamed; ERR unknown command 'EVALSHA'
+            no such command: renamed; ERR unknown command `EVALSHA`, with args beginning with: `x`,
+            no such command: renamed; ERR Error running script (call to f_36c): @user_script:12: @user_script: 12: Unknown Redis command called from Lua script
+            no such command: renamed; ERR Unknown Redis command called from script script: 36c, on @user_script:37.
+            than its min-replicas-to-write; NOREPLICAS Not enough good replicas to write.
+            than its min-replicas-to-write; ERR Error running script (call to f_36c): @user_script:100: @user_script: 100: -NOREPLICAS Not enough good replicas to write.
+            it passes by itself; LOADING Redis is loading the dataset in memory
+            """)
+    void theAdviceIsWhatHelps(String advice, String said) {
+        assertThat(errors.of(new RedisCommandExecutionException(said), REQUEST)).hasMessageContaining(advice);
+    }
+
     @Test
     void aKeyAndWhatTheServerSaysStayOnOneLineAndDoNothingToATerminal() {
         Request odd = Request.script(Script.ACQUIRE, "a\nb\u2028\u009b2J", new Arguments());

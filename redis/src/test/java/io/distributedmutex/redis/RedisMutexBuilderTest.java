@@ -76,6 +76,11 @@ class RedisMutexBuilderTest {
                 .withMessageContaining("128")
                 .withMessageContaining("129");
         assertThatIllegalArgumentException().isThrownBy(() -> builder.keyPrefix("\uD83D"));
+        builder.keyPrefix("dmutex:").keyPrefix("{dmutex:{");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.keyPrefix("dmutex:{0}:"))
+                .withMessageContaining("must not begin with dmutex:{")
+                .withMessageContaining("'dmutex:{0}:'");
         assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel(""));
         assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel("x".repeat(129)));
         assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel("\uDD11x"));

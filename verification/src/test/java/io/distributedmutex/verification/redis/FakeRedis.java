@@ -113,7 +113,7 @@ final class FakeRedis implements AutoCloseable {
             case "HELLO" -> resp3 ? "%1\r\n" + bulk("proto") + ":3\r\n" : "-ERR unknown command 'HELLO'\r\n";
             case "PING" -> "+PONG\r\n";
             case "CLIENT" -> "+OK\r\n";
-            case "INFO" -> bulk("# Server\r\nredis_version:" + version + "\r\n");
+            case "INFO" -> bulk("# Server\r\nredis_version:" + version + "\r\nredis_mode:standalone\r\n");
             case "SUBSCRIBE" -> (resp3 ? ">3" : "*3") + "\r\n" + bulk("subscribe") + bulk(command.get(1)) + ":1\r\n";
             default -> replies.apply(command);
         };

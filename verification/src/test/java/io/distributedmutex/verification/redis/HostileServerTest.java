@@ -120,7 +120,12 @@ class HostileServerTest {
                     asked.add(command.get(0));
                     return "-NOSCRIPT No matching script. Please use EVAL.\r\n";
                 });
-                StartedStore store = new StartedStore(RedisLockStore.connect(server.uri()), "label")) {
+                StartedStore store = new StartedStore(
+                        RedisLockStore.builder()
+                                .uri(server.uri())
+                                .startCheck(false)
+                                .connect(),
+                        "label")) {
             assertThat(failureOf(store.tryAcquire("k", newToken())))
                     .isInstanceOfSatisfying(
                             StoreRefusedException.class,

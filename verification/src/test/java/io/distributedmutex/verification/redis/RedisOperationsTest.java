@@ -1,11 +1,13 @@
 package io.distributedmutex.verification.redis;
 
+import static io.distributedmutex.verification.redis.StartedStore.failureOf;
 import static io.distributedmutex.verification.redis.StartedStore.get;
 import static io.distributedmutex.verification.redis.StartedStore.newToken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.distributedmutex.LockInfo;
+import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.spi.AcquireReply.Granted;
 import io.distributedmutex.spi.AcquireReply.Refused;
@@ -17,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -211,6 +214,37 @@ class RedisOperationsTest {
             get(plain.tryAcquire("mine", holder));
             assertThat(redis.command("SET", "mine", "x", "NX")).isNull();
             assertThat(get(plain.store().keys("*", 100))).containsExactlyInAnyOrder("shared", "mine");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "d", "dmutex:"})
+    void whatWouldBeACompanionOfOtherLocksIsRefused(String prefix) {
+        try (StartedStore plain = new StartedStore(
+                RedisLockStore.builder().uri(redis.uri()).keyPrefix(prefix).connect(), "label")) {
+            get(plain.tryAcquire("victim", newToken()));
+            String fence = (String) ((List<?>) redis.command("KEYS", "dmutex:{*}:fence")).get(0);
+            String counter = (String) redis.command("GET", fence);
+            String tag = fence.substring(fence.indexOf('{'), fence.indexOf('}') + 1);
+            for (String companion : List.of(":queue:" + prefix + "victim", ":waiters:" + prefix + "victim", ":fence")) {
+                String key = ("dmutex:" + tag + companion).substring(prefix.length());
+                List<CompletionStage<?>> tried = List.of(
+                        plain.tryAcquire(key, newToken()),
+                        plain.queue(key, newToken()),
+                        plain.store().release(key, newToken(), 0),
+                        plain.store().renew(key, newToken(), 1_000, true),
+                        plain.store().cancel(key, newToken()),
+                        plain.store().inspect(key),
+                        plain.store().forceRelease(key));
+                assertThat(tried)
+                        .allSatisfy(operation -> assertThat(failureOf(operation))
+                                .isInstanceOf(StoreRefusedException.class)
+                                .hasMessageContaining("'" + key + "' cannot be locked")
+                                .hasMessageContaining("keys that stand beside locks"));
+            }
+            assertThat(redis.command("GET", fence)).isEqualTo(counter);
+            get(plain.queue("victim", newToken()));
+            assertThat(get(plain.store().keys("*", 100))).containsExactly("victim");
         }
     }
 

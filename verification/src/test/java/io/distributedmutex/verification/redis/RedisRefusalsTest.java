@@ -6,6 +6,10 @@ import static io.distributedmutex.verification.redis.StartedStore.newToken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
@@ -18,17 +22,28 @@ import io.distributedmutex.testkit.RedisExecutable;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** What servers refuse, in the words of each version. */
 @ParameterizedClass
 @MethodSource("io.distributedmutex.testkit.EmbeddedRedis#executables")
 class RedisRefusalsTest {
+
+    /** What docs/operations.md lists, without what only `dmutex list` needs and what may be missing. */
+    private static final String ALL_THAT_IS_NEEDED = "resetkeys ~lock:* ~dmutex:* resetchannels &dmutex:grants:* -@all"
+            + " +eval +evalsha +get +set +del +exists +time +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset"
+            + " +hdel +publish +subscribe";
 
     private static final String PASSWORD = "s3cret/pass word";
 
@@ -173,72 +188,140 @@ class RedisRefusalsTest {
     void aServerWithoutEnoughReplicasIsBusy() {
         redis.command("CONFIG", "SET", "min-replicas-to-write", "1");
         try (StartedStore store = StartedStore.on(redis)) {
-            assertRefused(failureOf(store.tryAcquire("k", newToken())), Reason.BUSY);
+            StoreException failure = failureOf(store.tryAcquire("k", newToken()));
+            assertRefused(failure, Reason.BUSY);
+            assertThat(failure)
+                    .hasMessageContaining("fewer replicas are connected than its min-replicas-to-write")
+                    .hasMessageNotContaining("passes by itself");
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "get",
+                "set",
+                "del",
+                "exists",
+                "time",
+                "pttl",
+                "pexpire",
+                "zadd",
+                "zscore",
+                "zpopmin",
+                "zrem",
+                "zcard",
+                "hget",
+                "hset",
+                "hdel",
+                "eval",
+                "evalsha",
+                "subscribe"
+            })
+    void aCommandThatTheUserLacksIsNamedAtTheStart(String command) {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "-" + command);
+
+        Throwable refused = catchThrowable(() -> as("bob"));
+
+        assertRefused(refused, Reason.PERMISSION);
+        assertThat(refused).hasMessageContaining("the user lacks +" + command + " (docs/operations.md");
+    }
+
     @Test
-    void aUserWithoutTheCommandIsAMatterOfPermission() {
-        redis.command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all", "-evalsha", "-eval");
-        try (StartedStore store = as("bob")) {
+    void allThatTheUserLacksIsNamedAtOnce() {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "-get", "-zadd", "-subscribe", "resetkeys", "~unlock:*");
+
+        Throwable refused = catchThrowable(() -> as("bob"));
+
+        assertRefused(refused, Reason.PERMISSION);
+        assertThat(refused.getMessage()
+                        .substring(refused.getMessage().indexOf("lacks"))
+                        .split(" "))
+                .contains("+get", "+zadd", "+subscribe", "~lock:*", "~dmutex:*");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"~dmutex:*, ~lock:*", "~lock:*, ~dmutex:*"})
+    void theKeysThatTheUserLacksAreNamed(String given, String missing) {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "resetkeys", given);
+
+        Throwable refused = catchThrowable(() -> as("bob"));
+
+        assertRefused(refused, Reason.PERMISSION);
+        assertThat(refused).hasMessageContaining("the user lacks " + missing + " (");
+    }
+
+    @Test
+    void theChannelsThatTheUserLacksAreNamed() {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "resetchannels");
+
+        Throwable refused = catchThrowable(() -> as("bob"));
+
+        assertRefused(refused, Reason.PERMISSION);
+        assertThat(refused).hasMessageContaining("the user lacks &dmutex:grants:* (");
+    }
+
+    @Test
+    void withoutAPrefixTheUserMayBeAllowedSomeKeysOnly() {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "resetkeys", "~app:*", "~dmutex:*");
+        try (StartedStore store = new StartedStore(builder("bob").keyPrefix("").connect(), "label")) {
+            assertThat(get(store.tryAcquire("app:k", newToken()))).isInstanceOf(Granted.class);
+        }
+        redis.command("ACL", "SETUSER", "bob", "-zadd");
+        assertThat(catchThrowable(
+                        () -> new StartedStore(builder("bob").keyPrefix("").connect(), "label")))
+                .hasMessageContaining("the user lacks +zadd (");
+    }
+
+    @Test
+    void withoutTheCheckARefusalComesWithTheOperation() {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "-set");
+        try (StartedStore store =
+                new StartedStore(builder("bob").startCheck(false).connect(), "label")) {
+            assertRefused(failureOf(store.tryAcquire("k", newToken())), Reason.PERMISSION);
+            redis.command("ACL", "SETUSER", "bob", "-eval", "-evalsha");
+            assertRefused(failureOf(store.tryAcquire("k", newToken())), Reason.PERMISSION);
+            redis.command("ACL", "SETUSER", "bob", "+@all", "resetkeys");
             assertRefused(failureOf(store.tryAcquire("k", newToken())), Reason.PERMISSION);
         }
     }
 
-    @Test
-    void aUserWithoutTheKeyIsAMatterOfPermission() {
-        redis.command("ACL", "SETUSER", "bob", "on", ">pw", "~other:*", "&*", "+@all");
-        try (StartedStore store = as("bob")) {
-            assertRefused(failureOf(store.tryAcquire("k", newToken())), Reason.PERMISSION);
+    @ParameterizedTest
+    @ValueSource(strings = {"-publish", "+publish"})
+    void aUserWhoMayNotPublishIsWarnedOnceAndWaitersPoll(String right) {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", right);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        Logger logger = (Logger) LoggerFactory.getLogger(RedisLockStore.class);
+        log.start();
+        logger.addAppender(log);
+        try (StartedStore store = as("bob");
+                StartedStore other = as("bob")) {
+            String token = newToken();
+            get(store.tryAcquire("k", token));
+            String waiting = newToken();
+            get(other.queue("k", waiting));
+            get(store.store().release("k", token, 0));
+            assertThat(get(other.queue("k", waiting))).isInstanceOf(Granted.class);
+        } finally {
+            logger.detachAppender(log);
         }
-    }
-
-    @Test
-    void aUserWithoutACommandInsideTheScriptIsAMatterOfPermission() {
-        redis.command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all", "-set");
-        try (StartedStore store = as("bob")) {
-            assertRefused(failureOf(store.tryAcquire("k", newToken())), Reason.PERMISSION);
-        }
-    }
-
-    @Test
-    void aUserWithoutTheChannelIsRefusedAtTheStart() {
-        redis.command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "resetchannels", "+@all");
-
-        assertRefused(catchThrowable(() -> as("bob")), Reason.PERMISSION);
+        assertThat(log.list.stream()
+                        .filter(event -> event.getLevel() == Level.WARN)
+                        .filter(event -> event.getFormattedMessage().contains("needs +publish &dmutex:grants:*")))
+                .as("once for each of two instances")
+                .hasSize(right.startsWith("-") ? 2 : 0);
     }
 
     @Test
     void aUserWhoMayDoNoMoreThanNeededIsEnough() {
-        redis.command(
-                "ACL",
-                "SETUSER",
-                "bob",
-                "on",
-                ">pw",
-                "resetchannels",
-                "&dmutex:grants:*",
-                "~lock:*",
-                "~dmutex:*",
-                "+evalsha",
-                "+eval",
-                "+subscribe",
-                "+publish",
-                "+get",
-                "+set",
-                "+del",
-                "+exists",
-                "+time",
-                "+pttl",
-                "+pexpire",
-                "+zadd",
-                "+zscore",
-                "+zpopmin",
-                "+zrem",
-                "+zcard",
-                "+hset",
-                "+hget",
-                "+hdel");
+        user(ALL_THAT_IS_NEEDED);
         try (StartedStore store = as("bob");
                 StartedStore other = as("bob")) {
             String token = newToken();
@@ -246,6 +329,37 @@ class RedisRefusalsTest {
             get(other.queue("k", newToken()));
             get(store.store().release("k", token, 0));
             assertThat(other.nextGrant()).isNotNull();
+        }
+    }
+
+    @Test
+    void theCheckLeavesNothingBehind() {
+        redis.command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all", "-del", "-hdel", "-pexpire");
+
+        StartedStore.on(redis).close();
+        assertRefused(catchThrowable(() -> as("bob")), Reason.PERMISSION);
+
+        assertThat((List<?>) redis.command("KEYS", "*")).isEmpty();
+    }
+
+    @Test
+    void whatPassesDoesNotKeepAStoreFromStarting() {
+        redis.command("CONFIG", "SET", "maxmemory", "1");
+        redis.command("CONFIG", "SET", "min-replicas-to-write", "1");
+        StartedStore.on(redis).close();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"EVALSHA", "EVAL", "ZPOPMIN", "HSET"})
+    void aCommandThatTheServerDoesNotHaveIsNamedAtTheStart(String command) {
+        try (EmbeddedRedis renamed = EmbeddedRedis.builder()
+                .executable(executable.path())
+                .config("rename-command", command, "hidden-" + command)
+                .start()) {
+            Throwable refused = catchThrowable(() -> RedisMutex.connect(renamed.uri()));
+
+            assertRefused(refused, Reason.OTHER);
+            assertThat(refused).hasMessageContaining("the server has no " + command + " (renamed");
         }
     }
 
@@ -258,9 +372,18 @@ class RedisRefusalsTest {
         }
     }
 
+    private void user(String rights) {
+        List<String> command = new ArrayList<>(List.of("ACL", "SETUSER", "bob", "on", ">pw"));
+        command.addAll(List.of(rights.split(" ")));
+        redis.command(command.toArray(String[]::new));
+    }
+
+    private RedisLockStore.Builder builder(String user) {
+        return RedisLockStore.builder().uri("redis://" + user + ":pw@127.0.0.1:" + redis.port());
+    }
+
     private StartedStore as(String user) {
-        return new StartedStore(
-                RedisLockStore.connect("redis://" + user + ":pw@127.0.0.1:" + redis.port()), "label of " + user);
+        return new StartedStore(builder(user).connect(), "label of " + user);
     }
 
     private static void assertRefused(Throwable refused, Reason reason) {

@@ -1,0 +1,50 @@
+-- Tries once each command that the other scripts run, on keys that nobody else knows, so as to tell what the user may not
+-- do. Changes nothing: of what it writes to none is there, but for a field that it takes away again.
+--
+-- KEYS as in common.lua, or none, where some of them are refused as a whole
+-- ARGV[1] to ARGV[4] the same keys   ARGV[5] a channel such as grants are pushed by, to which nobody has subscribed
+--
+-- Returns what was refused: for each command its name, the key or channel, and what Redis said.
+
+local lock, queue, waiters, fence, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local refused = {}
+
+-- Returns whether the command was run.
+local function try(on, command, ...)
+  local reply = redis.pcall(command, ...)
+  if type(reply) ~= 'table' or not reply.err then return true end
+  for _, text in ipairs({command, on, reply.err}) do refused[#refused + 1] = text end
+  return false
+end
+
+try('', 'TIME')
+
+try(lock, 'EXISTS', lock)
+try(lock, 'GET', lock)
+try(lock, 'SET', lock, '-', 'XX', 'PX', 1000)
+try(lock, 'PTTL', lock)
+try(lock, 'PEXPIRE', lock, 1000)
+try(lock, 'DEL', lock)
+
+try(queue, 'EXISTS', queue)
+try(queue, 'ZADD', queue, 'XX', 1, 'probe')
+try(queue, 'ZSCORE', queue, 'probe')
+try(queue, 'ZPOPMIN', queue)
+try(queue, 'ZREM', queue, 'probe')
+try(queue, 'ZCARD', queue)
+try(queue, 'PTTL', queue)
+try(queue, 'PEXPIRE', queue, 1000)
+
+try(waiters, 'HGET', waiters, 'probe')
+try(waiters, 'PEXPIRE', waiters, 1000)
+-- Set only if it can be taken away, since HSET cannot be told to set nothing.
+if try(waiters, 'HDEL', waiters, 'probe') and try(waiters, 'HSET', waiters, 'probe', '') then
+  redis.call('HDEL', waiters, 'probe')
+end
+
+-- The counter of the slot is there for others, so it is looked at alone.
+try(fence, 'EXISTS', fence)
+try(fence, 'GET', fence)
+
+try(channel, 'PUBLISH', channel, '')
+return refused
