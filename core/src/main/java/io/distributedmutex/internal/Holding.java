@@ -399,7 +399,9 @@ final class Holding extends Timer {
                 // Not ours to repeat: the caller's, or that of a lease before this one, which does not want it.
                 return;
             }
-            long retry = Math.min(lease.retryNanos(), Math.max(10, lease.leaseMillis() / 12) * 1_000_000);
+            long twelfth = Math.max(10, lease.leaseMillis() / 12) * 1_000_000;
+            // What was not sent for want of a connection is sent as soon as there is one; see verify().
+            long retry = error.isSurelyNotSent() ? twelfth : Math.min(lease.retryNanos(), twelfth);
             nextRenewal = Math.min(nextRenewal, now + retry);
             arm();
             atRisk(lease, error);
