@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.IllegalFormatException;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,6 +26,9 @@ public final class MutexAdapter {
 
     private final DistributedMutex mutex;
     private final Logger log;
+    /** Whether the store was unreachable at the last attempt, and its stack trace is logged already. */
+    private final AtomicBoolean unreachable = new AtomicBoolean();
+
     private final ThreadHolds holds = new ThreadHolds(true);
 
     /**
@@ -106,7 +110,7 @@ public final class MutexAdapter {
             }
             log.warn("release of '{}', which this thread no longer held: its lease was lost", Checks.shown(key));
         } catch (LockException e) {
-            log.error("release of '{}' failed: {}", Checks.shown(key), e.getMessage(), e);
+            failed("release of '" + Checks.shown(key) + "' failed", e);
         }
         return false;
     }
@@ -133,14 +137,24 @@ public final class MutexAdapter {
         try {
             Lease lease = view.acquire(key);
             holds.put(key, lease);
+            unreachable.set(false);
             log.debug("acquired '{}', fencing token {}", Checks.shown(key), lease.fencingToken());
             return true;
         } catch (LockNotObtainedException e) {
             log.error("timed out: {}", e.getMessage());
         } catch (LockException e) {
-            log.error("not acquired: {}", e.getMessage(), e);
+            failed("not acquired", e);
         }
         return false;
+    }
+
+    /** One line for each failure, with its stack trace; of a store that is away the first one has it. */
+    private void failed(String what, LockException failure) {
+        if (failure instanceof StoreUnreachableException && unreachable.getAndSet(true)) {
+            log.error("{}: {}", what, failure.getMessage());
+        } else {
+            log.error("{}: {}", what, failure.getMessage(), failure);
+        }
     }
 
     private static String key(String format, Object... arguments) {

@@ -135,6 +135,24 @@ class MutexAdapterTest {
     }
 
     @Test
+    void anOutageIsLoggedWithOneStackTrace() {
+        app.store().failNext(3, Operation.ACQUIRE);
+        for (int i = 0; i < 3; i++) {
+            assertThat(adapter.acquire(KEY, Duration.ZERO)).isFalse();
+        }
+        assertThat(log.list)
+                .filteredOn(event -> event.getThrowableProxy() != null)
+                .hasSize(1);
+        assertThat(adapter.acquire(KEY, Duration.ZERO)).isTrue();
+        app.store().failNext(1, Operation.ACQUIRE);
+        assertThat(adapter.acquire("other", Duration.ZERO)).isFalse();
+        assertThat(log.list)
+                .filteredOn(event -> event.getThrowableProxy() != null)
+                .hasSize(2);
+        assertThat(adapter.release(KEY)).isTrue();
+    }
+
+    @Test
     void aRefusalOfTheStoreIsLoggedAtErrorAndNotThrown() {
         deployment.server.putWrongType(KEY);
         assertThat(adapter.acquire(KEY)).isFalse();
@@ -422,7 +440,6 @@ class MutexAdapterTest {
         adapter.acquire(KEY);
         for (Duration bad : List.of(
                 Duration.ofMillis(-1),
-                Duration.ofNanos(1),
                 Duration.ofDays(366),
                 Duration.ofSeconds(Long.MIN_VALUE),
                 Duration.ofSeconds(Long.MAX_VALUE))) {

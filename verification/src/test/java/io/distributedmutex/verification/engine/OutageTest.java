@@ -97,7 +97,9 @@ class OutageTest {
             a.store().heal();
             a.store().announceReconnection();
             world.time.runDue();
-            assertThat(world.time.pendingTimers()).as("what was owed when the store was back").isZero();
+            assertThat(world.time.pendingTimers())
+                    .as("what was owed when the store was back")
+                    .isZero();
         }
     }
 
@@ -110,7 +112,8 @@ class OutageTest {
             CompletableFuture<Lease> waiting = b.ask(KEY);
             a.store().failNext(300, Operation.ACQUIRE);
             a.store().failNext(301, Operation.RELEASE);
-            IntStream.range(0, 300).forEach(i -> a.mutex().with(o -> o.waitTime(Duration.ZERO)).acquireAsync("key-" + i));
+            IntStream.range(0, 300)
+                    .forEach(i -> a.mutex().with(o -> o.waitTime(Duration.ZERO)).acquireAsync("key-" + i));
             lease.close();
             world.waits(waiting);
             world.advanceMillis(250);
@@ -176,7 +179,9 @@ class OutageTest {
             assertThat(a.store().count(Operation.RENEW)).as("at once").isLessThanOrEqualTo(101);
             world.advanceMillis(20);
             assertThat(a.store().count(Operation.RENEW)).isEqualTo(251);
-            assertThat(leases).filteredOn(lease -> lease.state() == LeaseState.LOST).containsExactly(leases.get(3), leases.get(240));
+            assertThat(leases)
+                    .filteredOn(lease -> lease.state() == LeaseState.LOST)
+                    .containsExactly(leases.get(3), leases.get(240));
             assertThat(renewed.lossReason()).contains(LossReason.REVOKED);
             assertThat(leases.get(0).remaining()).isLessThanOrEqualTo(Duration.ofMinutes(1));
             leases.forEach(Lease::close);

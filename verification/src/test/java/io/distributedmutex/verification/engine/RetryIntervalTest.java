@@ -42,7 +42,8 @@ class RetryIntervalTest {
             CompletableFuture<Lease> hasty = ask(b, Duration.ofMillis(250));
             CompletableFuture<Lease> patient = ask(b, Duration.ofSeconds(20));
             world.waits(patient);
-            CompletableFuture<Lease> behind = c.mutex().with(o -> o.waitTime(Duration.ofMinutes(1))).acquireAsync(KEY);
+            CompletableFuture<Lease> behind =
+                    c.mutex().with(o -> o.waitTime(Duration.ofMinutes(1))).acquireAsync(KEY);
             world.waits(behind);
             hasty.cancel(false);
             world.advanceMillis(15_000);
