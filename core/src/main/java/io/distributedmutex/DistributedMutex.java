@@ -155,7 +155,7 @@ public final class DistributedMutex implements AutoCloseable {
      * @param action the work
      * @param <E> what the work may throw; passes through
      * @throws E what the work threw
-     * @throws LeaseLostException if the work ended normally but the lease had been lost before
+     * @throws LeaseLostException if the work ended normally but the lease had been lost before, or this instance closed
      * @throws LockException as {@link #acquire}
      */
     public <E extends Exception> void run(String key, LeaseAction<E> action) throws E {
@@ -175,7 +175,7 @@ public final class DistributedMutex implements AutoCloseable {
      * @param <E> what the work may throw; passes through
      * @return the result
      * @throws E what the work threw
-     * @throws LeaseLostException if the work ended normally but the lease had been lost before
+     * @throws LeaseLostException if the work ended normally but the lease had been lost before, or this instance closed
      * @throws LockException as {@link #acquire}
      */
     public <R extends @Nullable Object, E extends Exception> R call(String key, LeaseFunction<R, E> function) throws E {
@@ -232,12 +232,29 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Ends the instance: all waiters get a {@link MutexClosedException}, all leases are released (their state says so), and
-     * connections and threads end. Waits for the store's answers for 2 s at most. Idempotent.
+     * Ends the instance at once: all waiters get a {@link MutexClosedException}, connections and threads end. A lease that is
+     * held still is lost to its holder, who is told ({@link LossReason#CLOSED}), and its key is released in the store. Waits
+     * for the store's answers for 2 s at most, interrupted or not (the flag is kept). Idempotent.
      */
     @Override
     public void close() {
         engine.close();
+    }
+
+    /**
+     * Ends the instance when what it holds has been given back: from now on all waiters, and whoever wants to acquire, get a
+     * {@link MutexClosedException}; leases are used, renewed and released as ever. When none is held any more, or after the
+     * patience, or when this thread is interrupted (the flag is kept), does what {@link #close()} does.
+     *
+     * <p>Not for a thread that holds a lease itself: it would wait for its own.
+     *
+     * @param patience how long at most to wait for leases, from 0 to 365 days
+     * @return whether all leases had ended when it closed, so that none was lost; false if another call closed it first
+     * @throws IllegalArgumentException if the patience is out of bounds
+     */
+    public boolean close(Duration patience) {
+        return engine.close(Checks.roundedUp("patience", patience, Duration.ZERO, LockOptions.MAXIMUM)
+                .toNanos());
     }
 
     /** Builds an instance. Not thread-safe. */

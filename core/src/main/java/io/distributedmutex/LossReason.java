@@ -9,5 +9,7 @@ public enum LossReason {
     /** Somebody deleted the key or released it by force. */
     REVOKED,
     /** The store has lost its data: neither the lease nor the fence counter is there. */
-    STORE_LOST
+    STORE_LOST,
+    /** The instance was closed while the lease was held. The key is released in the store, as if the holder had done it. */
+    CLOSED
 }

@@ -15,9 +15,9 @@ import org.slf4j.LoggerFactory;
  * and release, by thread, with failures logged and told by the result.
  *
  * <p>A lock lasts the lease time of the mutex (default one minute) and is waited for its wait time (default 5 s: 20 retries
- * of 250 ms). It belongs to the thread that acquired it, which may acquire it again: the outermost release frees it. A
- * thread that releases what it does not hold, for instance because its acquire failed or its lease expired, frees nobody
- * else's lock. An expired lock leaves no entry behind. Thread-safe.
+ * of 250 ms). It belongs to the thread that acquired it, which may acquire it again (unless {@link #notReentrant}): the
+ * outermost release frees it. A thread that releases what it does not hold, for instance because its acquire failed or its
+ * lease expired, frees nobody else's lock. An expired lock leaves no entry behind. Thread-safe.
  *
  * <p>Logged at debug: acquired, released. At warn: release of what this thread does not hold. At error: not acquired,
  * timed out, release failed. Nothing is thrown for a lock that failed; bad input is a mistake in the program and is.
@@ -26,6 +26,8 @@ public final class MutexAdapter {
 
     private final DistributedMutex mutex;
     private final Logger log;
+    private final boolean reentrant;
+
     /** Whether the store was unreachable at the last attempt, and its stack trace is logged already. */
     private final AtomicBoolean unreachable = new AtomicBoolean();
 
@@ -47,8 +49,24 @@ public final class MutexAdapter {
      * @param log where outcomes are logged
      */
     public MutexAdapter(DistributedMutex mutex, Logger log) {
+        this(mutex, log, true);
+    }
+
+    private MutexAdapter(DistributedMutex mutex, Logger log, boolean reentrant) {
         this.mutex = Objects.requireNonNull(mutex, "mutex");
         this.log = Objects.requireNonNull(log, "log");
+        this.reentrant = reentrant;
+    }
+
+    /**
+     * An adapter in which a thread that holds a key waits for it like anybody else, and fails if it is not free in time: as
+     * the original does, for instance to limit a rate by letting locks expire. A thread that waits for its own key is
+     * reported as a suspected deadlock.
+     *
+     * @return an adapter with the same mutex and logger, and with no hold in common with this one
+     */
+    public MutexAdapter notReentrant() {
+        return new MutexAdapter(mutex, log, false);
     }
 
     /**
@@ -86,7 +104,8 @@ public final class MutexAdapter {
     }
 
     /**
-     * Releases a key that this thread holds.
+     * Releases a key that this thread holds. Waits for the store for the wait time that it was acquired with; if that is
+     * zero, for one attempt. A release that is not confirmed by then is repeated in the background until the lease's end.
      *
      * @param key 1 to 512 characters
      * @return whether this thread held it until now
@@ -129,7 +148,7 @@ public final class MutexAdapter {
 
     private boolean acquire(DistributedMutex view, String key) {
         ThreadHolds.Hold hold = holds.get(Checks.key(key));
-        if (hold != null && hold.lease().isValid()) {
+        if (reentrant && hold != null && hold.lease().isValid()) {
             hold.enter();
             log.debug("acquired '{}' again", Checks.shown(key));
             return true;

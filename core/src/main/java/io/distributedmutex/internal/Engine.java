@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.Iterator;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -68,11 +69,15 @@ public final class Engine implements StoreEvents {
     /** Timers that the environment did not take; see {@link #schedule}. */
     private final Queue<Timer> unscheduled = new ConcurrentLinkedQueue<>();
 
+    /** Whether nothing can be acquired any more; what is held may be used still, until it is closed. */
+    private volatile boolean ending;
+
     private volatile boolean closed;
     /** When close() waits no longer for the store. */
     private volatile long closeEndNanos = Long.MAX_VALUE;
 
-    private volatile @Nullable Thread closing;
+    /** The threads in close(): to be woken when something has ended. */
+    private final Set<Thread> closing = ConcurrentHashMap.newKeySet();
 
     /**
      * Starts the store.
@@ -107,15 +112,7 @@ public final class Engine implements StoreEvents {
         }
         Waiter waiter = new Waiter(key, options, now(), waitNanos, Thread.currentThread(), null);
         if (waitNanos <= 0) {
-            try {
-                tryOnce(waiter);
-                while (!waiter.isSettled()) {
-                    parkUninterruptibly(waiter, Long.MAX_VALUE);
-                }
-            } catch (Throwable t) {
-                abandon(waiter, null);
-                throw t;
-            }
+            awaitAnswer(waiter, interruptible);
         } else {
             await(enqueue(waiter), waiter, interruptible);
         }
@@ -177,27 +174,60 @@ public final class Engine implements StoreEvents {
         return evicted;
     }
 
-    /** Wakes waiters, releases what is held, ends everything. */
+    /** Wakes waiters, takes what is held, ends everything. */
     public void close() {
         synchronized (this) {
             if (closed) {
                 return;
             }
             closeEndNanos = now() + CLOSE_NANOS;
+            ending = true;
             closed = true;
         }
-        closing = Thread.currentThread();
+        wakeClosing();
+        closing.add(Thread.currentThread());
         try {
             queues.values().forEach(KeyQueue::close);
             while (unfinished.get() > 0 && now() < closeEndNanos) {
                 parkUninterruptibly(this, closeEndNanos - now());
             }
         } finally {
+            closing.remove(Thread.currentThread());
             try {
                 store.close();
             } finally {
                 environment.close();
             }
+        }
+    }
+
+    /**
+     * Wakes waiters, waits for what is held to be given back, then closes. An interrupt ends the waiting (the flag is kept).
+     *
+     * @return whether nothing was held any more
+     */
+    public boolean close(long patienceNanos) {
+        long end = now() + patienceNanos;
+        ending = true;
+        closing.add(Thread.currentThread());
+        try {
+            queues.values().forEach(KeyQueue::dismiss);
+            // A queue that nobody waits in is in the map as long as its key is held or being given back.
+            while (!queues.isEmpty() && !closed && !Thread.currentThread().isInterrupted() && now() < end) {
+                environment.park(queues, end - now());
+            }
+            // In this order: a close() by another thread empties the map after it has said so.
+            boolean allEnded = queues.isEmpty() && !closed;
+            close();
+            return allEnded;
+        } finally {
+            closing.remove(Thread.currentThread());
+        }
+    }
+
+    private void wakeClosing() {
+        if (ending) {
+            closing.forEach(LockSupport::unpark);
         }
     }
 
@@ -216,9 +246,11 @@ public final class Engine implements StoreEvents {
                 // False if it retired just now, or is being closed: then it has left the map, or the instance is
                 // closed.
                 if (queue.add(waiter)) {
+                    // close() may have walked past this queue before it was there.
                     if (closed) {
-                        // close() may have walked past this queue before it was there.
                         queue.close();
+                    } else if (ending) {
+                        queue.dismiss();
                     }
                     return queue;
                 }
@@ -229,7 +261,7 @@ public final class Engine implements StoreEvents {
     }
 
     /**
-     * Something begins that may leave something in the store. Called before the look at {@code closed}, so that either that
+     * Something begins that may leave something in the store. Called before the look at {@code ending}, so that either that
      * look sees the close, or close() sees this and waits for its {@link #end}, by when all is given back that has to be.
      */
     void begin() {
@@ -238,10 +270,34 @@ public final class Engine implements StoreEvents {
 
     void end() {
         if (unfinished.decrementAndGet() == 0) {
-            LockSupport.unpark(closing);
+            wakeClosing();
         }
         if (!unscheduled.isEmpty()) {
             scheduleAgain();
+        }
+    }
+
+    /** One attempt. If it is interrupted, whatever it may still obtain is given back; see {@link Waiter#signal}. */
+    private void awaitAnswer(Waiter waiter, boolean interruptible) {
+        boolean interrupted = false;
+        try {
+            tryOnce(waiter);
+            while (!waiter.isSettled()) {
+                environment.park(waiter, Long.MAX_VALUE);
+                if (Thread.interrupted()) {
+                    if (interruptible && waiter.failure() == null) {
+                        throw interrupted(waiter.key, new InterruptedException("interrupted while asking the store"));
+                    }
+                    interrupted = true;
+                }
+            }
+        } catch (Throwable t) {
+            abandon(waiter, null);
+            throw t;
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -352,7 +408,7 @@ public final class Engine implements StoreEvents {
                     // It may have taken effect, or may do so still.
                     giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 }
-                waiter.fail(closed ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
+                waiter.fail(ending ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
             } else if (reply instanceof AcquireReply.Granted granted) {
                 long deadline = sent + validNanos(leaseMillis);
                 if (now() < deadline && adopt(owner, granted.fencingToken(), deadline, waiter)) {
@@ -360,12 +416,11 @@ public final class Engine implements StoreEvents {
                 }
                 giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 waiter.fail(
-                        closed
+                        ending
                                 ? closedMeanwhile(key)
                                 : new StoreUnreachableException(
-                                        "'" + Checks.shown(key) + "' not obtained: the store's grant arrived after "
-                                                + (now() - sent) / 1_000_000 + " ms, when the lease time of "
-                                                + leaseMillis + " ms was over",
+                                        "'" + Checks.shown(key) + "' not obtained: "
+                                                + grantedTooLate(now() - sent, leaseMillis),
                                         null));
             } else if (reply instanceof AcquireReply.Refused refused) {
                 waiter.fail(notObtained(
@@ -379,7 +434,7 @@ public final class Engine implements StoreEvents {
     }
 
     private boolean adopt(Token owner, long fencingToken, long deadline, Waiter waiter) {
-        while (!closed) {
+        while (!ending) {
             KeyQueue queue = queues.computeIfAbsent(waiter.key, k -> new KeyQueue(this, k));
             if (queue.adopt(queue.newHolding(owner, fencingToken, deadline, waiter), waiter)) {
                 if (closed) {
@@ -396,7 +451,7 @@ public final class Engine implements StoreEvents {
     }
 
     private void checkOpen(String key) {
-        if (closed) {
+        if (ending) {
             throw new MutexClosedException("'" + Checks.shown(key) + "' not obtained: this DistributedMutex is closed");
         }
     }
@@ -523,6 +578,7 @@ public final class Engine implements StoreEvents {
 
     void retire(KeyQueue queue) {
         queues.remove(queue.key, queue);
+        wakeClosing();
     }
 
     @Nullable
@@ -691,10 +747,19 @@ public final class Engine implements StoreEvents {
         return new LockInterruptedException("'" + Checks.shown(key) + "' not obtained: interrupted", cause);
     }
 
+    static String grantedTooLate(long afterNanos, long leaseMillis) {
+        return "the store's grant arrived after " + Checks.about(Duration.ofNanos(afterNanos))
+                + ", when the lease time of " + Checks.about(Duration.ofMillis(leaseMillis)) + " was over";
+    }
+
+    static String stillFor(long millis) {
+        return " for " + Checks.about(Duration.ofMillis(millis)) + " still";
+    }
+
     static LockNotObtainedException notObtained(
             String prefix, String key, @Nullable String holder, long remainingMillis) {
         String who = holder == null ? "another client that is not of this library" : Checks.shown(holder);
-        String howLong = remainingMillis < 0 ? ", without an expiry" : " for " + remainingMillis + " ms still";
+        String howLong = remainingMillis < 0 ? ", without an expiry" : stillFor(remainingMillis);
         return new LockNotObtainedException(
                 prefix + "held by " + who + howLong,
                 key,

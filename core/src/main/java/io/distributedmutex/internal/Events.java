@@ -93,10 +93,10 @@ final class Events {
         boolean aloud = !(cause instanceof StoreUnreachableException) || outage.isTold();
         quietly(() -> log(
                 aloud,
-                "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} ms still: {}",
+                "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} still: {}",
                 Checks.shown(lease.key()),
                 lease.tokenPrefix(),
-                lease.remaining().toMillis(),
+                Checks.about(lease.remaining()),
                 cause.getMessage()));
     }
 
@@ -158,8 +158,10 @@ final class Events {
             tell(l -> l.onDeadlockSuspected(keys));
         }
         quietly(() -> LOG.warn(
-                "DEADLOCK suspected: threads of this process wait for each other's keys in a circle: {}; it lasts until a"
-                        + " lease ends or a wait time is over",
+                "DEADLOCK suspected: {}: {}; it lasts until a lease ends or a wait time is over",
+                keys.size() == 1
+                        ? "a thread waits for a key that it holds itself"
+                        : "threads of this process wait for each other's keys in a circle",
                 keys));
     }
 

@@ -86,6 +86,9 @@ final class GiveBacks {
             repeat(2);
         } else if (error.isTransient() && engine.now() + RETRY_NANOS < engine.endOfAttempts(what.untilNanos())) {
             repeatLater(error.isSurelyNotSent() ? what : what.again(), pauseNanos);
+            if (lease != null) {
+                lease.releaseAttemptFailed(error);
+            }
         } else if (lease != null) {
             engine.events().releaseUnconfirmed(what.key(), what.token(), error);
             lease.releaseFailed(error);

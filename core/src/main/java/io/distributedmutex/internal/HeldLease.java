@@ -26,8 +26,6 @@ final class HeldLease implements Lease {
     /** In the place of the observers when there is nothing to observe any more. Has none. */
     private static final Observers ALL_TOLD = new Observers();
 
-    static final String EXPIRED_DETAIL = "its deadline passed without a confirmed renewal, extension or release";
-
     private final Holding holding;
     private final long fencingToken;
     private final LockOptions options;
@@ -205,15 +203,15 @@ final class HeldLease implements Lease {
             }
             if (deadline == maximumHoldEnd()) {
                 throw new LeaseLostException(
-                        "the lease on '" + Checks.shown(queue().key) + "' cannot last for " + Checks.shown(leaseTime)
-                                + " still: its maximum hold of " + Checks.shown(options.maximumHold()) + " ends in "
-                                + left.toMillis() + " ms",
+                        "the lease on '" + Checks.shown(queue().key) + "' cannot last for " + Checks.about(leaseTime)
+                                + " still: its maximum hold of " + Checks.about(options.maximumHold()) + " ends in "
+                                + Checks.about(left),
                         LossReason.EXPIRED);
             }
             if (asked && now >= end) {
                 throw new StoreUnreachableException(
-                        "'" + Checks.shown(queue().key) + "' is held for " + left.toMillis() + " ms still, not for "
-                                + Checks.shown(leaseTime) + ": the store answers too slowly",
+                        "'" + Checks.shown(queue().key) + "' is held for " + Checks.about(left) + " still, not for "
+                                + Checks.about(leaseTime) + ": the store answers too slowly",
                         null);
             }
             setLeaseTime(Math.max(enough, leaseMillis()), false, end);
@@ -228,13 +226,13 @@ final class HeldLease implements Lease {
         }
         Engine engine = queue().engine;
         try {
-            // A store answers within its command time-out; a wait time of zero means one attempt, not no answer.
+            // A wait time of zero means one attempt, not no answer; see releaseAttemptFailed.
             long patience = options.waitTime().isZero()
                     ? Long.MAX_VALUE
                     : options.waitTime().toNanos();
             Boolean held = engine.await(answer, patience);
             if (held == null) {
-                throw new StoreUnreachableException("not confirmed within " + Checks.shown(options.waitTime()), null);
+                throw new StoreUnreachableException("not confirmed within " + Checks.about(options.waitTime()), null);
             }
             return held;
         } catch (StoreException e) {
@@ -268,6 +266,13 @@ final class HeldLease implements Lease {
     /** The end of what is believed, or of the maximum hold of a renewed lease. */
     long deadline() {
         return Math.min(holding.deadline(), maximumHoldEnd());
+    }
+
+    /** What ended it when its deadline has passed. */
+    String expiry() {
+        return deadline() == maximumHoldEnd()
+                ? "the maximum hold of its autoRenew, " + Checks.about(options.maximumHold()) + ", is over"
+                : "its deadline passed without a confirmed renewal, extension or release";
     }
 
     private long maximumHoldEnd() {
@@ -362,7 +367,8 @@ final class HeldLease implements Lease {
         boolean held = answer == Ownership.HELD || (repeated && answer != Ownership.STORE_LOST);
         Observers told;
         synchronized (queue()) {
-            if (observers == ALL_TOLD) {
+            if (observers == ALL_TOLD || state == LeaseState.LOST) {
+                // Taken from its holder, who hears of that, and not of the release.
                 return;
             }
             told = takeObservers();
@@ -380,9 +386,29 @@ final class HeldLease implements Lease {
         }
     }
 
+    /** An attempt to release has failed and will be repeated. Who wanted one attempt waits no longer. */
+    void releaseAttemptFailed(StoreException error) {
+        if (!options.waitTime().isZero()) {
+            return;
+        }
+        CompletableFuture<Boolean> answer;
+        synchronized (queue()) {
+            answer = observers == null ? null : observers.releaseAnswer;
+        }
+        if (answer != null) {
+            answer.completeExceptionally(error);
+        }
+    }
+
     /** The store refused to release, or did not answer in time. */
     void releaseFailed(StoreException error) {
-        Observers told = takeObservers();
+        Observers told;
+        synchronized (queue()) {
+            if (state == LeaseState.LOST) {
+                return;
+            }
+            told = takeObservers();
+        }
         tellReleased(told);
         if (told.releaseAnswer != null) {
             told.releaseAnswer.completeExceptionally(error);

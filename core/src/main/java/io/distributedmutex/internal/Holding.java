@@ -8,6 +8,7 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.Timer;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -268,7 +269,7 @@ final class Holding extends Timer {
             try {
                 long now = engine().now();
                 if (now >= current.deadline()) {
-                    queue.lose(current, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+                    queue.loseByTime(current);
                 } else {
                     if (now >= nextRenewal) {
                         renew(now);
@@ -385,7 +386,7 @@ final class Holding extends Timer {
         long now = engine().now();
         if (now >= lease.deadline()) {
             // Whatever the answer, it is too late to be believed. If it lengthened the lease, the key is freed.
-            queue.lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+            queue.loseByTime(lease);
             queue.then(() -> engine().disown(queue.key, token()));
             return;
         }
@@ -467,8 +468,10 @@ final class Holding extends Timer {
     private CompletableFuture<Ownership> afterShortening(Shortenings all, HeldLease lease, long millis) {
         if (all.failed) {
             throw new StoreUnreachableException(
-                    "'" + Checks.shown(queue.key) + "' not extended to " + millis + " ms: to shorten it to "
-                            + all.longestMillis + " ms was not confirmed before, and may still take effect",
+                    "'" + Checks.shown(queue.key) + "' not extended to "
+                            + Checks.about(Duration.ofMillis(millis)) + ": to shorten it to "
+                            + Checks.about(Duration.ofMillis(all.longestMillis))
+                            + " was not confirmed before, and may still take effect",
                     null);
         }
         CompletableFuture<Boolean> awaited = all.confirmed;

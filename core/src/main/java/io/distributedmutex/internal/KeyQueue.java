@@ -145,10 +145,11 @@ final class KeyQueue extends Waiters {
     }
 
     private LockException outcomeOfTimeOut(Waiter waiter) {
-        String waited = "'" + Checks.shown(key) + "' not obtained within " + waiter.waitNanos / 1_000_000 + " ms: ";
+        String waited = "'" + Checks.shown(key) + "' not obtained within "
+                + Checks.about(Duration.ofNanos(waiter.waitNanos)) + ": ";
         Holding here = holding;
         if (here != null) {
-            return heldHere(waited, here);
+            return heldHere(waited, here, waiter.thread);
         }
         Request asked = request;
         if (asked != null && asked.error != null) {
@@ -166,11 +167,17 @@ final class KeyQueue extends Waiters {
                         : Math.max(0, asked.holderRemainingMillis - (engine.now() - asked.answeredNanos) / 1_000_000));
     }
 
-    private LockNotObtainedException heldHere(String prefix, Holding here) {
+    /**
+     * @param asking the thread that wants the key; null if that is none
+     */
+    private LockNotObtainedException heldHere(String prefix, Holding here, @Nullable Thread asking) {
         Duration remaining = Duration.ofNanos(Math.max(0, here.deadline() - engine.now()));
+        Thread owner = here.current().owner();
+        String who = owner == null || asking == null
+                ? "this instance ("
+                : owner == asking ? "the same thread of this instance (" : "another thread of this instance (";
         return new LockNotObtainedException(
-                prefix + "held by another thread of this instance (" + Checks.shown(engine.label()) + ") for "
-                        + remaining.toMillis() + " ms still",
+                prefix + "held by " + who + Checks.shown(engine.label()) + ")" + Engine.stillFor(remaining.toMillis()),
                 key,
                 engine.label(),
                 remaining);
@@ -352,17 +359,17 @@ final class KeyQueue extends Waiters {
     /** The reply took longer than the lease: nothing is held by our own deadline. Asking again makes it a fresh lease. */
     private void tooLate(Request asked, AcquireRequest message, long sent, long now) {
         asked.failed(
-                new StoreUnreachableException(
-                        "the store's grant arrived after " + (now - sent) / 1_000_000 + " ms, when the lease time of "
-                                + message.leaseMillis() + " ms was over",
-                        null),
-                now);
+                new StoreUnreachableException(Engine.grantedTooLate(now - sent, message.leaseMillis()), null), now);
         thenSend(asked);
     }
 
     private void failed(Request asked, StoreException error) {
         long now = engine.now();
         asked.failed(error, now);
+        HeldLease releasing = asked.releasing;
+        if (releasing != null) {
+            then(() -> releasing.releaseAttemptFailed(error));
+        }
         List<Waiter> failing = new ArrayList<>();
         for (Waiter waiter : allWaiters()) {
             // A wait without limit still ends once the store has been failing for the wait time.
@@ -519,7 +526,7 @@ final class KeyQueue extends Waiters {
     LockNotObtainedException refusal() {
         Holding here = holding;
         return here != null && here.deadline() > engine.now()
-                ? heldHere("'" + Checks.shown(key) + "' not obtained: ", here)
+                ? heldHere("'" + Checks.shown(key) + "' not obtained: ", here, Thread.currentThread())
                 : null;
     }
 
@@ -553,7 +560,7 @@ final class KeyQueue extends Waiters {
             if (held) {
                 handOn(lease, now, used);
             } else {
-                lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+                loseByTime(lease);
             }
         }
         drain();
@@ -609,10 +616,25 @@ final class KeyQueue extends Waiters {
     void expire(HeldLease lease) {
         synchronized (this) {
             if (lease.isLive() && engine.now() >= lease.deadline()) {
-                lose(lease, LossReason.EXPIRED, HeldLease.EXPIRED_DETAIL);
+                loseByTime(lease);
             }
         }
         drain();
+    }
+
+    private void loseByClosing(HeldLease lease) {
+        if (engine.now() < lease.deadline()) {
+            GiveBack giveBack = GiveBack.released(lease, lease.keepUntilNanos());
+            then(() -> engine.giveBack(giveBack));
+            lose(lease, LossReason.CLOSED, "its DistributedMutex was closed while it was held");
+        } else {
+            loseByTime(lease);
+        }
+    }
+
+    /** Under the monitor: the deadline of a live lease has passed. */
+    void loseByTime(HeldLease lease) {
+        lose(lease, LossReason.EXPIRED, lease.expiry());
     }
 
     /** Under the monitor: ends a live lease against its holder's will. */
@@ -632,20 +654,32 @@ final class KeyQueue extends Waiters {
         }
     }
 
-    /** The instance closes: waiters are told, what is held is released. */
+    /** The instance takes no more: waiters are told. */
+    void dismiss() {
+        synchronized (this) {
+            dismissWaiters();
+        }
+        drain();
+    }
+
+    private void dismissWaiters() {
+        List<Waiter> told = allWaiters();
+        for (Waiter waiter : told) {
+            removeWaiter(waiter);
+            waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
+        }
+        afterWaitersLeft();
+        told.forEach(this::thenSignal);
+    }
+
+    /** The instance closes: waiters are told, what is held is taken from its holder and released. */
     void close() {
         synchronized (this) {
-            List<Waiter> told = allWaiters();
-            for (Waiter waiter : told) {
-                removeWaiter(waiter);
-                waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
-            }
-            afterWaitersLeft();
+            dismissWaiters();
             Holding here = holding;
             if (here != null) {
-                handOn(here.current(), engine.now(), true);
+                loseByClosing(here.current());
             }
-            told.forEach(this::thenSignal);
             retired = true;
             engine.retire(this);
         }

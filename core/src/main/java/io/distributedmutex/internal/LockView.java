@@ -125,7 +125,7 @@ public final class LockView implements Lock {
     private LeaseLostException lost(Lease lease, String what) {
         return new LeaseLostException(
                 "'" + Checks.shown(key) + "' " + what + ", but its lease was lost meanwhile ("
-                        + lease.lossReason().map(Enum::name).orElse("the instance was closed") + ")",
+                        + lease.lossReason().map(Enum::name).orElse("released") + ")",
                 lease.lossReason().orElse(null));
     }
 

@@ -107,10 +107,13 @@ final class Waiter {
     /** Wakes whoever waits. After the outcome was set, outside the monitor. */
     void signal(Engine engine) {
         HeldLease granted = lease;
+        LockException outcome = failure;
         if (future == null) {
             LockSupport.unpark(thread);
             if (abandoned && granted != null) {
                 granted.giveBackUnused();
+            } else if (abandoned && outcome != null) {
+                engine.events().notObtained(key, event, engine.now() - startNanos, outcome);
             }
             return;
         }
@@ -118,7 +121,6 @@ final class Waiter {
         if (timer != null) {
             engine.cancel(timer);
         }
-        LockException outcome = failure;
         // On a callback thread, because what the user attached to the future may block.
         engine.execute(() -> {
             if (outcome != null) {

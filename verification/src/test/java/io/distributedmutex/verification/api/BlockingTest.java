@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -113,7 +114,7 @@ class BlockingTest {
         Lease held = other.acquire(KEY);
         assertThatExceptionOfType(LockNotObtainedException.class)
                 .isThrownBy(() -> impatient.acquire(KEY))
-                .withMessage("'tenant:1' not obtained: held by other for 60000 ms still");
+                .withMessage("'tenant:1' not obtained: held by other for 60 s still");
         assertThat(app.store().counts()).isEqualTo(Map.of(Operation.ACQUIRE, 1));
         held.close();
         impatient.acquire(KEY).close();
@@ -198,7 +199,7 @@ class BlockingTest {
         deployment.awaitWaiters(KEY, 1);
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(waiting.failure()).isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
-            assertThat(e).hasMessage("'tenant:1' not obtained within 5000 ms: held by other for 45000 ms still");
+            assertThat(e).hasMessage("'tenant:1' not obtained within 5 s: held by other for 45 s still");
             assertThat(e.key()).isEqualTo(KEY);
             assertThat(e.holder()).contains("other");
             assertThat(e.remaining()).contains(Duration.ofSeconds(45));
@@ -219,8 +220,8 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofMillis(5_000));
         assertThat(waiting.failure()).isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
             assertThat(e)
-                    .hasMessage("'tenant:1' not obtained within 5000 ms: held by another thread of this instance (app)"
-                            + " for 54398 ms still");
+                    .hasMessage("'tenant:1' not obtained within 5 s: held by another thread of this instance (app)"
+                            + " for 54.4 s still");
             assertThat(e.holder()).contains("app");
             assertThat(e.remaining()).contains(Duration.ofMillis(54_398));
         });
@@ -234,7 +235,7 @@ class BlockingTest {
         assertThatExceptionOfType(LockNotObtainedException.class)
                 .isThrownBy(() -> impatient.acquire(KEY))
                 .withMessage("'tenant:1' not obtained: held by another client that is not of this library"
-                        + " for 9000 ms still")
+                        + " for 9 s still")
                 .satisfies(e -> assertThat(e.holder()).isEmpty())
                 .satisfies(e -> assertThat(e.remaining()).contains(Duration.ofSeconds(9)));
         deployment.server.putForeign(KEY, null);
@@ -252,7 +253,7 @@ class BlockingTest {
         Lease held = deployment.instance("host\nERROR forged").mutex().acquire("a\tb");
         assertThatExceptionOfType(LockNotObtainedException.class)
                 .isThrownBy(() -> mutex.with(o -> o.waitTime(Duration.ZERO)).acquire("a\tb"))
-                .withMessage("'a\\u0009b' not obtained: held by host\\u000AERROR forged for 60000 ms still");
+                .withMessage("'a\\u0009b' not obtained: held by host\\u000AERROR forged for 60 s still");
         held.close();
     }
 
@@ -348,6 +349,30 @@ class BlockingTest {
         }
     }
 
+    @Test
+    void anInterruptEndsAnAcquireThatDoesNotWaitForOthersAndWhatItObtainsIsGivenBack() {
+        DistributedMutex kept = mutex.with(o -> o.waitTime(Duration.ZERO).minimumHold(Duration.ofMinutes(1)));
+        for (boolean refused : List.of(false, true)) {
+            Lease held = refused ? other.acquire(KEY) : null;
+            app.store().holdReplies(1, Operation.ACQUIRE);
+            Worker<List<Object>> acquiring = Worker.startAndBlock(() -> {
+                try {
+                    return List.of(kept.acquire(KEY));
+                } catch (LockInterruptedException e) {
+                    return List.of(e.getMessage(), Thread.currentThread().isInterrupted());
+                }
+            });
+            Await.until(() -> app.store().waitingCalls() == 1);
+            acquiring.interrupt();
+            assertThat(acquiring.result()).containsExactly("'tenant:1' not obtained: interrupted", true);
+            app.store().releaseHeld();
+            assertThat(deployment.holder(KEY)).isEqualTo(refused ? "other" : "nobody");
+            if (held != null) {
+                held.close();
+            }
+        }
+    }
+
     // ---- tries
 
     @Test
@@ -429,7 +454,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(acquiring.failure())
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'tenant:1' not obtained within 5000 ms: made to fail by the test");
+                .hasMessage("'tenant:1' not obtained within 5 s: made to fail by the test");
         assertThat(app.store().count(Operation.ACQUIRE)).as("retries").isBetween(20, 21);
         assertThat(app.store().count(Operation.CANCEL))
                 .as("it may have taken effect")
@@ -443,7 +468,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(acquiring.failure())
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'tenant:1' not obtained within 5000 ms: the store has not answered yet");
+                .hasMessage("'tenant:1' not obtained within 5 s: the store has not answered yet");
         deployment.time.advance(Duration.ofDays(1));
     }
 
@@ -473,7 +498,7 @@ class BlockingTest {
         assertThat(trying.failure())
                 .isInstanceOf(StoreUnreachableException.class)
                 .hasMessage("'tenant:1' not obtained: the store's grant arrived after 995 ms,"
-                        + " when the lease time of 1000 ms was over");
+                        + " when the lease time of 1 s was over");
         assertThat(deployment.holder(KEY)).isEqualTo("nobody");
     }
 
@@ -496,6 +521,30 @@ class BlockingTest {
         lease.close();
     }
 
+    /** By a request of its own, or by the next one's: whoever waits is served as soon as the store answers. */
+    @Test
+    void aReleaseWithAWaitTimeOfZeroIsOneAttemptAndGoesOnInTheBackground() {
+        DistributedMutex impatient = mutex.with(o -> o.waitTime(Duration.ZERO));
+        for (boolean wanted : List.of(false, true)) {
+            Lease lease = impatient.acquire(KEY);
+            CompletableFuture<Lease> next = wanted ? mutex.acquireAsync(KEY) : null;
+            app.store().failNext(3, Operation.RELEASE.or(Operation.ACQUIRE));
+            Worker<Boolean> releasing = Worker.start(lease::release);
+            assertThat(releasing.failure())
+                    .isInstanceOf(StoreUnreachableException.class)
+                    .hasMessage("release of 'tenant:1' not confirmed; it is repeated until the lease's end, which frees"
+                            + " the key: made to fail by the test");
+            assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
+            assertThat(deployment.holder(KEY)).isEqualTo("app");
+            deployment.time.advance(Duration.ofMillis(750));
+            if (next != null) {
+                assertThat(next).isCompleted();
+                next.join().close();
+            }
+            assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+        }
+    }
+
     @Test
     void aReleaseThatIsNotConfirmedWithinTheWaitTimeSaysSoAndGoesOn() {
         Lease lease = mutex.acquire(KEY);
@@ -505,7 +554,7 @@ class BlockingTest {
         assertThat(releasing.failure())
                 .isInstanceOf(StoreUnreachableException.class)
                 .hasMessage("release of 'tenant:1' not confirmed; it is repeated until the lease's end, which frees the"
-                        + " key: not confirmed within 5000 ms");
+                        + " key: not confirmed within 5 s");
         assertThat(lease.isValid()).as("given back is given back").isFalse();
         assertThat(deployment.holder(KEY)).isEqualTo("app");
         deployment.time.advance(Duration.ofSeconds(3));
@@ -544,7 +593,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(failing.failure()).isInstanceOfSatisfying(StoreRefusedException.class, e -> {
             assertThat(e.reason()).isEqualTo(reason);
-            assertThat(e).hasMessage("'tenant:1' not obtained within 5000 ms: said no");
+            assertThat(e).hasMessage("'tenant:1' not obtained within 5 s: said no");
         });
     }
 

@@ -45,13 +45,14 @@ class DeadlockDetectionTest {
         try (Lease held = mutex.acquire("a\nb")) {
             assertThatExceptionOfType(LockNotObtainedException.class)
                     .isThrownBy(() -> mutex.acquire("a\nb"))
-                    .withMessageContaining("held by another thread of this instance (app)");
+                    .withMessageContaining("held by the same thread of this instance (app) for ");
+            assertThat(mutex.tryAcquire("a\nb")).isEmpty();
             assertThat(held.isValid()).isTrue();
         }
         assertThat(awaitSuspicions()).containsExactly("deadlock [a\\u000Ab]");
         assertThat(deployment.takeWarnings())
-                .containsExactly("WARN DEADLOCK suspected: threads of this process wait for each other's keys in a"
-                        + " circle: [a\\u000Ab]; it lasts until a lease ends or a wait time is over");
+                .containsExactly("WARN DEADLOCK suspected: a thread waits for a key that it holds itself: [a\\u000Ab];"
+                        + " it lasts until a lease ends or a wait time is over");
     }
 
     /** To log takes locks, and waiting for one uses up the permit with which the engine wakes a thread. */

@@ -182,7 +182,7 @@ final class Deployment implements AutoCloseable {
         assertThat(takeWarnings()).as("warnings that the test did not expect").isEmpty();
     }
 
-    private void awaitEmptyStore() {
+    void awaitEmptyStore() {
         long start = System.nanoTime();
         while (!server.contents().isEmpty() && System.nanoTime() - start < LATE.toNanos()) {
             LockSupport.parkNanos(1_000_000);

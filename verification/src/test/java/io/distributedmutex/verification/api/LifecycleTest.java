@@ -11,6 +11,7 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.internal.SystemEnvironment;
@@ -81,7 +82,8 @@ class LifecycleTest {
                 }
                 Await.until(asynchronous::isDone);
                 assertThat(failure(asynchronous)).isInstanceOf(MutexClosedException.class);
-                assertThat(own.state()).isEqualTo(LeaseState.RELEASED);
+                assertThat(own.lossReason()).contains(LossReason.CLOSED);
+                expectLosses(deployment, 1);
                 assertThat(deployment.server.contents().waiters()).isEmpty();
                 assertThat(deployment.server.contents().heldKeys()).containsExactly(KEY);
                 held.close();
@@ -89,16 +91,16 @@ class LifecycleTest {
         }
 
         @Test
-        void releasesWhatIsHeldSoThatOthersHaveItAtOnce() {
+        void takesWhatIsHeldTellsItsHolderAndReleasesItSoThatOthersHaveItAtOnce() {
             try (Deployment deployment = Deployment.onManualTime()) {
                 Instance app = deployment.instance("app");
                 Instance other = deployment.instance("other");
                 Lease lease = app.mutex().acquire(KEY);
                 Lease renewed =
                         app.mutex().with(o -> o.autoRenew(Duration.ofHours(1))).acquire("renewed");
-                AtomicBoolean lossTold = new AtomicBoolean();
-                lease.onLost(lost -> lossTold.set(true));
-                CompletableFuture<?> lost = lease.lost();
+                AtomicInteger told = new AtomicInteger();
+                lease.onLost(lost -> told.incrementAndGet());
+                CompletableFuture<LossReason> lost = lease.lost();
                 CompletableFuture<Lease> next = other.mutex().acquireAsync(KEY);
                 deployment.time.runDue();
 
@@ -106,12 +108,14 @@ class LifecycleTest {
 
                 deployment.time.runDue();
                 assertThat(next).isCompleted();
-                assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
-                assertThat(renewed.state()).isEqualTo(LeaseState.RELEASED);
+                assertThat(lease.state()).isEqualTo(LeaseState.LOST);
+                assertThat(renewed.lossReason()).contains(LossReason.CLOSED);
                 assertThat(lease.isValid()).isFalse();
-                assertThat(lost).isCancelled();
-                assertThat(lossTold).isFalse();
+                assertThat(lost).isCompletedWithValue(LossReason.CLOSED);
+                assertThat(told).hasValue(1);
+                assertThat(lease.release()).isFalse();
                 next.join().close();
+                expectLosses(deployment, 2);
             }
         }
 
@@ -127,6 +131,7 @@ class LifecycleTest {
                 assertThat(Deployment.libraryThreads()).isNotEmpty();
                 app.mutex().close();
                 Await.until(() -> Deployment.libraryThreads().isEmpty());
+                expectLosses(deployment, 2);
             }
         }
 
@@ -146,8 +151,9 @@ class LifecycleTest {
                 }
                 closers.forEach(Worker::result);
                 app.mutex().close();
-                assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
+                assertThat(lease.lossReason()).contains(LossReason.CLOSED);
                 assertThat(app.store().count(Operation.RELEASE)).isEqualTo(1);
+                expectLosses(deployment, 1);
             }
         }
 
@@ -182,14 +188,15 @@ class LifecycleTest {
                 }
                 assertThatExceptionOfType(LeaseLostException.class)
                         .isThrownBy(() -> lease.extend(Duration.ofSeconds(1)))
-                        .withMessageContaining("it was released");
+                        .withMessageContaining("it was lost (CLOSED)");
                 assertThatExceptionOfType(LeaseLostException.class)
                         .isThrownBy(() -> lease.ensure(Duration.ofSeconds(1)));
                 assertThat(lease.release()).isFalse();
                 lease.close();
                 assertThat(lease.remaining()).isZero();
-                assertThat(lease.lost()).isCancelled();
+                assertThat(lease.lost()).isCompletedWithValue(LossReason.CLOSED);
                 assertThat(app.store().counts()).isEmpty();
+                expectLosses(deployment, 1);
             }
         }
 
@@ -208,7 +215,10 @@ class LifecycleTest {
                 assertThat(closing.isDone()).isFalse();
                 deployment.time.advance(Duration.ofNanos(1));
                 closing.result();
-                assertThat(deployment.takeWarnings()).singleElement().asString().contains("was not confirmed");
+                assertThat(deployment.takeWarnings())
+                        .hasSize(2)
+                        .anySatisfy(line -> assertThat(line).contains("LOST tenant:1 (CLOSED"))
+                        .anySatisfy(line -> assertThat(line).contains("was not confirmed"));
                 deployment.time.advance(Duration.ofSeconds(61));
             }
         }
@@ -228,6 +238,7 @@ class LifecycleTest {
                 deployment.time.advance(Duration.ofMillis(250));
                 closing.result();
                 assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+                expectLosses(deployment, 1);
             }
         }
 
@@ -246,6 +257,7 @@ class LifecycleTest {
                 app.store().releaseHeld();
                 closing.result();
                 assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+                expectLosses(deployment, 1);
             }
         }
 
@@ -264,6 +276,7 @@ class LifecycleTest {
                 app.store().releaseHeld();
                 assertThat(closing.result()).isTrue();
                 assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+                expectLosses(deployment, 1);
             }
         }
 
@@ -333,6 +346,157 @@ class LifecycleTest {
                             .as("%s", failure)
                             .isInstanceOfAny(MutexClosedException.class, LeaseLostException.class);
                 }
+                deployment.awaitEmptyStore();
+                assertThat(deployment.takeWarnings())
+                        .allSatisfy(line -> assertThat(line).contains("(CLOSED"));
+            }
+        }
+    }
+
+    /** The lines of WARN that tell of what was held when an instance closed. */
+    private static void expectLosses(Deployment deployment, int count) {
+        assertThat(deployment.takeWarnings())
+                .hasSize(count)
+                .allSatisfy(line -> assertThat(line)
+                        .startsWith("WARN LOST ")
+                        .contains(" (CLOSED, ")
+                        .endsWith(": its DistributedMutex was closed while it was held"));
+    }
+
+    /** To close when all is given back, or after some time. */
+    @Nested
+    class CloseWithPatience {
+
+        @Test
+        void takesNothingMoreAndEndsWhenAllIsGivenBack() {
+            try (Deployment deployment = Deployment.onManualTime()) {
+                Instance app = deployment.instance("app");
+                DistributedMutex mutex = app.mutex();
+                Lease lease = mutex.with(o -> o.autoRenew(Duration.ofHours(1))).acquire(KEY);
+                Lock lock = mutex.asLock("lock");
+                Worker<Lease> waiting = Worker.startAndBlock(() -> mutex.acquire(KEY));
+                CompletableFuture<Lease> asynchronous = mutex.acquireAsync(KEY);
+                Worker<Boolean> closing = Worker.startAndBlock(() -> mutex.close(Duration.ofMinutes(5)));
+                assertThat(waiting.failure()).isInstanceOf(MutexClosedException.class);
+                Await.until(() -> deployment.time.runDue() >= 0 && asynchronous.isDone());
+                assertThat(failure(asynchronous)).isInstanceOf(MutexClosedException.class);
+                List<ThrowingCallable> acquiring = List.of(
+                        () -> mutex.acquire("k"),
+                        () -> mutex.tryAcquire("k"),
+                        () -> mutex.tryAcquire(KEY),
+                        () -> mutex.acquireAsync("k"),
+                        lock::lock,
+                        lock::tryLock);
+                for (ThrowingCallable call : acquiring) {
+                    assertThatExceptionOfType(MutexClosedException.class).isThrownBy(call);
+                }
+                // What is held is used as ever.
+                deployment.awaitParked(1);
+                deployment.time.advance(Duration.ofMinutes(4));
+                lease.extend(Duration.ofMinutes(2));
+                assertThat(mutex.inspect(KEY)).isPresent();
+                assertThat(closing.isDone()).isFalse();
+                assertThat(lease.release()).isTrue();
+                assertThat(closing.result()).isTrue();
+                assertThatExceptionOfType(MutexClosedException.class).isThrownBy(() -> mutex.inspect(KEY));
+            }
+        }
+
+        @Test
+        void waitsForTheReleaseOfTheLastOfManyByAnyThread() {
+            try (Deployment deployment = Deployment.inRealTime()) {
+                DistributedMutex mutex = deployment.instance("app").mutex();
+                List<Lease> leases = new ArrayList<>();
+                for (int i = 0; i < 100; i++) {
+                    leases.add(mutex.acquire("key " + i));
+                }
+                Worker<Boolean> closing = Worker.startAndBlock(() -> mutex.close(Duration.ofDays(1)));
+                leases.subList(0, 99).forEach(Lease::close);
+                assertThat(closing.isDone()).isFalse();
+                leases.get(99).close();
+                assertThat(closing.result()).isTrue();
+            }
+        }
+
+        @Test
+        void takesWhatIsHeldStillAfterThePatience() {
+            try (Deployment deployment = Deployment.onManualTime()) {
+                DistributedMutex mutex = deployment.instance("app").mutex();
+                Lease lease = mutex.acquire(KEY);
+                Worker<Boolean> closing = Worker.startAndBlock(() -> mutex.close(Duration.ofSeconds(10)));
+                deployment.awaitParked(1);
+                deployment.time.advance(Duration.ofSeconds(10).minusNanos(1));
+                assertThat(closing.isDone()).isFalse();
+                assertThat(lease.isValid()).isTrue();
+                deployment.time.advance(Duration.ofNanos(1));
+                assertThat(closing.result()).isFalse();
+                assertThat(lease.lossReason()).contains(LossReason.CLOSED);
+                assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+                expectLosses(deployment, 1);
+            }
+        }
+
+        @Test
+        void waitsForNothingWhereNothingIsHeldOrNoTimeIsGiven() {
+            try (Deployment deployment = Deployment.onManualTime()) {
+                DistributedMutex idle = deployment.instance("idle").mutex();
+                idle.acquire(KEY).close();
+                assertThat(idle.close(Duration.ofDays(1))).isTrue();
+                assertThat(idle.close(Duration.ofDays(1))).as("again").isFalse();
+                DistributedMutex busy = deployment.instance("busy").mutex();
+                busy.acquire(KEY);
+                assertThat(busy.close(Duration.ZERO)).isFalse();
+                expectLosses(deployment, 1);
+            }
+        }
+
+        @Test
+        void isCutShortByAnInterruptWhoseFlagIsKept() {
+            try (Deployment deployment = Deployment.onManualTime()) {
+                DistributedMutex mutex = deployment.instance("app").mutex();
+                Lease lease = mutex.acquire(KEY);
+                Worker<List<Boolean>> closing = Worker.startAndBlock(() -> {
+                    boolean ended = mutex.close(Duration.ofDays(1));
+                    return List.of(ended, Thread.currentThread().isInterrupted());
+                });
+                deployment.awaitParked(1);
+                closing.interrupt();
+                assertThat(closing.result()).containsExactly(false, true);
+                assertThat(lease.lossReason()).contains(LossReason.CLOSED);
+                expectLosses(deployment, 1);
+            }
+        }
+
+        @Test
+        void isCutShortByACloseOfAnotherThread() {
+            try (Deployment deployment = Deployment.onManualTime()) {
+                DistributedMutex mutex = deployment.instance("app").mutex();
+                mutex.acquire(KEY);
+                List<Worker<Boolean>> closing = List.of(
+                        Worker.startAndBlock(() -> mutex.close(Duration.ofDays(1))),
+                        Worker.startAndBlock(() -> mutex.close(Duration.ofDays(2))));
+                deployment.awaitParked(2);
+                mutex.close();
+                for (Worker<Boolean> each : closing) {
+                    assertThat(each.result()).isFalse();
+                }
+                expectLosses(deployment, 1);
+            }
+        }
+
+        @Test
+        void letsScopedWorkEndNormally() {
+            try (Deployment deployment = Deployment.inRealTime()) {
+                DistributedMutex mutex = deployment.instance("app").mutex();
+                CountDownLatch mayEnd = new CountDownLatch(1);
+                Worker<String> working = Worker.startAndBlock(() -> mutex.call(KEY, lease -> {
+                    mayEnd.await();
+                    return "done";
+                }));
+                Worker<Boolean> closing = Worker.startAndBlock(() -> mutex.close(Duration.ofDays(1)));
+                mayEnd.countDown();
+                assertThat(working.result()).isEqualTo("done");
+                assertThat(closing.result()).isTrue();
             }
         }
     }

@@ -529,7 +529,8 @@ class LockViewTest {
         assertThat(deployment.holder(KEY)).isEqualTo("nobody");
         assertThatExceptionOfType(LeaseLostException.class)
                 .isThrownBy(lock::unlock)
-                .withMessageContaining("the instance was closed");
+                .withMessageContaining("lost meanwhile (CLOSED)");
+        assertThat(deployment.takeWarnings()).hasSize(1);
         assertThatExceptionOfType(MutexClosedException.class).isThrownBy(lock::lock);
         assertThatExceptionOfType(MutexClosedException.class).isThrownBy(lock::lockInterruptibly);
         assertThatExceptionOfType(MutexClosedException.class).isThrownBy(lock::tryLock);

@@ -11,13 +11,14 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
-/** What the log says at DEBUG: who wonders where the time goes finds it there. */
+/** What the log says at DEBUG, where who wonders finds where the time goes, and of a loss. */
 class LogTest {
 
     private static final String KEY = "tenant:1";
@@ -70,9 +71,52 @@ class LogTest {
         advanceMillis(LockOptions.defaults().waitTime().toMillis());
         assertThat(asked).isCompletedExceptionally();
         assertThat(lines())
-                .containsExactly("DEBUG not acquired after 5000000 us: 'tenant:1' not obtained within 5000 ms: held by"
-                        + " other for 55000 ms still");
+                .containsExactly("DEBUG not acquired after 5000000 us: 'tenant:1' not obtained within 5 s: held by"
+                        + " other for 55 s still");
         held.close();
+    }
+
+    @Test
+    void aLossByTimeIsLoggedWithTheMaximumHoldIfThatEndedTheLeaseOnPurpose() {
+        DistributedMutex renewed =
+                mutex.with(o -> o.leaseTime(Duration.ofSeconds(3)).autoRenew(Duration.ofMinutes(1)));
+        renewed.acquire(KEY);
+        advanceMillis(60_000);
+        assertThat(deployment.takeWarnings())
+                .singleElement()
+                .asString()
+                .startsWith("WARN LOST tenant:1 (EXPIRED, token ")
+                .endsWith("): the maximum hold of its autoRenew, 60 s, is over");
+        mutex.with(o -> o.leaseTime(Duration.ofSeconds(3))).acquire(KEY);
+        advanceMillis(3_001);
+        assertThat(deployment.takeWarnings())
+                .singleElement()
+                .asString()
+                .endsWith("): its deadline passed without a confirmed renewal, extension or release");
+    }
+
+    /** As the README shows it. */
+    @Test
+    void aRateLimitByMinimumHoldIsSilentForWhoeverHasNoTurn() {
+        Duration minute = Duration.ofMinutes(1);
+        List<DistributedMutex> machines = List.of(
+                mutex.with(o -> o.leaseTime(minute).minimumHold(minute)),
+                other.with(o -> o.leaseTime(minute).minimumHold(minute)));
+        logger.setLevel(Level.INFO);
+        int turns = 0;
+        for (int second = 0; second < 180; second++) {
+            for (DistributedMutex machine : machines) {
+                Optional<Lease> turn = machine.tryAcquire("newsletter");
+                if (turn.isPresent()) {
+                    turn.get().close();
+                    turns++;
+                }
+            }
+            advanceMillis(1_000);
+        }
+        assertThat(turns).isEqualTo(3);
+        assertThat(lines()).isEmpty();
+        advanceMillis(60_000);
     }
 
     private List<String> lines() {

@@ -105,7 +105,7 @@ class MutexAdapterTest {
         Lease held = other.acquire(KEY);
         assertThat(adapter.acquire(KEY, Duration.ZERO)).isFalse();
         assertThat(lines())
-                .containsExactly("ERROR timed out: '" + KEY + "' not obtained: held by other for 60000 ms still");
+                .containsExactly("ERROR timed out: '" + KEY + "' not obtained: held by other for 60 s still");
         held.close();
     }
 
@@ -183,6 +183,7 @@ class MutexAdapterTest {
         assertThat(lines()).hasSize(2);
         assertThat(lines().get(0)).startsWith("WARN release of '" + KEY + "'");
         assertThat(lines().get(1)).startsWith("ERROR not acquired: ").contains("closed");
+        assertThat(deployment.takeWarnings()).hasSize(1);
     }
 
     @Test
@@ -257,6 +258,32 @@ class MutexAdapterTest {
         assertThat(deployment.holder(KEY)).isEqualTo("nobody");
         assertThat(adapter.release(KEY)).isFalse();
         assertThat(app.store().count(Operation.ACQUIRE)).isEqualTo(1);
+    }
+
+    @Test
+    void anAdapterThatIsNotReentrantLetsTheSameThreadWaitAndFailLikeAnybody() {
+        MutexAdapter strict = adapter.notReentrant();
+        assertThat(strict.acquire(KEY)).isTrue();
+        assertThat(strict.acquire(KEY, Duration.ZERO)).isFalse();
+        assertThat(lines().get(1)).startsWith("ERROR timed out: ").contains("held by app for 60 s still");
+        assertThat(adapter.release(KEY)).as("not the other adapter's hold").isFalse();
+        assertThat(strict.release(KEY)).as("still held by the first").isTrue();
+        assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+        assertThat(strict.release(KEY)).isFalse();
+    }
+
+    /** So the original limits a rate: a lock that is not released, and expires. */
+    @Test
+    void anAdapterThatIsNotReentrantAcquiresAnewWhenItsLockHasExpired() {
+        MutexAdapter strict =
+                new MutexAdapter(app.mutex().with(o -> o.leaseTime(Duration.ofSeconds(10))), logger).notReentrant();
+        assertThat(strict.acquire(KEY, Duration.ZERO)).isTrue();
+        deployment.time.advance(Duration.ofMillis(9_897));
+        assertThat(strict.acquire(KEY, Duration.ZERO)).isFalse();
+        deployment.time.advance(Duration.ofMillis(104));
+        assertThat(strict.acquire(KEY, Duration.ZERO)).isTrue();
+        assertThat(strict.release(KEY)).isTrue();
+        assertThat(deployment.takeWarnings()).hasSize(1);
     }
 
     @Test

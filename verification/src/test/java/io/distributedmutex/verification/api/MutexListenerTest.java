@@ -222,12 +222,13 @@ class MutexListenerTest {
     }
 
     @Test
-    void closingTheInstanceTellsOfItsReleases() {
+    void closingTheInstanceTellsOfWhatItsHoldersLose() {
         mutex.acquire("a");
         mutex.acquire("b");
         told();
         mutex.close();
-        assertThat(told()).containsExactlyInAnyOrder("released a after 0", "released b after 0");
+        assertThat(told()).containsExactlyInAnyOrder("lost a: CLOSED", "lost b: CLOSED");
+        assertThat(deployment.takeWarnings()).hasSize(2);
     }
 
     @Test
@@ -403,9 +404,11 @@ class MutexListenerTest {
                     real.instance("app", builder -> builder.listener(closing)).mutex();
             closing.then = closed::close;
             Lease lease = closed.acquire(KEY);
-            Await.until(() -> lease.state() == LeaseState.RELEASED);
+            Await.until(() -> lease.state() == LeaseState.LOST);
             Await.until(() -> closing.calls.size() == 2);
             assertThatExceptionOfType(MutexClosedException.class).isThrownBy(() -> closed.acquire(KEY));
+            assertThat(real.takeWarnings()).hasSize(1);
+            assertThat(deployment.takeWarnings()).hasSize(1);
         }
     }
 

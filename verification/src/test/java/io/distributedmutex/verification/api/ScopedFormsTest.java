@@ -210,9 +210,26 @@ class ScopedFormsTest {
                 }));
     }
 
+    /** By then the next holder may work already. */
     @Test
-    void anInstanceClosedByItsOwnWorkHasReleasedTheLease() {
-        mutex.run(KEY, lease -> mutex.close());
-        assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+    void workWhoseInstanceWasClosedMeanwhileDoesNotEndNormally() {
+        List<Lease> told = new ArrayList<>();
+        assertThatExceptionOfType(LeaseLostException.class)
+                .isThrownBy(() -> mutex.run(KEY, lease -> {
+                    lease.onLost(told::add);
+                    mutex.close();
+                    assertThat(deployment.holder(KEY)).isEqualTo("nobody");
+                }))
+                .satisfies(e -> assertThat(e.reason()).contains(LossReason.CLOSED));
+        deployment.time.runDue();
+        assertThat(told).hasSize(1);
+        DistributedMutex other = deployment.instance("other").mutex();
+        assertThatExceptionOfType(LeaseLostException.class)
+                .isThrownBy(() -> other.call(KEY, lease -> {
+                    other.close();
+                    return "done";
+                }))
+                .satisfies(e -> assertThat(e.reason()).contains(LossReason.CLOSED));
+        assertThat(deployment.takeWarnings()).hasSize(2);
     }
 }

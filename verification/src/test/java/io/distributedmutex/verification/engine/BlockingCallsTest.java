@@ -43,7 +43,7 @@ class BlockingCallsTest {
             world.advanceMillis(10_000);
             assertThatExceptionOfType(LockNotObtainedException.class)
                     .isThrownBy(() -> b.mutex().acquire(KEY))
-                    .withMessageStartingWith("'tenant:1' not obtained within 1000 ms: held by a for ");
+                    .withMessageStartingWith("'tenant:1' not obtained within 1 s: held by a for ");
             assertThat(time.parks()).containsExactly(Duration.ofMillis(50), Duration.ofMillis(950));
             held.close();
         }
@@ -112,7 +112,7 @@ class BlockingCallsTest {
             time.nextParkEndsWith(() -> world.advanceMillis(300));
             assertThatExceptionOfType(StoreUnreachableException.class)
                     .isThrownBy(lease::release)
-                    .withMessageContaining("not confirmed within 1000 ms");
+                    .withMessageContaining("not confirmed within 1 s");
             assertThat(time.parks()).containsExactly(SECOND, Duration.ofMillis(700));
             a.store().releaseHeld();
         }
@@ -177,7 +177,7 @@ class BlockingCallsTest {
             world.advanceMillis(1_000);
             assertThatExceptionOfType(StoreUnreachableException.class)
                     .isThrownBy(() -> lease.ensure(Duration.ofMillis(1_500)))
-                    .withMessage("'tenant:1' is held for 1378 ms still, not for 1500 ms: the store answers too slowly");
+                    .withMessage("'tenant:1' is held for 1.4 s still, not for 1.5 s: the store answers too slowly");
             assertThat(lease.isValid()).isTrue();
             lease.close();
         }
@@ -222,7 +222,7 @@ class BlockingCallsTest {
             time.nextParkEndsWith(() -> world.advanceMillis(1_000));
             assertThatExceptionOfType(StoreUnreachableException.class)
                     .isThrownBy(() -> lease.extend(Duration.ofMinutes(2)))
-                    .withMessageContaining("to shorten it to 2000 ms was not confirmed before");
+                    .withMessageContaining("to shorten it to 2 s was not confirmed before");
             lease.close();
         }
     }

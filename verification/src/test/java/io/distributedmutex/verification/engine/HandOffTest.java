@@ -320,7 +320,7 @@ class HandOffTest {
                 assertThat(e.key()).isEqualTo(KEY);
                 assertThat(e.holder()).contains("host-a:17");
                 assertThat(e.remaining().orElseThrow()).isBetween(Duration.ofMillis(54_900), Duration.ofMillis(55_000));
-                assertThat(e).hasMessageContaining("'tenant:1' not obtained within 5000 ms: held by host-a:17 for 5");
+                assertThat(e).hasMessageContaining("'tenant:1' not obtained within 5 s: held by host-a:17 for 5");
             });
             assertThat(world.server.contents().waiters()).isEmpty();
             first.close();
@@ -381,7 +381,7 @@ class HandOffTest {
             world.advanceMillis(5_000);
             assertThat(world.failure(failing))
                     .isInstanceOf(StoreUnreachableException.class)
-                    .hasMessage("'tenant:1' not obtained within 5000 ms: made to fail by the test");
+                    .hasMessage("'tenant:1' not obtained within 5 s: made to fail by the test");
             a.store().heal();
         }
     }

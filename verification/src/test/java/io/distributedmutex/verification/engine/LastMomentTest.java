@@ -123,7 +123,7 @@ class LastMomentTest {
             assertThat(world.failure(tried))
                     .hasMessage(
                             "'another key' not obtained: the store's grant arrived after 988 ms, when the lease time"
-                                    + " of 1000 ms was over");
+                                    + " of 1 s was over");
             anew.close();
         }
     }

@@ -159,9 +159,8 @@ class LatePushesTest {
             a.store().releaseHeld();
             world.advanceMillis(600);
             assertThat(world.failure(asked))
-                    .hasMessage(
-                            "'tenant:1' not obtained within 1000 ms: the store's grant arrived after 400 ms, when the"
-                                    + " lease time of 300 ms was over");
+                    .hasMessage("'tenant:1' not obtained within 1 s: the store's grant arrived after 400 ms, when the"
+                            + " lease time of 300 ms was over");
             a.store().heal();
             world.advanceMillis(2_000);
         }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreRefusedException;
@@ -417,8 +418,8 @@ class LeaseLifeTest {
             lease.ensure(Duration.ofMillis(3_500));
             assertThatExceptionOfType(LeaseLostException.class)
                     .isThrownBy(() -> lease.ensure(Duration.ofSeconds(5)))
-                    .withMessage("the lease on 'tenant:1' cannot last for 5000 ms still: its maximum hold of 10000 ms"
-                            + " ends in 3500 ms")
+                    .withMessage("the lease on 'tenant:1' cannot last for 5 s still: its maximum hold of 10 s"
+                            + " ends in 3.5 s")
                     .satisfies(e -> assertThat(e.reason()).contains(LossReason.EXPIRED));
             assertThat(lease.isValid()).isTrue();
             a.store().failNext(1_000, Operation.RENEW);
@@ -543,9 +544,8 @@ class LeaseLifeTest {
                     .isThrownBy(() -> lease.extend(Duration.ofSeconds(5)));
             assertThatExceptionOfType(StoreUnreachableException.class)
                     .isThrownBy(() -> lease.extend(Duration.ofSeconds(30)))
-                    .withMessage(
-                            "'tenant:1' not extended to 30000 ms: to shorten it to 5000 ms was not confirmed before,"
-                                    + " and may still take effect");
+                    .withMessage("'tenant:1' not extended to 30 s: to shorten it to 5 s was not confirmed before,"
+                            + " and may still take effect");
             lease.extend(Duration.ofSeconds(5));
             assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(4_948));
             // The store has a minute still: nobody should wait for that.
@@ -625,7 +625,7 @@ class LeaseLifeTest {
     }
 
     @Test
-    void closingWakesWaitersAndReleasesWhatIsHeld() {
+    void closingWakesWaitersAndTakesWhatIsHeld() {
         try (World world = new World()) {
             Instance a = world.instance("a");
             Instance b = world.instance("b");
@@ -637,10 +637,38 @@ class LeaseLifeTest {
             assertThat(world.failure(here))
                     .isInstanceOf(MutexClosedException.class)
                     .hasMessage("'tenant:1' not obtained: closed while waiting");
-            assertThat(lease.state()).isEqualTo(LeaseState.RELEASED);
+            assertThat(lease.lossReason()).contains(LossReason.CLOSED);
             world.granted(there).close();
             assertThatExceptionOfType(MutexClosedException.class)
                     .isThrownBy(() -> a.mutex().tryAcquire(KEY));
+        }
+    }
+
+    @Test
+    void closingKeepsAKeyForItsMinimumHold() {
+        try (World world = new World()) {
+            Instance a = world.instance(
+                    "a",
+                    LockOptions.builder().minimumHold(Duration.ofSeconds(30)).build());
+            Lease lease = world.held(a, KEY);
+            world.advanceMillis(10_000);
+            a.mutex().close();
+            assertThat(lease.lossReason()).contains(LossReason.CLOSED);
+            assertThat(world.look().remaining()).contains(Duration.ofSeconds(20));
+            world.advanceMillis(20_001);
+        }
+    }
+
+    @Test
+    void aLeaseWhoseDeadlineHasPassedWhenItsInstanceClosesHasExpired() {
+        try (World world = new World()) {
+            PassingTime time = new PassingTime(world.time);
+            Instance a = world.instance("a", World.options(Duration.ofSeconds(1)), time);
+            Lease lease = world.held(a, KEY);
+            time.sleep(Duration.ofSeconds(2));
+            a.mutex().close();
+            assertThat(lease.lossReason()).contains(LossReason.EXPIRED);
+            world.advanceMillis(2_000);
         }
     }
 

@@ -19,6 +19,7 @@ final class PassingTime implements Environment {
     private final Environment own;
     private final Queue<Runnable> wakeUps = new ArrayDeque<>();
     private final List<Duration> parks = new ArrayList<>();
+    private long pausedNanos;
 
     PassingTime(ManualTime time) {
         this.time = time;
@@ -28,6 +29,11 @@ final class PassingTime implements Environment {
     /** What happens during the next park that has nothing to happen yet, and ends it. */
     void nextParkEndsWith(Runnable wakeUp) {
         wakeUps.add(wakeUp);
+    }
+
+    /** Moves the clock on, and nothing else: what becomes due meanwhile is late, as after a pause of the process. */
+    void sleep(Duration duration) {
+        pausedNanos += duration.toNanos();
     }
 
     /** For how long a thread wanted to park, each time. */
@@ -50,7 +56,7 @@ final class PassingTime implements Environment {
 
     @Override
     public long nanoTime() {
-        return own.nanoTime();
+        return own.nanoTime() + pausedNanos;
     }
 
     @Override

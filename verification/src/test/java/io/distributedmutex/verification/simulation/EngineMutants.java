@@ -61,7 +61,8 @@ final class EngineMutants {
             new Mutant(
                     "no poll",
                     QUEUE,
-                    "asked.poll = engine.runAfter(() -> poll(asked), Math.min(asked.retryMillis, atMostMillis) * 1_000_000);",
+                    "asked.poll = engine.runAfter(() -> poll(asked), Math.min(asked.retryMillis, atMostMillis) *"
+                            + " 1_000_000);",
                     ""),
             new Mutant(
                     "local pass without a bound in time", HOLDING, "&& now - since < KeyQueue.PASS_WINDOW_NANOS", ""),
@@ -119,8 +120,8 @@ final class EngineMutants {
             new Mutant(
                     "close() keeps what is held",
                     QUEUE,
-                    "            if (here != null) {\n                handOn(here",
-                    "            if (false) {\n                handOn(here"),
+                    "            if (here != null) {\n                loseByClosing(",
+                    "            if (false) {\n                loseByClosing("),
             new Mutant(
                     "release without a token check",
                     STORE,
@@ -164,6 +165,8 @@ final class EngineMutants {
             new Mutant(
                     "a cancel that leaves the queue entry",
                     STORE,
-                    "            queue.waiters.remove(client);\n            if (queue.waiters.isEmpty()) {\n                queues.remove(key);",
+                    "            queue.waiters.remove(client);\n"
+                            + "            if (queue.waiters.isEmpty()) {\n"
+                            + "                queues.remove(key);",
                     "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"));
 }
