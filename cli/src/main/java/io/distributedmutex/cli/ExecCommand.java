@@ -8,6 +8,7 @@ import io.distributedmutex.LockNotObtainedException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.cli.StoreOptions.Server;
 import java.time.Duration;
 import java.util.HashMap;
@@ -15,8 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -36,12 +40,16 @@ import picocli.CommandLine.Spec;
         description = {
             "Run a command while holding a lock, so that it runs in one place at a time.",
             "",
-            "Waits for the lock, runs COMMAND with this terminal's input and output, releases the lock when it has"
-                    + " ended, and ends with its exit code. SIGINT, SIGTERM and SIGHUP are sent on to it.",
+            "Waits for the lock, runs COMMAND with our input and output, releases the lock when it and all that it has"
+                    + " started have ended, and ends with its exit code.",
+            "",
+            "COMMAND runs in a session of its own. SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGALRM are sent on to"
+                    + " every process in it, Ctrl-Z stops it, and what COMMAND leaves behind when it was asked to end gets"
+                    + " SIGKILL after --grace. What leaves the session (setsid, daemons) is not ours any more.",
             "",
             "The lock is kept by renewing its lease every third of --lease until COMMAND ends. If that fails, or somebody"
-                    + " releases the lock by force, the lease is lost: COMMAND gets SIGTERM, then SIGKILL, because"
-                    + " another holder may work already.",
+                    + " releases the lock by force, the lease is lost: every process of COMMAND gets SIGTERM, then"
+                    + " SIGKILL, because another holder may work already. The same happens if dmutex itself is killed.",
             "",
             "COMMAND finds the key in DMUTEX_KEY, and in DMUTEX_FENCING_TOKEN a number that rises with every holder of"
                     + " this lock: hand it to what you write to, and have smaller ones refused there."
@@ -65,6 +73,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  dmutex exec report:daily -- ./report.sh --all",
             "  dmutex exec -n backup -- ./backup.sh            cron: skip this time if it still runs",
+            "  dmutex exec -n --minimum-hold 30s mail -- ./mail.sh    cron on several machines: once",
             "  dmutex exec --wait 10m --renew 2h deploy -- make deploy",
             "  dmutex exec k -- sh -c 'echo $DMUTEX_FENCING_TOKEN'",
             "  dmutex exec --embedded k -- dmutex list         try it without a Redis"
@@ -72,6 +81,11 @@ import picocli.CommandLine.Spec;
 final class ExecCommand implements Callable<Integer> {
 
     private static final Duration DEFAULT_RENEWAL = Duration.ofHours(24);
+
+    /** How long the answer to the release is waited for: the command has ended, and so shall we. */
+    private static final Duration RELEASE_PATIENCE = Duration.ofSeconds(5);
+
+    /** How long we may take to end when a signal comes while we release. */
     private static final Duration LONGEST_RELEASE = Duration.ofSeconds(3);
 
     @Spec
@@ -115,13 +129,31 @@ final class ExecCommand implements Callable<Integer> {
             names = "--grace",
             paramLabel = "DURATION",
             converter = Durations.Converter.class,
-            description = "How long after SIGTERM COMMAND gets SIGKILL when the lease is lost. Default: 10s")
+            description =
+                    "How long after SIGTERM what still runs gets SIGKILL, when the lease is lost or COMMAND has ended on"
+                            + " a signal. Default: 10s")
     private Duration grace = Duration.ofSeconds(10);
+
+    @Option(
+            names = "--minimum-hold",
+            paramLabel = "DURATION",
+            converter = Durations.Converter.class,
+            description =
+                    "How long the lock stays taken at least, even if COMMAND ends before: for short jobs that cron"
+                            + " starts on machines whose clocks differ. At most --lease. Default: 0")
+    private Duration minimumHold = Duration.ZERO;
+
+    @Option(
+            names = "--foreground",
+            description =
+                    "Keep COMMAND in our session, so that it can ask for passwords on the terminal (/dev/tty). Then"
+                            + " its children are found less surely.")
+    private boolean foreground;
 
     @Option(
             names = "--label",
             paramLabel = "TEXT",
-            description = "What others see as the holder. Default: user@host:process")
+            description = "What others see as the holder. Default: user@host:process and COMMAND's name")
     private @Nullable String label;
 
     @Mixin
@@ -137,9 +169,14 @@ final class ExecCommand implements Callable<Integer> {
         CommandSpec spec = checked();
         LockOptions options = lockOptions(spec);
         try (Server server = store.open();
-                DistributedMutex mutex = server.connectMutex(label != null ? label : Holder.label(), options)) {
+                DistributedMutex mutex =
+                        server.connectMutex(label != null ? label : Holder.label(words.get(0)), options)) {
             GuardedCommand guarded = new GuardedCommand(
-                    words, environment(server), grace, message -> Failures.tell(spec.commandLine(), message));
+                    words,
+                    environment(server),
+                    grace,
+                    foreground,
+                    message -> Failures.tell(spec.commandLine(), message));
             try (ShutdownHook hook = ShutdownHook.of(() -> endedFromOutside(guarded, mutex))) {
                 return runUnder(obtain(mutex), guarded, server, spec);
             } catch (MutexClosedException e) {
@@ -196,7 +233,7 @@ final class ExecCommand implements Callable<Integer> {
             return exitCode; // Ctrl-C on a terminal ends a throw-away server too, and the lock with it.
         }
         try {
-            if (!held.release()) {
+            if (!release(held)) {
                 Failures.tell(
                         spec.commandLine(),
                         "the command ended with " + exitCode + ", but its lease had been lost before"
@@ -210,6 +247,37 @@ final class ExecCommand implements Callable<Integer> {
             Failures.tell(spec.commandLine(), Failures.messageOf(e));
         }
         return exitCode;
+    }
+
+    /** Releases; by itself that would take as long as we may wait for the lock. */
+    private static boolean release(Lease held) {
+        CompletableFuture<Boolean> answer = new CompletableFuture<>();
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        answer.complete(held.release());
+                    } catch (RuntimeException e) {
+                        answer.completeExceptionally(e);
+                    }
+                },
+                "dmutex-release");
+        thread.setDaemon(true);
+        thread.start();
+        try {
+            return answer.orTimeout(RELEASE_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+                    .join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof TimeoutException) {
+                throw new StoreUnreachableException(
+                        "release of '" + Texts.shown(held.key()) + "' was not confirmed within "
+                                + Texts.duration(RELEASE_PATIENCE) + "; the lock frees itself at its lease's end",
+                        e);
+            }
+            if (e.getCause() instanceof StoreException refused) {
+                throw refused;
+            }
+            throw e;
+        }
     }
 
     private Lease obtain(DistributedMutex mutex) {
@@ -247,6 +315,7 @@ final class ExecCommand implements Callable<Integer> {
         Arguments.checkBounds(spec, "--wait", wait, Duration.ZERO, LockOptions.MAXIMUM);
         Arguments.checkBounds(spec, "--lease", lease, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
         Arguments.checkBounds(spec, "--grace", grace, Duration.ZERO, LockOptions.MAXIMUM);
+        Arguments.checkBounds(spec, "--minimum-hold", minimumHold, Duration.ZERO, LockOptions.MAXIMUM);
         Duration maximumHold = renew;
         if (maximumHold == null) {
             maximumHold = lease.compareTo(DEFAULT_RENEWAL) > 0 ? lease : DEFAULT_RENEWAL;
@@ -266,7 +335,14 @@ final class ExecCommand implements Callable<Integer> {
                                 + Durations.format(lease) + "; use a shorter lease, or --renew 0");
             }
         }
+        if (minimumHold.compareTo(lease) > 0) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--minimum-hold " + Durations.format(minimumHold) + " is longer than --lease "
+                            + Durations.format(lease) + "; use a longer lease");
+        }
         return LockOptions.builder()
+                .minimumHold(minimumHold)
                 .leaseTime(lease)
                 .waitTime(wait)
                 .autoRenew(maximumHold)

@@ -15,6 +15,8 @@ final class ExitCodes {
     static final int UNREACHABLE = 69;
     /** EX_SOFTWARE: anything that has no code of its own. */
     static final int FAILED = 70;
+    /** EX_IOERR: standard output could not be written. */
+    static final int OUTPUT_LOST = 74;
     /** EX_TEMPFAIL: others held the lock for all of the wait time. */
     static final int NOT_OBTAINED = 75;
     /** EX_PROTOCOL: the lease was lost while the command ran. */
@@ -27,6 +29,8 @@ final class ExitCodes {
     static final int NOT_FOUND = 127;
     /** As in a shell: ended by Ctrl-C. */
     static final int INTERRUPTED = 130;
+    /** As in a shell: ended by SIGPIPE. */
+    static final int PIPE_CLOSED = 141;
 
     private ExitCodes() {}
 }

@@ -7,14 +7,28 @@ import java.net.UnknownHostException;
 final class Holder {
 
     private static final int MAXIMUM_LENGTH = 128;
+    private static final int MAXIMUM_NAME_LENGTH = 50;
 
     private Holder() {}
 
     /** The label {@code user@host:process}. */
     static String label() {
-        String label = System.getProperty("user.name", "unknown") + "@" + host() + ":"
-                + ProcessHandle.current().pid();
-        return label.length() <= MAXIMUM_LENGTH ? label : label.substring(label.length() - MAXIMUM_LENGTH);
+        return last(
+                MAXIMUM_LENGTH,
+                System.getProperty("user.name", "unknown") + "@" + host() + ":"
+                        + ProcessHandle.current().pid());
+    }
+
+    /** The label {@code user@host:process program}. */
+    static String label(String program) {
+        String name = program.substring(program.lastIndexOf('/') + 1);
+        return last(MAXIMUM_LENGTH, label() + " " + last(MAXIMUM_NAME_LENGTH, name));
+    }
+
+    /** The end of a text that is too long, without half a character at its beginning. */
+    private static String last(int length, String text) {
+        int begin = Math.max(0, text.length() - length);
+        return text.substring(begin > 0 && Character.isLowSurrogate(text.charAt(begin)) ? begin + 1 : begin);
     }
 
     private static String host() {

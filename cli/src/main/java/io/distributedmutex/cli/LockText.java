@@ -1,6 +1,9 @@
 package io.distributedmutex.cli;
 
 import io.distributedmutex.LockInfo;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,13 +16,18 @@ final class LockText {
 
     private static final String UNKNOWN = "-";
 
+    /** No lock is older. */
+    private static final Instant EARLIEST = Instant.parse("2020-01-01T00:00:00Z");
+
+    private static final Duration CLOCKS_DIFFER = Duration.ofDays(1);
+
     private LockText() {}
 
-    /** For a message: {@code held by host:1 for 43.2s still}. */
+    /** For a message: {@code held by host:1, for 43.2 s still unless renewed}. */
     static String holding(LockInfo lock) {
         return "held by " + holder(lock)
                 + lock.remaining()
-                        .map(remaining -> ", for " + Durations.format(remaining) + " still unless renewed")
+                        .map(remaining -> ", for " + Texts.duration(remaining) + " still unless renewed")
                         .orElse(", without an expiry");
     }
 
@@ -35,6 +43,9 @@ final class LockText {
         found.ifPresent(lock -> {
             lines.put("holder", holder(lock));
             lines.put("fencing token", fencingToken(lock));
+            lines.put(
+                    "since",
+                    since(lock).map(since -> shown(since, Instant.now())).orElse(UNKNOWN));
             lines.put("remaining", remaining(lock));
             lines.put("waiters", Integer.toString(lock.waiters()));
         });
@@ -54,6 +65,8 @@ final class LockText {
         members.put("holder", found.flatMap(LockInfo::holder).orElse(null));
         boolean fenced = found.isPresent() && found.get().fencingToken().isPresent();
         members.put("fencingToken", fenced ? found.get().fencingToken().getAsLong() : null);
+        members.put(
+                "since", found.flatMap(LockText::since).map(Instant::toString).orElse(null));
         members.put(
                 "remainingMillis",
                 found.flatMap(LockInfo::remaining)
@@ -84,7 +97,26 @@ final class LockText {
                 : UNKNOWN;
     }
 
+    /**
+     * When the lock was obtained, in whole seconds of the server's clock: a fencing token is that time in microseconds,
+     * unless an earlier token of the slot was larger. Empty if it cannot be a time.
+     */
+    static Optional<Instant> since(LockInfo lock) {
+        if (lock.fencingToken().isEmpty()) {
+            return Optional.empty();
+        }
+        Instant since = Instant.ofEpochSecond(lock.fencingToken().getAsLong() / 1_000_000);
+        boolean possible =
+                since.isAfter(EARLIEST) && since.isBefore(Instant.now().plus(CLOCKS_DIFFER));
+        return possible ? Optional.of(since) : Optional.empty();
+    }
+
+    private static String shown(Instant since, Instant now) {
+        Duration ago = Duration.between(since, now).truncatedTo(ChronoUnit.SECONDS);
+        return ago.isNegative() ? since.toString() : since + ", " + Texts.duration(ago) + " ago";
+    }
+
     private static String remaining(LockInfo lock) {
-        return lock.remaining().map(Durations::format).orElse("no expiry");
+        return lock.remaining().map(Texts::duration).orElse("no expiry");
     }
 }

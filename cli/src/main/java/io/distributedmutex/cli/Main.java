@@ -2,6 +2,8 @@ package io.distributedmutex.cli;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
@@ -17,13 +19,15 @@ public final class Main {
      * @param arguments the command line
      */
     public static void main(String[] arguments) {
-        // Keys are UTF-8 in Redis, whatever the locale.
-        PrintWriter out = utf8(FileDescriptor.out);
-        PrintWriter err = utf8(FileDescriptor.err);
-        int exitCode = commandLine(out, err).execute(arguments);
+        StandardStreams.claim();
+        StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
+        PrintWriter out = utf8(output);
+        PrintWriter err = utf8(new FileOutputStream(FileDescriptor.err));
+        CommandLine commandLine = commandLine(out, err);
+        int exitCode = commandLine.execute(arguments);
         out.flush();
         err.flush();
-        System.exit(exitCode);
+        System.exit(output.failure() == null ? exitCode : lost(output.failure(), exitCode, commandLine));
     }
 
     /** The tool with its streams; a test gives its own. */
@@ -39,7 +43,18 @@ public final class Main {
                 .setExecutionExceptionHandler(failures);
     }
 
-    private static PrintWriter utf8(FileDescriptor descriptor) {
-        return new PrintWriter(new FileOutputStream(descriptor), false, StandardCharsets.UTF_8);
+    /** Somebody has not got what we have to say. */
+    private static int lost(IOException failure, int exitCode, CommandLine commandLine) {
+        String message = String.valueOf(failure.getMessage());
+        if (message.contains("Broken pipe")) {
+            return ExitCodes.PIPE_CLOSED; // "dmutex list | head -1" has seen enough.
+        }
+        Failures.tell(commandLine, "standard output cannot be written: " + message);
+        return exitCode == ExitCodes.OK || exitCode == ExitCodes.NO ? ExitCodes.OUTPUT_LOST : exitCode;
+    }
+
+    /** Keys are UTF-8 in Redis, whatever the locale. */
+    private static PrintWriter utf8(OutputStream stream) {
+        return new PrintWriter(stream, false, StandardCharsets.UTF_8);
     }
 }

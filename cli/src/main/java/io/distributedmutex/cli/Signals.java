@@ -3,6 +3,7 @@ package io.distributedmutex.cli;
 import java.lang.reflect.Proxy;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +17,7 @@ final class Signals implements AutoCloseable {
     private final Deque<Runnable> restores = new ArrayDeque<>();
 
     /** Receives the given signals until closed. */
-    static Signals receive(Consumer<String> receiver, String... names) {
+    static Signals receive(Consumer<String> receiver, List<String> names) {
         Signals signals = new Signals();
         for (String name : names) {
             signals.handle(name, receiver);

@@ -1,5 +1,6 @@
 package io.distributedmutex.cli;
 
+import java.time.Duration;
 import java.util.Locale;
 
 /** Makes texts that anybody may have chosen fit for a line on a terminal. */
@@ -7,25 +8,65 @@ final class Texts {
 
     private Texts() {}
 
-    /** The text with control characters and line separators escaped as in Java, so that it stays on its line. */
+    /**
+     * The text with all that a terminal obeys instead of showing it, escaped as in Java: control characters, line
+     * separators, and what is invisible or turns the direction of writing, by which a text could pass for another one.
+     */
     static String shown(String text) {
         StringBuilder shown = new StringBuilder(text.length());
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            switch (c) {
+        text.codePoints().forEach(character -> {
+            switch (character) {
                 case '\n' -> shown.append("\\n");
                 case '\r' -> shown.append("\\r");
                 case '\t' -> shown.append("\\t");
                 default -> {
-                    if (Character.isISOControl(c) || c == '\u2028' || c == '\u2029') {
-                        shown.append(String.format(Locale.ROOT, "\\u%04X", (int) c));
+                    if (isObeyed(character)) {
+                        for (char c : Character.toChars(character)) {
+                            shown.append(String.format(Locale.ROOT, "\\u%04X", (int) c));
+                        }
                     } else {
-                        shown.append(c);
+                        shown.appendCodePoint(character);
                     }
                 }
             }
-        }
+        });
         return shown.toString();
+    }
+
+    private static boolean isObeyed(int character) {
+        return switch (Character.getType(character)) {
+            case Character.CONTROL,
+                    Character.FORMAT,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR,
+                    Character.SURROGATE -> true;
+            default -> false;
+        };
+    }
+
+    /** A duration for people: {@code 250 ms}, {@code 58.3 s}, {@code 3 min 5 s}, {@code 2 h 5 min}, {@code 3 d 4 h}. */
+    static String duration(Duration duration) {
+        long millis = duration.toMillis();
+        if (millis < 1_000) {
+            return millis + " ms";
+        }
+        if (millis < 120_000) {
+            return millis % 1_000 == 0
+                    ? millis / 1_000 + " s"
+                    : String.format(Locale.ROOT, "%d.%d s", millis / 1_000, millis % 1_000 / 100);
+        }
+        long seconds = millis / 1_000;
+        if (seconds < 3_600) {
+            return twoUnits(seconds / 60, "min", seconds % 60, "s");
+        }
+        if (seconds < 86_400) {
+            return twoUnits(seconds / 3_600, "h", seconds / 60 % 60, "min");
+        }
+        return twoUnits(seconds / 86_400, "d", seconds / 3_600 % 24, "h");
+    }
+
+    private static String twoUnits(long large, String largeUnit, long small, String smallUnit) {
+        return large + " " + largeUnit + (small == 0 ? "" : " " + small + " " + smallUnit);
     }
 
     /** The text with whatever stands before an @ in a URI, where passwords are, replaced. */

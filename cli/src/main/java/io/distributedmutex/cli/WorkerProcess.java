@@ -8,9 +8,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** A worker's process, as whoever started it sees it. */
 final class WorkerProcess {
@@ -47,6 +49,7 @@ final class WorkerProcess {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(JAVA_FLAGS);
+        command.addAll(javaOptions(System.getenv("DMUTEX_JAVA_OPTS"))); // Last: they win.
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
@@ -56,6 +59,15 @@ final class WorkerProcess {
         reader.setDaemon(true);
         reader.start();
         return new WorkerProcess(id, process, reader);
+    }
+
+    /** What the user wants Java to be started with; the script that starts us takes it too. */
+    static List<String> javaOptions(@Nullable String flags) {
+        return flags == null
+                ? List.of()
+                : Arrays.stream(flags.split("\\s+"))
+                        .filter(flag -> !flag.isEmpty())
+                        .toList();
     }
 
     private static void read(Process process, Consumer<String> heard) {

@@ -92,6 +92,12 @@ class CommandLineTest {
                         List.of("exec", "k", "--lease", "2m", "--renew", "1m", "--", "ls"),
                         "--renew 1m is shorter than --lease 2m"),
                 Arguments.of(
+                        List.of("exec", "k", "--minimum-hold", "2m", "--", "ls"),
+                        "--minimum-hold 2m is longer than --lease 1m"),
+                Arguments.of(
+                        List.of("exec", "k", "--minimum-hold", "9999d", "--", "ls"),
+                        "--minimum-hold must be from 0ms to 365d"),
+                Arguments.of(
                         List.of("exec", "k", "--wait", "soon", "--", "ls"),
                         "Invalid value for option '--wait': 'soon'"),
                 Arguments.of(List.of("exec", "k", "--grace=-1s", "--", "ls"), "'-1s' is not a duration"));

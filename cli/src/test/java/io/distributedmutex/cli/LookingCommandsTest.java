@@ -7,6 +7,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testkit.EmbeddedRedis;
 import io.distributedmutex.testkit.WithRedis;
+import java.time.Instant;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -56,7 +57,8 @@ class LookingCommandsTest {
                         + "state          held\n"
                         + "holder         tester\n"
                         + "fencing token  " + lease.fencingToken() + "\n"
-                        + "remaining      (1m|5\\d(\\.\\d)?s)\n"
+                        + "since          20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ, (\\d+ ms|\\d+ s) ago\n"
+                        + "remaining      [1-5]?\\d(\\.\\d)? s\n"
                         + "waiters        0\n");
     }
 
@@ -79,16 +81,18 @@ class LookingCommandsTest {
         Lease lease = mutex.acquire(AWKWARD);
         Tool.Result result = run("inspect", "--json", AWKWARD);
         Matcher matcher = Pattern.compile("\\{\"key\":(.*),\"held\":true,\"holder\":\"tester\",\"fencingToken\":(\\d+),"
-                        + "\"remainingMillis\":(\\d+),\"waiters\":0}\n")
+                        + "\"since\":\"(.*)\",\"remainingMillis\":(\\d+),\"waiters\":0}\n")
                 .matcher(result.out());
         assertThat(matcher.matches()).as(result.out()).isTrue();
         assertThat(matcher.group(1)).isEqualTo(AWKWARD_JSON);
         assertThat(Long.parseLong(matcher.group(2))).isEqualTo(lease.fencingToken());
-        assertThat(Long.parseLong(matcher.group(3))).isBetween(30_000L, 60_000L);
+        assertThat(Instant.parse(matcher.group(3)))
+                .isBetween(Instant.now().minusSeconds(60), Instant.now().plusSeconds(1));
+        assertThat(Long.parseLong(matcher.group(4))).isBetween(30_000L, 60_000L);
 
         assertThat(run("inspect", "--json", "free").out())
                 .isEqualTo("{\"key\":\"free\",\"held\":false,\"holder\":null,\"fencingToken\":null,"
-                        + "\"remainingMillis\":null,\"waiters\":0}\n");
+                        + "\"since\":null,\"remainingMillis\":null,\"waiters\":0}\n");
     }
 
     @Test
@@ -97,9 +101,11 @@ class LookingCommandsTest {
         assertThat(run("inspect", "theirs").out())
                 .contains("holder         another library")
                 .contains("fencing token  -")
+                .contains("since          -")
                 .contains("remaining      no expiry");
         assertThat(run("inspect", "--json", "theirs").out())
-                .contains("\"held\":true,\"holder\":null,\"fencingToken\":null,\"remainingMillis\":null");
+                .contains(
+                        "\"held\":true,\"holder\":null,\"fencingToken\":null,\"since\":null,\"remainingMillis\":null");
     }
 
     @Test
@@ -120,6 +126,22 @@ class LookingCommandsTest {
         assertThat(result.out().lines().map(line -> line.split(" +", 3)[0]))
                 .containsExactly("KEY", "other", "tenant:1", "tenant:2");
         assertThat(result.out()).contains("HOLDER").contains("tester");
+    }
+
+    @Test
+    void aFencingTokenThatIsNoTimeDoesNotSaySinceWhen() {
+        redis.command("SET", "lock:early", "0123456789abcdefghijkl|77|somebody", "PX", "60000");
+        assertThat(run("inspect", "early").out())
+                .contains("holder         somebody")
+                .contains("fencing token  77\n")
+                .contains("since          -\n");
+    }
+
+    @Test
+    void aKeyThatTurnsTheDirectionOfWritingIsShownWithItsEscape() {
+        mutex.acquire("pay\u202Eexe.txt");
+        assertThat(run("list").out()).contains("pay\\u202Eexe.txt").doesNotContain("\u202E");
+        assertThat(run("inspect", "pay\u202Eexe.txt").out()).doesNotContain("\u202E");
     }
 
     @Test

@@ -139,9 +139,14 @@ final class Tool {
     }
 
     static Running start(Path directory, Map<String, String> environment, String... arguments) throws IOException {
+        return startCommand(directory, environment, command(arguments));
+    }
+
+    /** The tool's command line, for a shell to do something with. */
+    static List<String> command(String... arguments) {
         // Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
         List<String> command = new ArrayList<>(List.of(
-                "env",
+                "/usr/bin/env",
                 "--default-signal=INT,HUP,TERM",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UseSerialGC",
@@ -150,6 +155,18 @@ final class Tool {
                 classPath(),
                 Main.class.getName()));
         command.addAll(List.of(arguments));
+        return command;
+    }
+
+    /** The tool within a shell script, in which it is {@code "$@"}. */
+    static Running startInShell(Path directory, String script, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of("sh", "-c", script, "sh"));
+        command.addAll(command(arguments));
+        return startCommand(directory, Map.of(), command);
+    }
+
+    private static Running startCommand(Path directory, Map<String, String> environment, List<String> command)
+            throws IOException {
         Path out = Files.createTempFile(directory, "tool", ".out");
         Path err = Files.createTempFile(directory, "tool", ".err");
         ProcessBuilder builder =

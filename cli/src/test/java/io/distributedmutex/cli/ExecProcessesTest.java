@@ -1,0 +1,338 @@
+package io.distributedmutex.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.WithRedis;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** exec, whose command seldom is a single process: none of them may work on without the lock. */
+@WithRedis
+@EnabledOnOs(OS.LINUX)
+class ExecProcessesTest {
+
+    private static final Pattern STEP = Pattern.compile("step (\\d+)");
+    private static final Pattern TOOL = Pattern.compile("tool (\\d+)");
+
+    @TempDir
+    private Path directory;
+
+    private final EmbeddedRedis redis;
+    private final Set<Long> steps = new HashSet<>();
+    private DistributedMutex mutex;
+
+    ExecProcessesTest(EmbeddedRedis redis) {
+        this.redis = redis;
+    }
+
+    @BeforeEach
+    void connect() {
+        mutex = RedisMutex.builder().uri(redis.uri()).holderLabel("tester").connect();
+    }
+
+    @AfterEach
+    void endAll() {
+        mutex.close();
+        steps.forEach(step -> ProcessHandle.of(step).ifPresent(ProcessHandle::destroyForcibly));
+    }
+
+    /** Starts a shell script under the lock k. */
+    private Tool.Running start(String script, String... options) throws IOException {
+        return start(Map.of(), script, options);
+    }
+
+    private Tool.Running start(Map<String, String> environment, String script, String... options) throws IOException {
+        return Tool.start(directory, environment, arguments(script, options));
+    }
+
+    private String[] arguments(String script, String... options) {
+        List<String> all = new ArrayList<>(List.of("exec", "--redis", redis.uri()));
+        all.addAll(List.of(options));
+        all.addAll(List.of("k", "--", "/bin/sh", "-c", script));
+        return all.toArray(String[]::new);
+    }
+
+    /** A step of a script: tells its process, and lasts for a minute unless something ends it. */
+    private static String step(String onTerm) {
+        return "/bin/sh -c 'trap \"" + onTerm + "\" TERM; echo step $$;"
+                + " i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done'";
+    }
+
+    private long awaitStep(Tool.Running running) {
+        running.awaitOut("step ");
+        Tool.await(
+                "a step's process",
+                () -> STEP.matcher(running.out()).find() && running.out().endsWith("\n"));
+        long step = number(STEP, running.out());
+        steps.add(step);
+        return step;
+    }
+
+    private static long number(Pattern pattern, String out) {
+        Matcher matcher = pattern.matcher(out);
+        assertThat(matcher.find()).as(out).isTrue();
+        return Long.parseLong(matcher.group(1));
+    }
+
+    private boolean isFree() {
+        return mutex.inspect("k").isEmpty();
+    }
+
+    /** The fields of proc(5) from the state on. */
+    private static String[] status(long pid) {
+        try {
+            String status = Files.readString(Path.of("/proc/" + pid + "/stat"));
+            return status.substring(status.lastIndexOf(')') + 2).split(" ");
+        } catch (IOException e) {
+            return new String[] {"X"};
+        }
+    }
+
+    private static boolean isRunning(long pid) {
+        return !Set.of("X", "Z").contains(status(pid)[0]);
+    }
+
+    @Test
+    void aSigtermEndsTheStepThatAScriptIsAt() throws Exception {
+        try (Tool.Running running = start(step("exit 0") + "; echo next")) {
+            long step = awaitStep(running);
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isRunning(step)).isFalse();
+            assertThat(running.out()).doesNotContain("next");
+            assertThat(isFree()).isTrue();
+        }
+    }
+
+    @Test
+    void theLockIsKeptUntilTheLastStepHasEnded() throws Exception {
+        Path go = directory.resolve("go");
+        String onTerm = "echo term; while [ ! -e " + go + " ]; do sleep 0.05; done; exit 0";
+        try (Tool.Running running = start(step(onTerm) + "; true", "--grace", "1m")) {
+            long step = awaitStep(running);
+            running.signal("TERM");
+            running.awaitOut("term");
+            running.awaitErr("the command has ended with 143, but what it has started runs, process " + step);
+            running.awaitErr("; that gets SIGKILL after 60 s\n");
+            assertThat(isFree()).isFalse();
+            Files.createFile(go);
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isRunning(step)).isFalse();
+        }
+    }
+
+    @Test
+    void aStepThatIgnoresSigtermIsKilledAfterTheGrace() throws Exception {
+        try (Tool.Running running = start(step("") + "; true", "--grace", "300ms")) {
+            long step = awaitStep(running);
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isRunning(step)).isFalse();
+            assertThat(isFree()).isTrue();
+        }
+    }
+
+    @Test
+    void aStepInAProcessGroupOfItsOwnGetsTheSignalToo() throws Exception {
+        try (Tool.Running running = start("timeout 60 " + step("exit 0") + "; true")) {
+            long step = awaitStep(running);
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isRunning(step)).isFalse();
+        }
+    }
+
+    @Test
+    void aLostLeaseEndsEveryStep() throws Exception {
+        try (Tool.Running running = start(step("echo term; exit 0") + "; echo next", "--lease", "600ms")) {
+            long step = awaitStep(running);
+            redis.command("DEL", "lock:k");
+            Tool.Result result = running.end();
+            assertThat(result.exitCode()).isEqualTo(76);
+            assertThat(result.out()).contains("term").doesNotContain("next");
+            assertThat(isRunning(step)).isFalse();
+        }
+    }
+
+    @Test
+    void whatACommandLeavesBehindKeepsTheLockAndIsLeftAlone() throws Exception {
+        Path go = directory.resolve("go");
+        String left =
+                "(echo step $(exec sh -c 'echo $PPID'); while [ ! -e " + go + " ]; do sleep 0.05; done; echo all)";
+        try (Tool.Running running = start(left + " & exit 3")) {
+            long step = awaitStep(running);
+            running.awaitErr("the command has ended with 3, but what it has started runs, process ");
+            running.awaitErr("; the lock is kept until that ends\n");
+            assertThat(isRunning(step)).isTrue();
+            assertThat(isFree()).isFalse();
+            Files.createFile(go);
+            Tool.Result result = running.end();
+            assertThat(result.exitCode()).isEqualTo(3);
+            assertThat(result.out()).contains("all");
+            assertThat(isFree()).isTrue();
+        }
+    }
+
+    @Test
+    void whatLeavesTheSessionOnPurposeIsNotWaitedFor() throws Exception {
+        try (Tool.Running running = start("setsid " + step("exit 0") + " & exit 0")) {
+            assertThat(running.end()).isEqualTo(new Tool.Result(0, running.out(), ""));
+            assertThat(isRunning(awaitStep(running))).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"HUP", "INT", "USR1", "USR2", "ALRM"})
+    void aSignalReachesEveryProcessAndLeavesUsWhereWeAre(String signal) throws Exception {
+        String inner = "trap \"echo inner\" " + signal + "; echo step $$; while :; do sleep 0.1; done";
+        try (Tool.Running running = start("trap 'echo outer' " + signal + "; env --default-signal=INT /bin/sh -c '"
+                + inner + "' & while :; do wait; done")) {
+            awaitStep(running);
+            running.signal(signal);
+            running.awaitOut("outer");
+            running.awaitOut("inner");
+            assertThat(isFree()).isFalse();
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+        }
+    }
+
+    @Test
+    void aKillOfOursEndsTheCommandAndItsSteps() throws Exception {
+        try (Tool.Running running = start("echo command $$; " + step("") + "; true", "--grace", "1s")) {
+            long step = awaitStep(running);
+            long command = number(Pattern.compile("command (\\d+)"), running.out());
+            running.process().destroyForcibly();
+            Tool.await("the end of the command", () -> !isRunning(command));
+            Tool.await("the end of its step by SIGKILL", () -> !isRunning(step));
+            running.awaitErr("dmutex: ended before its command, which gets SIGTERM, and SIGKILL after 1 s\n");
+        }
+    }
+
+    @Test
+    void stoppingUsStopsTheCommandToo() throws Exception {
+        try (Tool.Running running = start(step("exit 0") + "; true")) {
+            long step = awaitStep(running);
+            running.signal("TSTP");
+            Tool.await("the step to be stopped", () -> status(step)[0].equals("T"));
+            Tool.await("us to be stopped", () -> status(running.process().pid())[0].equals("T"));
+            running.signal("CONT");
+            Tool.await("the step to go on", () -> !status(step)[0].equals("T"));
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+        }
+    }
+
+    @Test
+    void aCommandThatWasStoppedForTooLongGoesOnOnlyToEnd() throws Exception {
+        try (Tool.Running running = start(step("echo term; exit 0") + "; echo next", "--lease", "600ms")) {
+            long step = awaitStep(running);
+            running.signal("TSTP");
+            Tool.await("us to be stopped", () -> status(running.process().pid())[0].equals("T"));
+            Tool.await("the lease's end", this::isFree);
+            assertThat(status(step)[0]).isEqualTo("T");
+            running.signal("CONT");
+            Tool.Result result = running.end();
+            assertThat(result.exitCode()).isEqualTo(76);
+            assertThat(result.out()).contains("term").doesNotContain("next");
+            assertThat(isRunning(step)).isFalse();
+        }
+    }
+
+    @Test
+    void inTheForegroundTheCommandStaysInOurSessionAndItsStepsAreFoundAsDescendants() throws Exception {
+        try (Tool.Running running = start(step("exit 0") + "; true", "--foreground")) {
+            long step = awaitStep(running);
+            assertThat(status(step)[3]).isEqualTo(status(running.process().pid())[3]);
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isRunning(step)).isFalse();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"perl", "nothing"})
+    void whereThereIsNoSetsidStepsAreEndedToo(String instead) throws Exception {
+        Path programs = Files.createDirectory(directory.resolve("bin"));
+        List<String> links = new ArrayList<>(List.of("sh", "sleep"));
+        if (instead.equals("perl")) {
+            links.add("perl");
+        }
+        for (String link : links) {
+            assumeTrue(Programs.find(link).isPresent(), link);
+            Path wrapper = programs.resolve(link);
+            Files.writeString(wrapper, "#!/bin/sh\nexec " + Programs.find(link).orElseThrow() + " \"$@\"\n");
+            Files.setPosixFilePermissions(wrapper, PosixFilePermissions.fromString("rwx------"));
+        }
+        try (Tool.Running running = start(Map.of("PATH", programs.toString()), step("exit 0") + "; true")) {
+            long step = awaitStep(running);
+            assertThat(status(step)[3].equals(status(running.process().pid())[3]))
+                    .as("in our session")
+                    .isEqualTo(!instead.equals("perl"));
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isRunning(step)).isFalse();
+        }
+    }
+
+    /** script(1) has a terminal for us, whose keyboard is its standard input. */
+    @Test
+    void onATerminalEachSignalReachesTheCommandOnceWhetherTypedOrSent() throws Exception {
+        assumeTrue(Programs.find("script").isPresent(), "script(1)");
+        String command = "echo tool $PPID; trap \"echo int\" INT; trap \"echo usr1\" USR1; " + step("exit 0")
+                + " & while :; do wait; done";
+        try (Tool.Running running = Tool.startInShell(
+                directory,
+                // A script's words, quoted for the shell that script(1) starts.
+                "for word in \"$@\"; do line=\"$line '$(printf %s \"$word\" | sed \"s/'/'\\\\\\\\''/g\")'\"; done;"
+                        + " exec script -qefc \"exec $line\" /dev/null",
+                arguments(command))) {
+            awaitStep(running);
+            long tool = number(TOOL, running.out());
+            assertThat(status(tool)[2]).as("in the terminal's foreground").isEqualTo(status(tool)[5]);
+            signal(tool, "INT");
+            running.awaitOut("int");
+            signal(tool, "USR1");
+            running.awaitOut("usr1");
+            type(running, 3);
+            Tool.await("a second SIGINT", () -> running.out().split("int", -1).length == 3);
+            signal(tool, "USR1");
+            Tool.await("a second SIGUSR1", () -> running.out().split("usr1", -1).length == 3);
+            assertThat(running.out().split("int", -1)).as("no third SIGINT").hasSize(3);
+            assertThat(isFree()).isFalse();
+            signal(tool, "TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(isFree()).isTrue();
+        }
+    }
+
+    private static void signal(long pid, String name) {
+        assertThat(Kill.send(name, List.of(Long.toString(pid)))).isTrue();
+    }
+
+    private static void type(Tool.Running running, int key) throws IOException {
+        running.process().getOutputStream().write(key);
+        running.process().getOutputStream().flush();
+    }
+}
