@@ -40,6 +40,6 @@ final class Programs {
         } catch (InvalidPathException e) {
             return Stream.empty();
         }
-        return files.stream().filter(file -> Files.exists(file) && !(Files.isDirectory(file)));
+        return files.stream().filter(file -> Files.exists(file) && !Files.isDirectory(file));
     }
 }

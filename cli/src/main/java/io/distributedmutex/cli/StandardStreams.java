@@ -10,6 +10,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -57,15 +58,15 @@ final class StandardStreams {
         if (file.startsWith(Path.of(System.getProperty("java.home")).toRealPath())) {
             return true;
         }
-        for (String entry : System.getProperty("java.class.path", "").split(File.pathSeparator)) {
-            try {
-                if (!entry.isEmpty() && Files.isSameFile(Path.of(entry), file)) {
-                    return true;
-                }
-            } catch (IOException | InvalidPathException e) {
-                continue; // It names no file.
-            }
+        return Arrays.stream(System.getProperty("java.class.path", "").split(File.pathSeparator, -1))
+                .anyMatch(entry -> isThat(entry, file));
+    }
+
+    private static boolean isThat(String entry, Path file) {
+        try {
+            return !entry.isEmpty() && Files.isSameFile(Path.of(entry), file);
+        } catch (IOException | InvalidPathException e) {
+            return false; // It names no file.
         }
-        return false;
     }
 }

@@ -65,7 +65,7 @@ final class WorkerProcess {
     static List<String> javaOptions(@Nullable String flags) {
         return flags == null
                 ? List.of()
-                : Arrays.stream(flags.split("\\s+"))
+                : Arrays.stream(flags.split("\\s+", -1))
                         .filter(flag -> !flag.isEmpty())
                         .toList();
     }
