@@ -220,9 +220,13 @@ class ExecProcessesTest {
 
     @Test
     void aKillOfOursEndsTheCommandAndItsSteps() throws Exception {
-        try (Tool.Running running = start("echo command $$; " + step("") + "; true", "--grace", "1s")) {
+        String guarded = "trap 'echo guarded' WINCH; echo command $$; " + step("") + " & while :; do wait; done";
+        try (Tool.Running running = start(guarded, "--grace", "1s")) {
             long step = awaitStep(running);
             long command = number(Pattern.compile("command (\\d+)"), running.out());
+            // A command may run before the tool has told its guardian which one it is; a signal is passed on only then.
+            running.signal("WINCH");
+            running.awaitOut("guarded");
             running.process().destroyForcibly();
             Tool.await("the end of the command", () -> !isRunning(command));
             Tool.await("the end of its step by SIGKILL", () -> !isRunning(step));
