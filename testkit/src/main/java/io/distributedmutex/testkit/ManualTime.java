@@ -261,7 +261,7 @@ public final class ManualTime implements Environment {
             return;
         }
         Parked self = new Parked(Thread.currentThread(), plus(elapsedNanos, nanos));
-        if (autoAdvancing && moving(() -> advanceFor(self))) {
+        if (autoAdvancing && whileMoving(() -> advanceFor(self))) {
             return;
         }
         // Not lock.lock(): where that waits it parks this thread, which may use up the permit that is to end this call.
@@ -294,12 +294,14 @@ public final class ManualTime implements Environment {
     /** One step of {@link #autoAdvance}; the thread looks again after each. False if nothing here would ever wake it. */
     private boolean advanceFor(Parked self) {
         if (runNext(self.untilNanos)) {
+            minded();
             return true;
         }
         if (self.untilNanos == Long.MAX_VALUE) {
             return false;
         }
         moveTo(self.untilNanos);
+        minded();
         return true;
     }
 
@@ -336,12 +338,18 @@ public final class ManualTime implements Environment {
     }
 
     private <T> T moving(Supplier<T> move) {
+        return whileMoving(() -> {
+            minded();
+            return move.get();
+        });
+    }
+
+    private <T> T whileMoving(Supplier<T> move) {
         if (moving.isHeldByCurrentThread()) {
             throw new IllegalStateException("a timer or callback must not move the clock that runs it");
         }
         moving.lock();
         try {
-            minded();
             return move.get();
         } finally {
             moving.unlock();
