@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -130,12 +129,12 @@ class TimerThreadTest {
     void whatATaskSchedulesAndCancelsIsTakenIntoAccount() {
         CountDownLatch ran = new CountDownLatch(1);
         AtomicBoolean cancelledRan = new AtomicBoolean();
-        Timer cancelled = schedule(timer, () -> cancelledRan.set(true), millis(40));
+        Timer cancelled = schedule(timer, () -> cancelledRan.set(true), millis(500));
         schedule(
                 timer,
                 () -> {
                     timer.cancel(cancelled);
-                    schedule(timer, ran::countDown, millis(40));
+                    schedule(timer, ran::countDown, millis(500));
                 },
                 millis(1));
         Await.until(() -> ran.getCount() == 0, Await.LONG);
@@ -146,7 +145,7 @@ class TimerThreadTest {
     @Test
     void manyTimersSetAndCancelledAtRandomBehaveAsAListWould() {
         for (int round = 0; round < 20; round++) {
-            long seed = ThreadLocalRandom.current().nextLong();
+            long seed = round;
             try {
                 compareWithModel(new Random(seed));
             } catch (AssertionError e) {
