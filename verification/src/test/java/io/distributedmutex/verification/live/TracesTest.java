@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 @WithRedis
 @LeavesNothing(
         warnings = {
-            "LOST traces:\\d+ \\((EXPIRED|REVOKED)",
+            "LOST traces:\\d+ \\((EXPIRED|REVOKED|CLOSED)",
             "LOST forced \\(REVOKED",
             "FORCED release",
             "a MutexListener threw",
