@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 @LeavesNothing(
         warnings = {
             "LOST traces:\\d+ \\((EXPIRED|REVOKED|CLOSED)",
-            "LOST forced \\(REVOKED",
+            "LOST (forced|held) \\((REVOKED|CLOSED)",
             "FORCED release",
             "a MutexListener threw",
             "AT RISK"
