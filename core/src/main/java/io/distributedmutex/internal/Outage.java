@@ -7,13 +7,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A store that cannot be reached, as the log tells of it. An outage that lasts for 1 s is told once, every 10 s while it
+ * A store that cannot be reached, as the log tells of it. An outage of 1 s without an answer is told once, every 10 s while it
  * lasts, and when it is over, with counts. Of the lines about single keys that it causes, the first 10 are told aloud and the
  * others at DEBUG, so that an instance with thousands of leases does not fill the log; losses are always told, by
  * {@link Events}.
  *
- * <p>It is over with the first answer that comes 1 s after the last failure or later. So a store of which a part is away
- * does not begin and end an outage with each request. Thread-safe.
+ * <p>Once told, it is over with the first answer that comes 1 s after the last failure or later. So a store of which a part
+ * is away does not begin and end an outage with each request. Thread-safe.
  */
 final class Outage {
 
@@ -87,11 +87,12 @@ final class Outage {
         long now = engine.now();
         long lasted;
         synchronized (this) {
-            if (!lasts || now - lastFailureNanos < SHORTEST_NANOS) {
+            boolean told = toldNanos != beganNanos;
+            if (!lasts || (told && now - lastFailureNanos < SHORTEST_NANOS)) {
                 return;
             }
             lasts = false;
-            if (toldNanos == beganNanos) {
+            if (!told) {
                 return;
             }
             lasted = lastFailureNanos - beganNanos;

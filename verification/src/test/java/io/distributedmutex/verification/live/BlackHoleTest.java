@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * on the way back, or on both; connections stay open. ({@code SilentRedisTest} has a server that stands still instead.)
  */
 @WithRedis
-@LeavesNothing(warnings = {"LOST hole\\d* \\(EXPIRED", "has been silent", "AT RISK"})
+@LeavesNothing(warnings = {"LOST hole\\d* \\(EXPIRED", "has been silent", "AT RISK", "OUTAGE"})
 class BlackHoleTest {
 
     private static final String KEY = "hole";

@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * again, {@code -Dcuts.stride=1} cuts at each byte, which takes some minutes.
  */
 @WithRedis
-@LeavesNothing(warnings = "AT RISK")
+@LeavesNothing(warnings = {"AT RISK", "OUTAGE"})
 class CutRequestsTest {
 
     private static final String KEY = "cut";

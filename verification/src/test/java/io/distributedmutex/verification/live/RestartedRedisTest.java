@@ -118,7 +118,8 @@ class RestartedRedisTest {
         assertThat(catchThrowable(() -> extended.extend(Duration.ofSeconds(5))))
                 .isInstanceOf(LeaseLostException.class)
                 // Whichever learns of it first: this call, or the look at all leases when the connection is back.
-                .hasMessageMatching("the lease on 'extended' (was not|cannot be) extended: it was lost \\(STORE_LOST\\)");
+                .hasMessageMatching(
+                        "the lease on 'extended' (was not|cannot be) extended: it was lost \\(STORE_LOST\\)");
         Await.until("the renewal to learn of it", () -> renewing.state() == LeaseState.LOST);
         assertThat(renewing.lossReason()).contains(LossReason.STORE_LOST);
 

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 
 /** Cases F2 and F3: a server that answers nothing for a while, and then all at once. */
 @WithRedis
-@LeavesNothing(warnings = {"LOST (silent\\d*|renewed) \\(EXPIRED", "has been silent", "AT RISK"})
+@LeavesNothing(warnings = {"LOST (silent\\d*|renewed) \\(EXPIRED", "has been silent", "AT RISK", "OUTAGE"})
 class SilentRedisTest {
 
     private static final String KEY = "silent";
