@@ -63,11 +63,11 @@ class RedisErrorsTest {
             AUTHENTICATION; ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
             OTHER; MOVED 3999 127.0.0.1:6381
             OTHER; ERR unknown command 'EVALSHA'
-            OTHER; MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.
+            BUSY; MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.
             OTHER; some nonsense
             """)
     void whatTheServerSaysHasItsReason(Reason reason, String said) {
-        StoreException mapped = errors.of(new RedisCommandExecutionException(said), REQUEST);
+        StoreException mapped = errors.of(new RedisCommandExecutionException(said), REQUEST, true);
 
         assertThat(mapped)
                 .isInstanceOfSatisfying(
@@ -88,14 +88,15 @@ class RedisErrorsTest {
             it passes by itself; LOADING Redis is loading the dataset in memory
             """)
     void theAdviceIsWhatHelps(String advice, String said) {
-        assertThat(errors.of(new RedisCommandExecutionException(said), REQUEST)).hasMessageContaining(advice);
+        assertThat(errors.of(new RedisCommandExecutionException(said), REQUEST, true))
+                .hasMessageContaining(advice);
     }
 
     @Test
     void aKeyAndWhatTheServerSaysStayOnOneLineAndDoNothingToATerminal() {
         Request odd = Request.script(Script.ACQUIRE, "a\nb\u2028\u009b2J", new Arguments());
 
-        assertThat(errors.of(new RedisCommandExecutionException("WRONGTYPE x\n\u009b2Jy"), odd))
+        assertThat(errors.of(new RedisCommandExecutionException("WRONGTYPE x\n\u009b2Jy"), odd, true))
                 .hasMessageStartingWith("Redis at example.com:6379 refused acquire of 'a\\u000Ab\\u2028\\u009B2J':"
                         + " WRONGTYPE x 2Jy (the key 'a\\u000Ab\\u2028\\u009B2J' or one");
     }
@@ -138,7 +139,7 @@ class RedisErrorsTest {
     @ParameterizedTest
     @MethodSource("connectionTroubles")
     void connectionTroublesAreUnreachability(Throwable trouble) {
-        assertThat(errors.of(trouble, REQUEST))
+        assertThat(errors.of(trouble, REQUEST, true))
                 .isInstanceOf(StoreUnreachableException.class)
                 .hasMessageContaining("example.com:6379")
                 .hasMessageContaining("was lost during acquire of 'job:42'");
@@ -157,7 +158,7 @@ class RedisErrorsTest {
 
     @Test
     void anythingElseIsOther() {
-        assertThat(errors.of(new IllegalStateException("boom"), REQUEST))
+        assertThat(errors.of(new IllegalStateException("boom"), REQUEST, true))
                 .isInstanceOfSatisfying(
                         StoreRefusedException.class,
                         refused -> assertThat(refused.reason()).isEqualTo(Reason.OTHER))
@@ -180,7 +181,8 @@ class RedisErrorsTest {
 
     @Test
     void whatTheServerSaysIsOneLineOfBoundedLength() {
-        String message = errors.of(new RedisCommandExecutionException("ERR a\r\nb\u0000" + "x".repeat(1000)), REQUEST)
+        String message = errors.of(
+                        new RedisCommandExecutionException("ERR a\r\nb\u0000" + "x".repeat(1000)), REQUEST, true)
                 .getMessage();
 
         assertThat(message)
