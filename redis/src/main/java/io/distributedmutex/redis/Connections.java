@@ -211,6 +211,20 @@ final class Connections {
         }
     }
 
+    /** Somebody cares for a connection that is not there, but need not have it soon. */
+    void reconnectIfForgotten() {
+        if (ownClient != null) {
+            ownClient.reconnectIfForgotten();
+        }
+    }
+
+    /** One connection is back: the other can be too. With an application's client, that client decides. */
+    void reconnectAtOnce() {
+        if (ownClient != null) {
+            ownClient.reconnectAtOnce();
+        }
+    }
+
     /** Drops the connection for pushes, upon which Lettuce re-establishes it. */
     void reconnectPushes() {
         disconnect(pushes);

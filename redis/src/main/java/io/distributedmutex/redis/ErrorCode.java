@@ -47,7 +47,7 @@ enum ErrorCode {
     /** Not known to us: of a module, a proxy, a later version. */
     UNKNOWN(Reason.OTHER, Advice.LOG),
 
-    // What begins with a plain ERR, told apart by its words.
+    // What begins with a plain ERR, or nothing, told apart by its words.
 
     ERR_NO_PASSWORD_SET(Reason.AUTHENTICATION, Advice.CREDENTIALS),
     ERR_NOT_PERMITTED_IN_SCRIPT(Reason.PERMISSION, Advice.RIGHTS),
@@ -82,18 +82,16 @@ enum ErrorCode {
      * @return the code
      */
     static ErrorCode of(String code, String said) {
-        if (code.equals("ERR")) {
-            return ofPlainError(said);
-        }
         for (ErrorCode each : values()) {
-            if (each.name().equals(code)) {
+            if (each != ERR && each.name().equals(code)) {
                 return each;
             }
         }
-        return UNKNOWN;
+        // Some errors of commands in a script come without any code.
+        return ofWords(said, code.equals("ERR") ? ERR : UNKNOWN);
     }
 
-    private static ErrorCode ofPlainError(String said) {
+    private static ErrorCode ofWords(String said, ErrorCode otherwise) {
         // In the words of Redis 6 and later, and of those before it, which some services still say.
         if (said.contains("without any password configured") || said.contains("but no password is set")) {
             return ERR_NO_PASSWORD_SET;
@@ -107,7 +105,7 @@ enum ErrorCode {
         }
         // "unknown command 'X', with args ..."; inside a script "Unknown Redis command called from script", or without
         // "Redis".
-        return UNKNOWN_COMMAND.matcher(said).find() ? ERR_UNKNOWN_COMMAND : ERR;
+        return UNKNOWN_COMMAND.matcher(said).find() ? ERR_UNKNOWN_COMMAND : otherwise;
     }
 
     private static final class Advice {

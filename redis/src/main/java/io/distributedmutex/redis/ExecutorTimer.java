@@ -89,9 +89,12 @@ final class ExecutorTimer implements Timer {
 
     /** Somebody waits for a connection: the next attempts to make one come within 0.2 s of those that failed. */
     void hurry() {
-        for (Task each : pending) {
-            each.hurry();
-        }
+        pending.forEach(Task::hurry);
+    }
+
+    /** The server is there: the next attempts to connect come at once. */
+    void reconnectAtOnce() {
+        pending.forEach(Task::reconnectAtOnce);
     }
 
     /**
@@ -150,9 +153,19 @@ final class ExecutorTimer implements Timer {
             }
         }
 
+        void reconnectAtOnce() {
+            if (isReconnect()) {
+                schedule(0);
+            }
+        }
+
+        private boolean isReconnect() {
+            return delayMillis <= LONGEST_DELAY_MILLIS;
+        }
+
         /** The earlier of two runs is the only one. */
         void hurry() {
-            if (delayMillis > HURRIED_DELAY_MILLIS && delayMillis <= LONGEST_DELAY_MILLIS && !hurried) {
+            if (isReconnect() && delayMillis > HURRIED_DELAY_MILLIS && !hurried) {
                 hurried = true;
                 long sinceMillis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - createdNanos);
                 schedule(Math.max(0, jittered(HURRIED_DELAY_MILLIS) - sinceMillis));

@@ -28,7 +28,7 @@ final class GrantSubscription {
 
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-    /** The longest pause before the server is asked again for the first time; it doubles each time. */
+    /** The longest pause before the second look at a subscription that is not there; it doubles each time. */
     private static final long FIRST_PAUSE_MILLIS = 100;
 
     /** The longest pause of all. */
@@ -64,8 +64,8 @@ final class GrantSubscription {
     /** The next look at whether it is subscribed. */
     private @Nullable Future<?> look;
 
-    /** How often the server was asked since it was last subscribed. */
-    private int asked;
+    /** How many looks there were since it was last subscribed. */
+    private int looks;
 
     /** When the server was last asked without having answered yet; only meaningful while unanswered. */
     private long askedNanos;
@@ -127,6 +127,7 @@ final class GrantSubscription {
         connection.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> channel, SocketAddress address) {
+                connections.reconnectAtOnce();
                 lookIn(0);
             }
 
@@ -155,6 +156,7 @@ final class GrantSubscription {
             tellReconnected();
             return;
         }
+        connections.reconnectAtOnce();
         try {
             Future<?> unused = executor.schedule(this::tellReconnected, TOGETHER_MILLIS, TimeUnit.MILLISECONDS);
         } catch (Throwable e) {
@@ -185,7 +187,7 @@ final class GrantSubscription {
             warned = false;
             alone = false;
             unanswered = false;
-            asked = 0;
+            looks = 0;
         }
         if (missed && commands.isOpen()) {
             tellReconnected();
@@ -224,19 +226,19 @@ final class GrantSubscription {
             long now = System.nanoTime();
             silent = open && unanswered && now - askedNanos >= timeoutNanos;
             ask = open && (!unanswered || silent);
+            looks++;
             if (ask) {
-                asked++;
                 askedNanos = now;
                 unanswered = true;
             }
-            pause = Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS << Math.min(asked, 10));
+            pause = Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS << Math.min(looks, 10));
             look = null;
         }
         // First, so that nothing that goes wrong below keeps it from being looked at again.
         lookIn(pause - ThreadLocalRandom.current().nextLong(pause / 2));
         warnOfSilence();
         if (!open) {
-            connections.hurry();
+            connections.reconnectIfForgotten();
         } else if (silent) {
             // Whoever does not answer this may be dead without knowing it.
             connections.reconnectPushes();

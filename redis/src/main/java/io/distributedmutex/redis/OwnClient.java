@@ -135,15 +135,25 @@ final class OwnClient {
         return uri;
     }
 
-    /**
-     * Somebody waits for a connection that is not there: the next attempt to make one comes soon. Should there be none,
-     * because an error (no memory, say) struck between an attempt and the next, then Lettuce is made to begin anew.
-     */
+    /** Somebody waits for a connection that is not there: the next attempt to make one comes soon. */
     void hurry() {
         timer.hurry();
+        reconnectIfForgotten();
+    }
+
+    /**
+     * Makes Lettuce begin anew with connections that are not there and that it does nothing about, because an error (no
+     * memory, say) struck between an attempt to reconnect and the next.
+     */
+    void reconnectIfForgotten() {
         if (timer.idleNanos() > forgottenNanos) {
             executor.execute(this::reconnectWhatIsForgotten);
         }
+    }
+
+    /** One connection is back: the other can be too. */
+    void reconnectAtOnce() {
+        timer.reconnectAtOnce();
     }
 
     private void remember(Channel channel) {

@@ -9,7 +9,9 @@ import io.lettuce.core.RedisException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -40,6 +42,8 @@ final class RedisErrors {
 
     /** Such as the exception of an encoder, in a part of Netty whose name depends on its version. */
     private static final String NETTY = "io.netty.";
+
+    private static final int MAXIMUM_CAUSES = 20;
 
     private final long timeoutMillis;
     private volatile String server;
@@ -316,7 +320,7 @@ final class RedisErrors {
     }
 
     private static @Nullable String saidByServer(Throwable error) {
-        for (Throwable each = error; each != null; each = each.getCause()) {
+        for (Throwable each : withCauses(error)) {
             String message = each.getMessage();
             // Protected mode closes the connection, so that Lettuce tells of it as a connection error.
             if (each instanceof RedisCommandExecutionException
@@ -336,12 +340,19 @@ final class RedisErrors {
         return inner;
     }
 
+    /** An error and its causes, the innermost last; bounded, since there may be a circle. */
+    private static List<Throwable> withCauses(Throwable error) {
+        List<Throwable> all = new ArrayList<>();
+        for (Throwable each = error; each != null && all.size() < MAXIMUM_CAUSES; each = each.getCause()) {
+            all.add(each);
+        }
+        return all;
+    }
+
     /** The innermost cause says most: "Connection refused" rather than "Unable to connect". */
     private static String reasonOf(Throwable error) {
-        Throwable inner = error;
-        while (inner.getCause() != null) {
-            inner = inner.getCause();
-        }
+        List<Throwable> all = withCauses(error);
+        Throwable inner = all.get(all.size() - 1);
         if (inner instanceof TimeoutException) {
             return "no answer in time";
         }

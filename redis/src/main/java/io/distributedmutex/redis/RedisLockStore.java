@@ -31,8 +31,9 @@ import org.jspecify.annotations.Nullable;
  * {@link RedisMutex} instead.
  *
  * <p>A store has two connections, one for commands and one on which grants are pushed. Every operation is one script and
- * one round trip. While a connection is down operations fail at once with {@link StoreUnreachableException}; nothing is
- * queued for later or sent twice. What stands in Redis, and under which keys, is written at the head of
+ * one round trip. While there is no connection operations fail at once with {@link StoreUnreachableException}, or with
+ * what the server refused it with; nothing is sent twice. Only when a connection was cut a moment ago, what was surely not
+ * sent waits for the first attempt to reconnect, for 1 s at most. What stands in Redis, and under which keys, is written at the head of
  * {@code scripts/common.lua}.
  *
  * <p>Thread-safe. Stages complete on the client's I/O thread.
