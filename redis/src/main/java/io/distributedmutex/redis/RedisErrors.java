@@ -6,6 +6,7 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -43,6 +44,7 @@ final class RedisErrors {
     private static final int MAXIMUM_TEXT = 300;
 
     private final long timeoutMillis;
+    private final ConnectAdvice connectAdvice;
     private volatile String server;
 
     /** Whether the name of the server is one the user gave, which an address does not replace. */
@@ -51,12 +53,13 @@ final class RedisErrors {
     /**
      * Errors of one server.
      *
-     * @param server how it is called in messages; null to call it by its address as soon as that is known
+     * @param uri where it is; null to call it by its address in messages as soon as that is known
      * @param timeoutMillis the command time-out
      */
-    RedisErrors(@Nullable String server, long timeoutMillis) {
-        this.serverGiven = server != null;
-        this.server = server != null ? "Redis at " + server : "Redis";
+    RedisErrors(@Nullable RedisURI uri, long timeoutMillis) {
+        this.serverGiven = uri != null;
+        this.server = uri == null ? "Redis" : "Redis at " + RedisUris.describe(uri);
+        this.connectAdvice = uri == null ? new ConnectAdvice(null) : ConnectAdvice.of(uri);
         this.timeoutMillis = timeoutMillis;
     }
 
@@ -179,7 +182,7 @@ final class RedisErrors {
             return refused(said, error, "the connection", null);
         }
         return new StoreUnreachableException(
-                "could not connect to " + server + ": " + reasonOf(error) + " (check that it runs there)",
+                "could not connect to " + server + ": " + reasonOf(error) + " (" + connectAdvice.on(error) + ")",
                 unwrap(error));
     }
 
@@ -207,7 +210,9 @@ final class RedisErrors {
         String code = codeOf(said);
         Reason reason = reasonOf(code, said);
         int arguments = said.indexOf(BEFORE_ARGUMENTS);
-        String shown = printable(arguments < 0 ? said : said.substring(0, arguments));
+        String shown = code.equals("NOAUTH")
+                ? "it needs a password, and none was given (NOAUTH)"
+                : printable(arguments < 0 ? said : said.substring(0, arguments));
         // The cause repeats what the server said, so it must not be kept where that was cut off.
         return new StoreRefusedException(
                 reason,
@@ -255,7 +260,10 @@ final class RedisErrors {
 
     private static String advice(Reason reason, String code, @Nullable String key) {
         return switch (reason) {
-            case AUTHENTICATION -> "check the user name and password";
+            case AUTHENTICATION ->
+                code.equals("NOAUTH")
+                        ? "give it in the URI, as in redis://:PASSWORD@host or redis://USER:PASSWORD@host"
+                        : "check the user name and password";
             case PERMISSION -> "docs/operations.md lists the commands, keys and channels that the user needs";
             case WRONG_TYPE ->
                 "the key " + (key == null ? "" : "'" + Texts.shown(key) + "' ")
