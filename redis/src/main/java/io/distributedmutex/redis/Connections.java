@@ -27,11 +27,16 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The two connections of a store, opened from a client of our own or from the application's. */
 final class Connections {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
     /** How long opening, and each step of making ready, may take when the command time-out is shorter. */
     private static final Duration MINIMUM_TIMEOUT = Duration.ofSeconds(3);
@@ -41,6 +46,9 @@ final class Connections {
     private final StatefulRedisConnection<byte[], byte[]> commands;
     private final StatefulRedisPubSubConnection<String, String> pushes;
     private final @Nullable OwnClient ownClient;
+
+    private final AtomicBoolean shutDownTold = new AtomicBoolean();
+    private volatile boolean closing;
 
     private Connections(
             StatefulRedisConnection<byte[], byte[]> commands,
@@ -158,6 +166,7 @@ final class Connections {
                 errors.connectedTo(address);
             }
             Connections connections = new Connections(commands, client.connectPubSub(StringCodec.UTF8), null);
+            connections.watchForShutDown(errors);
             opened = true;
             return connections;
         } catch (IllegalStateException e) {
@@ -192,8 +201,32 @@ final class Connections {
         disconnect(pushes);
     }
 
+    /** An application that ends its client first is told so when its connections end, or else at the next request. */
+    private void watchForShutDown(RedisErrors errors) {
+        errors.clientIsShutDown(this::isShutDown);
+        commands.addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisDisconnected(RedisChannelHandler<?, ?> connection) {
+                isShutDown();
+            }
+        });
+    }
+
+    private boolean isShutDown() {
+        DefaultEndpoint endpoint = Lettuce.endpoint(commands);
+        if (closing || endpoint == null || !endpoint.isClosed()) {
+            return false;
+        }
+        if (shutDownTold.compareAndSet(false, true)) {
+            log.warn("the application's Redis client was shut down before the mutex on it was closed, so nothing can be"
+                    + " released any more: what is held stays taken until its lease ends; close the mutex first");
+        }
+        return true;
+    }
+
     /** Closes the connections and, if it is ours, the client, within 2 s. */
     void close() {
+        closing = true;
         if (ownClient != null) {
             ownClient.close();
             return;

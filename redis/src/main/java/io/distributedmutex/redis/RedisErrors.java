@@ -17,6 +17,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,7 @@ final class RedisErrors {
 
     private final long timeoutMillis;
     private final ConnectAdvice connectAdvice;
+    private volatile BooleanSupplier clientIsShutDown = () -> false;
     private volatile String server;
 
     /** Whether the name of the server is one the user gave, which an address does not replace. */
@@ -81,9 +83,18 @@ final class RedisErrors {
                 null);
     }
 
+    /** How to find out whether the application has shut its client down, so that no connection comes back. */
+    void clientIsShutDown(BooleanSupplier isShutDown) {
+        this.clientIsShutDown = isShutDown;
+    }
+
     StoreException notConnected(Request request) {
         return StoreUnreachableException.notSent(
-                "not connected to " + server + ", so " + what(request) + " was not sent; reconnecting", null);
+                "not connected to " + server + ", so " + what(request) + " was not sent; "
+                        + (clientIsShutDown.getAsBoolean()
+                                ? "the application has shut down the Redis client that it gave to the mutex"
+                                : "reconnecting"),
+                null);
     }
 
     StoreException lost(Request request, @Nullable Throwable cause) {

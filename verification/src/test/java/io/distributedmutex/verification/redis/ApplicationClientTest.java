@@ -146,6 +146,47 @@ class ApplicationClientTest {
     }
 
     @Test
+    void whoseEndComesFirstIsTold() {
+        try (LogCapture log = LogCapture.of(RedisLockStore.class);
+                DistributedMutex mutex = RedisMutex.builder().client(client).connect()) {
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+
+            Await.until("it is told", () -> log.warnings().contains("shut down before the mutex"));
+            assertThat(catchThrowable(() -> mutex.tryAcquire("k")))
+                    .isInstanceOf(StoreUnreachableException.class)
+                    .hasMessageContaining("the application has shut down the Redis client");
+            assertThat(log.warnings().lines().filter(line -> line.contains("shut down before the mutex")))
+                    .hasSize(1);
+        }
+    }
+
+    /** No connection ends then. */
+    @Test
+    void whoseEndComesFirstWhileRedisIsAwayIsToldAtTheNextRequest() {
+        try (LogCapture log = LogCapture.of(RedisLockStore.class);
+                StartedStore store = started(Duration.ofSeconds(2))) {
+            redis.kill();
+            Await.until(
+                    "the loss is noticed",
+                    () -> failureOf(store.store().inspect("k")).getMessage().endsWith("reconnecting"));
+
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+
+            assertThat(failureOf(store.store().inspect("k"))).hasMessageContaining("shut down the Redis client");
+            assertThat(log.warnings()).contains("shut down before the mutex");
+        }
+    }
+
+    @Test
+    void whoseEndComesLastIsNotTold() {
+        try (LogCapture log = LogCapture.of(RedisLockStore.class)) {
+            started(Duration.ofSeconds(2)).close();
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+            assertThat(log.warnings()).isEmpty();
+        }
+    }
+
+    @Test
     void thatCannotConnectIsSaidToBeUnusable() {
         RedisClient homeless = RedisClient.create();
         try {
