@@ -263,7 +263,10 @@ final class CommandConnection {
             return false;
         }
         if (!connection.isOpen()) {
-            call.fail(errors.notConnected(call.request()));
+            call.fail(
+                    Connections.isClosed(connection)
+                            ? errors.clientShutDown(call.request())
+                            : errors.notConnected(call.request()));
             return false;
         }
         return true;

@@ -28,6 +28,8 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Leases in one Redis deployment: a standalone server, or whatever primary the Sentinels name. Most users start at
@@ -44,6 +46,8 @@ public final class RedisLockStore implements LockStore {
 
     /** What the names of the channels begin with by which grants are pushed, each to one instance. */
     static final String GRANTS = "dmutex:grants:";
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
     private static final byte[] EMPTY = {};
     private static final byte[] YES = {'1'};
@@ -63,6 +67,7 @@ public final class RedisLockStore implements LockStore {
     private final KeySearch search;
     private final String clientId;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final AtomicBoolean warnedOfShutDown = new AtomicBoolean();
     private volatile byte[] label = EMPTY;
 
     private RedisLockStore(
@@ -117,6 +122,13 @@ public final class RedisLockStore implements LockStore {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
                 subscription.tellReconnected();
+            }
+
+            @Override
+            public void onRedisDisconnected(RedisChannelHandler<?, ?> connection) {
+                if (!closed.get()) {
+                    warnIfClientIsShutDown();
+                }
             }
         });
         StartCheck check = startCheck
@@ -199,8 +211,19 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
+            // The listener hears nothing if the connection was lost before.
+            warnIfClientIsShutDown();
             commands.close();
             connections.close();
+        }
+    }
+
+    private void warnIfClientIsShutDown() {
+        if (connections.wereClosedByApplication() && warnedOfShutDown.compareAndSet(false, true)) {
+            log.warn(
+                    "the application's client of {} was shut down before the mutex that uses it was closed: what is held is"
+                            + " not released, and stays taken until its lease ends; close the mutex first",
+                    errors.server());
         }
     }
 
@@ -282,6 +305,8 @@ public final class RedisLockStore implements LockStore {
          * application's TLS, credentials and resources along. Two connections are opened from it, by its own connect
          * time-out; its options are not changed and it is not shut down. It must reconnect by itself, as Lettuce does by
          * default; with its default delay the locks may be back up to 30 s later than the server.
+         * Close the mutex before the client is shut down: afterwards nothing can be released, and what is held stays taken
+         * until its lease ends.
          *
          * @param client a client that was created with a URI
          * @return this builder
