@@ -73,9 +73,15 @@ final class RedisErrors {
 
     StoreException timedOut(Request request) {
         return new StoreUnreachableException(
-                server + " did not answer " + what(request) + " within the command time-out of " + timeoutMillis
-                        + " ms; it may have taken effect",
+                server + " did not answer " + what(request) + " within the command time-out of " + about(timeoutMillis)
+                        + "; it may have taken effect",
                 null);
+    }
+
+    /** A time as core's messages say it: 250 ms, 2 s, 1.5 s. */
+    private static String about(long millis) {
+        long tenths = (millis + 50) / 100;
+        return millis < 1_000 ? millis + " ms" : tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10) + " s";
     }
 
     StoreException notConnected(Request request) {
