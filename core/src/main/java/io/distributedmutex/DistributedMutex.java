@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Lock;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -267,6 +268,8 @@ public final class DistributedMutex implements AutoCloseable {
         private @Nullable String holderLabel;
         private @Nullable MutexListener listener;
         private @Nullable Environment environment;
+        private @Nullable Executor callbackExecutor;
+        private @Nullable Boolean countWallClockSteps;
 
         private Builder(LockStore store) {
             this.store = store;
@@ -308,7 +311,42 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * Time and threads, for tests and simulations. Default: the system's.
+         * Where callbacks run: what is attached to futures of {@code acquireAsync}, and the listener's methods. Default: virtual
+         * threads on JDK 24 and newer, else a pool that grows with the callbacks that are busy, without a limit.
+         *
+         * <p>An executor with a limit can deadlock: when all its threads wait for locks, the callbacks that would release
+         * them have none. It must not run callbacks on the calling thread. A callback that it refuses, or throws for, runs on
+         * a thread of the instance; a WARN line says so once. Listeners of a loss
+         * ({@link Lease#onLost}, {@link Lease#lost}) always run on threads of the instance, so that no
+         * executor delays them.
+         *
+         * @param callbackExecutor the executor, which stays the application's; closing the instance leaves it alone
+         * @return this builder
+         */
+        public Builder callbackExecutor(Executor callbackExecutor) {
+            this.callbackExecutor = Objects.requireNonNull(callbackExecutor, "callbackExecutor");
+            return this;
+        }
+
+        /**
+         * Whether a forward step of this machine's wall clock by more than 50 ms counts as time that has passed, so that leases
+         * end as much earlier. Default true: on a guest that its host pauses or moves, all clocks may stand still, and such a
+         * step is then the only sign of it. A step within the remaining time of a lease costs no more than that time.
+         *
+         * <p>False is for machines whose wall clock is set forward while locks are held, and which are never paused by a
+         * host. Suspensions that Linux's {@code /proc/uptime} shows count in any case; where there is none, so does every step.
+         *
+         * @param countWallClockSteps whether it counts
+         * @return this builder
+         */
+        public Builder countWallClockSteps(boolean countWallClockSteps) {
+            this.countWallClockSteps = countWallClockSteps;
+            return this;
+        }
+
+        /**
+         * Time and threads, for tests and simulations. Default: the system's. Brings its own callback threads and clocks, so
+         * it cannot be combined with {@link #callbackExecutor} and {@link #countWallClockSteps}.
          *
          * @param environment the environment, which the instance then owns and closes
          * @return this builder
@@ -322,9 +360,16 @@ public final class DistributedMutex implements AutoCloseable {
          * Starts the instance.
          *
          * @return the instance
+         * @throws IllegalStateException if both an environment and something that it brings itself were given
          */
         public DistributedMutex build() {
-            Environment environment = this.environment != null ? this.environment : new SystemEnvironment();
+            if (environment != null && (callbackExecutor != null || countWallClockSteps != null)) {
+                throw new IllegalStateException("callbackExecutor and countWallClockSteps are options of the system's"
+                        + " environment, but another environment was given");
+            }
+            Environment environment = this.environment != null
+                    ? this.environment
+                    : new SystemEnvironment(!Boolean.FALSE.equals(countWallClockSteps), callbackExecutor);
             String label = holderLabel != null ? holderLabel : defaultLabel();
             boolean started = false;
             try {

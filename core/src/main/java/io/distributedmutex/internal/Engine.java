@@ -31,6 +31,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -697,8 +698,17 @@ public final class Engine implements StoreEvents {
 
     /** Runs user code on a callback thread. Never throws: where there is none to be had, it runs here. */
     void execute(Runnable callback) {
+        execute(callback, environment::execute);
+    }
+
+    /** The same for what a holder must learn in time. */
+    void executeAtOnce(Runnable callback) {
+        execute(callback, environment::executeAtOnce);
+    }
+
+    private void execute(Runnable callback, Consumer<Runnable> thread) {
         try {
-            environment.execute(callback);
+            thread.accept(callback);
         } catch (Throwable t) {
             events.bug("a callback found no thread, and runs on one of the library's", t);
             try {

@@ -114,7 +114,7 @@ final class HeldLease implements Lease {
             }
         }
         if (now) {
-            queue().engine.execute(call);
+            queue().engine.executeAtOnce(call);
         }
     }
 
@@ -355,8 +355,8 @@ final class HeldLease implements Lease {
     private void tellLost(Observers told, LossReason reason, String detail) {
         Engine engine = queue().engine;
         engine.events().lost(this, event, reason, detail);
-        told.onLost.forEach(engine::execute);
-        told.lost.forEach(future -> engine.execute(() -> future.complete(reason)));
+        told.onLost.forEach(engine::executeAtOnce);
+        told.lost.forEach(future -> engine.executeAtOnce(() -> future.complete(reason)));
     }
 
     /**

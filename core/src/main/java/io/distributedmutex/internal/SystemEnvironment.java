@@ -4,72 +4,110 @@ import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.Timer;
 import java.nio.ByteBuffer;
 import java.security.SecureRandom;
-import java.util.concurrent.LinkedTransferQueue;
+import java.util.Arrays;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The real world: the system's clocks, one timer thread, and callback threads that end after 5 s without work. */
+/**
+ * The real world: the system's clocks, one timer thread, and callback threads.
+ *
+ * <p>Callbacks run on the user's executor if there is one, else on virtual threads where the JDK has them, else on threads
+ * of a pool. The pool has as many threads as are busy at once, without a limit, since any limit could be reached by
+ * callbacks that wait for another; an idle thread ends after 5 s. What must not wait for the user's code runs on the pool in
+ * any case: virtual threads share few of the platform's, which code that computes for long does not let go of.
+ */
 public final class SystemEnvironment implements Environment {
 
     private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
 
-    /** So many callbacks may block at once before further ones wait for a thread. */
-    private static final int CALLBACK_THREADS = 64;
+    /** How soon (10 ms) a thread is asked for again for a callback that found none. */
+    private static final long RETRY_NANOS = 10_000_000L;
 
     private static final AtomicInteger INSTANCES = new AtomicInteger();
 
     private final SystemClock clock;
     private final TimerThread timers;
-    private final ThreadPoolExecutor callbacks;
-    private final SecureRandom random = new SecureRandom();
+    private final ThreadPoolExecutor pool;
+    private final @Nullable Executor usersExecutor;
+    private final @Nullable ThreadFactory virtualThreads;
+    private final AtomicBoolean refusalTold = new AtomicBoolean();
+
+    /** Callbacks that found no thread: whoever has one does them. */
+    private final Queue<Callback> homeless = new ConcurrentLinkedQueue<>();
+
+    private volatile boolean closed;
+
     /** Random bytes are drawn in bulk, because a draw costs far more than the bytes. Guarded by itself; empty at first. */
     private final ByteBuffer drawn = ByteBuffer.allocate(4096).limit(0);
+    /** Guarded by {@link #drawn}. */
+    private SecureRandom random = new SecureRandom();
+    /** What the clock had missed when random bytes were last asked for. Guarded by {@link #drawn}. */
+    private long missedNanos;
 
-    /** Starts no thread yet. */
+    /** Lets a checkpoint of the process know of this; null where there are none. Held here, since nobody else does. */
+    @SuppressWarnings("unused")
+    private final @Nullable Object checkpoints;
+
+    /** With the defaults. Starts no thread yet. */
     public SystemEnvironment() {
-        this(new SystemClock());
+        this(true, null);
+    }
+
+    /**
+     * Starts no thread yet.
+     *
+     * @param countsWallClockSteps whether a forward step of the wall clock counts as time that has passed
+     * @param callbackExecutor where callbacks run; null for threads of this environment
+     */
+    public SystemEnvironment(boolean countsWallClockSteps, @Nullable Executor callbackExecutor) {
+        this(null, countsWallClockSteps, callbackExecutor, OwnThreads::platform);
     }
 
     /** With a clock for tests. */
     SystemEnvironment(SystemClock clock) {
-        this.clock = clock;
-        int instance = INSTANCES.incrementAndGet();
-        timers = new TimerThread("dmutex-timer-" + instance, clock);
-        AtomicInteger threads = new AtomicInteger();
-        // An idle thread is used before a new one is made, which ThreadPoolExecutor does only for a queue that refuses.
-        HandOverQueue queue = new HandOverQueue();
-        callbacks = new ThreadPoolExecutor(
-                0,
-                CALLBACK_THREADS,
-                5,
-                TimeUnit.SECONDS,
-                queue,
-                task -> {
-                    Thread thread = new Thread(task, "dmutex-callback-" + instance + "-" + threads.incrementAndGet());
-                    thread.setDaemon(true);
-                    return thread;
-                },
-                (task, pool) -> refused(task, pool, queue));
+        this(clock, true, null, OwnThreads::platform);
     }
 
-    /** All threads were busy, or it is closed. */
-    private static void refused(Runnable task, ThreadPoolExecutor pool, HandOverQueue queue) {
-        if (pool.isShutdown()) {
-            // Only what the caller of close() may still be told.
-            task.run();
-            return;
-        }
-        queue.keep(task);
-        // They may all have ended since, without work or by a close, and none of them saw it. One that is still there
-        // looks
-        // at the queue once more when it ends.
-        if (pool.getPoolSize() == 0 && queue.remove(task)) {
-            pool.execute(task);
-        }
+    /** With threads for tests, made of a body and a name. */
+    SystemEnvironment(BiFunction<Runnable, String, Thread> platformThreads) {
+        this(null, true, null, platformThreads);
+    }
+
+    private SystemEnvironment(
+            @Nullable SystemClock given,
+            boolean countsWallClockSteps,
+            @Nullable Executor callbackExecutor,
+            BiFunction<Runnable, String, Thread> platformThreads) {
+        int instance = INSTANCES.incrementAndGet();
+        AtomicInteger threads = new AtomicInteger();
+        String callbackName = "dmutex-callback-" + instance + "-";
+        // An idle thread is used before a new one is made.
+        pool = new ThreadPoolExecutor(
+                0,
+                Integer.MAX_VALUE,
+                5,
+                TimeUnit.SECONDS,
+                new SynchronousQueue<>(),
+                body -> platformThreads.apply(body, callbackName + threads.incrementAndGet()),
+                // Closed: only what the caller of close() may still be told.
+                (callback, refusing) -> callback.run());
+        usersExecutor = callbackExecutor;
+        virtualThreads = callbackExecutor == null ? OwnThreads.virtual(callbackName + "v") : null;
+        clock = given != null ? given : new SystemClock(countsWallClockSteps, pool);
+        timers = new TimerThread(clock, loop -> platformThreads.apply(loop, "dmutex-timer-" + instance));
+        checkpoints = Checkpoints.register(this::beforeCheckpoint, this::forgetDrawn);
     }
 
     @Override
@@ -88,24 +126,125 @@ public final class SystemEnvironment implements Environment {
     }
 
     @Override
-    public void execute(Runnable callback) {
-        callbacks.execute(() -> {
-            try {
-                callback.run();
-            } catch (Throwable t) {
-                LOG.warn("a callback threw; nothing else is affected", t);
-            }
-        });
-    }
-
-    @Override
     public void park(Object blocker, long nanos) {
         LockSupport.parkNanos(blocker, nanos);
     }
 
+    /** Ends the timer thread; callback threads end when the callbacks that they run or were given have ended. */
+    @Override
+    public void close() {
+        closed = true;
+        timers.close();
+        pool.shutdown();
+        runHomeless();
+    }
+
+    // ---- callbacks
+
+    @Override
+    public void execute(Runnable body) {
+        Callback callback = new Callback(body);
+        if (!isTakenElsewhere(callback)) {
+            runOnPool(callback);
+        }
+    }
+
+    @Override
+    public void executeAtOnce(Runnable body) {
+        runOnPool(new Callback(body));
+    }
+
+    private boolean isTakenElsewhere(Callback callback) {
+        try {
+            if (usersExecutor != null) {
+                usersExecutor.execute(callback);
+                return true;
+            }
+            if (virtualThreads != null && !closed) {
+                virtualThreads.newThread(callback).start();
+                return true;
+            }
+        } catch (Throwable t) {
+            if (usersExecutor != null && refusalTold.compareAndSet(false, true)) {
+                Events.quietly(() -> LOG.warn(
+                        "the callback executor did not take a callback; those that it does not take run on threads of"
+                                + " the library (this is said once)",
+                        t));
+            }
+        }
+        return false;
+    }
+
+    private void runOnPool(Callback callback) {
+        try {
+            pool.execute(callback);
+        } catch (Throwable t) {
+            // No thread to be had now. Lost it must not get.
+            homeless.add(callback);
+            if (closed) {
+                runHomeless();
+            } else {
+                runAfter(this::housed, RETRY_NANOS);
+            }
+        }
+    }
+
+    private void housed() {
+        Callback callback = homeless.poll();
+        if (callback != null) {
+            runOnPool(callback);
+        }
+    }
+
+    private void runHomeless() {
+        for (Callback callback = homeless.poll(); callback != null; callback = homeless.poll()) {
+            callback.runOnce();
+        }
+    }
+
+    /** What a user or the engine wants to run; runs once, also if an executor takes it and then throws. */
+    private final class Callback extends AtomicBoolean implements Runnable {
+        private static final long serialVersionUID = 1L;
+
+        private final transient Runnable body;
+
+        Callback(Runnable body) {
+            this.body = body;
+        }
+
+        @Override
+        public void run() {
+            runOnce();
+            if (!homeless.isEmpty()) {
+                runHomeless();
+            }
+        }
+
+        void runOnce() {
+            if (!compareAndSet(false, true)) {
+                return;
+            }
+            try {
+                body.run();
+            } catch (Throwable t) {
+                Events.quietly(() -> LOG.warn("a callback threw; nothing else is affected", t));
+            }
+        }
+    }
+
+    // ---- randomness
+
     @Override
     public void randomBytes(byte[] target) {
+        // Looked at for what it notices.
+        clock.getAsLong();
         synchronized (drawn) {
+            long missed = clock.missedNanos();
+            if (missed != missedNanos) {
+                // This may be a copy of a machine that goes on elsewhere, with the same bytes before it.
+                forgetDrawn();
+                missedNanos = missed;
+            }
             for (int filled = 0; filled < target.length; ) {
                 if (!drawn.hasRemaining()) {
                     random.nextBytes(drawn.array());
@@ -118,25 +257,24 @@ public final class SystemEnvironment implements Environment {
         }
     }
 
-    /** Ends the timer thread; callback threads end when the callbacks that they run or were given have ended. */
-    @Override
-    public void close() {
-        timers.close();
-        callbacks.shutdown();
+    /** What was drawn ahead, here or by the JDK, is not used. */
+    private void forgetDrawn() {
+        synchronized (drawn) {
+            drawn.limit(0);
+            random = new SecureRandom();
+            // More than the JDK draws ahead from the system.
+            random.nextBytes(drawn.array());
+            Arrays.fill(drawn.array(), (byte) 0);
+        }
     }
 
-    /** Takes a task only if a thread waits for it; {@link #keep} takes any. */
-    private static final class HandOverQueue extends LinkedTransferQueue<Runnable> {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        public boolean offer(Runnable task) {
-            return tryTransfer(task);
+    private void beforeCheckpoint() {
+        int waiting = timers.size();
+        if (waiting > 0) {
+            throw new IllegalStateException("a DistributedMutex holds leases or waits for some (" + waiting
+                    + " timers): every process started from the checkpoint would believe that it alone does."
+                    + " Release them, or close the instance, before a checkpoint");
         }
-
-        /** Not put(), which on JDK 21 and later calls offer(). */
-        void keep(Runnable task) {
-            super.offer(task);
-        }
+        forgetDrawn();
     }
 }

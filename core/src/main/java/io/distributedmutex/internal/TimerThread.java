@@ -2,6 +2,7 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.spi.Timer;
 import java.util.Arrays;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -24,11 +25,14 @@ final class TimerThread {
     /** While timers wait, the clock is read at least this often, so that a resumed machine notices soon. */
     private static final long LONGEST_SLEEP_NANOS = 1_000_000_000L;
 
+    /** How long the thread rests (10 ms) after the clock could not be read, so as not to spin. */
+    private static final long FAILURE_PAUSE_NANOS = 10_000_000L;
+
     private static final long FOREVER = Long.MAX_VALUE;
 
     private final LongSupplier clock;
     private final long origin;
-    private final String name;
+    private final ThreadFactory threads;
 
     private @Nullable Timer[] heap = new @Nullable Timer[16];
     private int size;
@@ -39,28 +43,36 @@ final class TimerThread {
     private boolean closed;
 
     TimerThread(String name, LongSupplier clock) {
-        this.name = name;
+        this(clock, loop -> OwnThreads.platform(loop, name));
+    }
+
+    /** With threads for tests. */
+    TimerThread(LongSupplier clock, ThreadFactory threads) {
+        this.threads = threads;
         this.clock = clock;
         this.origin = clock.getAsLong();
     }
 
-    /** Runs it at a time on the clock, and not at the one before. */
+    /**
+     * Runs it at a time on the clock, and not at the one before.
+     *
+     * @throws Error if there is no thread or no memory to be had: then nothing has changed, and the next call tries again
+     */
     void schedule(Timer timer, long atNanos) {
         Thread toWake = null;
         synchronized (this) {
             if (closed) {
                 return;
             }
+            // What may fail comes first.
             if (thread == null) {
-                thread = new Thread(this::loop, name);
-                thread.setDaemon(true);
-                thread.start();
+                thread = started();
             }
-            remove(timer);
-            timer.setAtNanos(atNanos);
             if (size == heap.length) {
                 heap = Arrays.copyOf(heap, size * 2);
             }
+            remove(timer);
+            timer.setAtNanos(atNanos);
             siftUp(size++, timer);
             if (due(timer) < wakesAt) {
                 wakesAt = due(timer);
@@ -73,6 +85,11 @@ final class TimerThread {
     /** It does not run if it has not begun. */
     synchronized void cancel(Timer timer) {
         remove(timer);
+    }
+
+    /** How many timers wait. */
+    synchronized int size() {
+        return size;
     }
 
     void close() {
@@ -92,40 +109,82 @@ final class TimerThread {
         LockSupport.unpark(toWake);
     }
 
+    private Thread started() {
+        Thread started = threads.newThread(this::loop);
+        started.start();
+        return started;
+    }
+
+    /** Goes on whatever is thrown: by a timer, by the clock, by the log, or for want of memory. */
     private void loop() {
-        while (true) {
-            Timer timer = null;
-            long sleep = 0;
-            synchronized (this) {
-                if (closed) {
-                    return;
-                }
-                long now = clock.getAsLong() - origin;
-                Timer first = heap[0];
-                if (first == null) {
-                    wakesAt = FOREVER;
-                    sleep = FOREVER;
-                } else if (due(first) > now) {
-                    sleep = Math.min(due(first) - now, LONGEST_SLEEP_NANOS);
-                    wakesAt = now + sleep;
-                } else {
-                    timer = first;
-                    remove(first);
-                    // Whatever is scheduled while it runs is seen when the loop comes round.
-                    wakesAt = Long.MIN_VALUE;
+        boolean ended = false;
+        try {
+            while (!ended) {
+                try {
+                    ended = turn();
+                } catch (Throwable t) {
+                    failed(t);
+                    LockSupport.parkNanos(this, FAILURE_PAUSE_NANOS);
                 }
             }
-            if (timer == null) {
-                LockSupport.parkNanos(this, sleep);
-                // Nobody has a reason to interrupt this thread; with the flag set it would spin.
-                Thread.interrupted();
-                continue;
+        } finally {
+            if (!ended) {
+                replace();
             }
-            try {
-                timer.run();
-            } catch (Throwable t) {
-                LOG.error("a timer task failed; please report this", t);
+        }
+    }
+
+    /** This thread ends all the same: another takes its place, now or at the next {@link #schedule}. */
+    private synchronized void replace() {
+        thread = null;
+        if (!closed && size > 0) {
+            thread = started();
+        }
+    }
+
+    /** Runs what is due first, or sleeps until it is due. Returns whether this is closed. */
+    private boolean turn() {
+        Timer timer = null;
+        long sleep = 0;
+        synchronized (this) {
+            if (closed) {
+                return true;
             }
+            long now = clock.getAsLong() - origin;
+            Timer first = heap[0];
+            if (first == null) {
+                wakesAt = FOREVER;
+                sleep = FOREVER;
+            } else if (due(first) > now) {
+                sleep = Math.min(due(first) - now, LONGEST_SLEEP_NANOS);
+                wakesAt = now + sleep;
+            } else {
+                timer = first;
+                remove(first);
+                // Whatever is scheduled while it runs is seen when the loop comes round.
+                wakesAt = Long.MIN_VALUE;
+            }
+        }
+        if (timer == null) {
+            LockSupport.parkNanos(this, sleep);
+            // Nobody has a reason to interrupt this thread; with the flag set it would spin.
+            Thread.interrupted();
+            return false;
+        }
+        try {
+            timer.run();
+        } catch (Throwable t) {
+            failed(t);
+        }
+        return false;
+    }
+
+    @SuppressWarnings("EmptyCatch")
+    private static void failed(Throwable thrown) {
+        try {
+            LOG.error("a timer task failed; please report this", thrown);
+        } catch (Throwable t) {
+            // There is no place left where this could be told.
         }
     }
 

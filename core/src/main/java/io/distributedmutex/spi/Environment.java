@@ -56,6 +56,16 @@ public interface Environment extends AutoCloseable {
     void execute(Runnable callback);
 
     /**
+     * As {@link #execute}, for what a holder must learn in time: on a thread that no other callback can keep busy or make
+     * wait, whatever that does. By default as {@link #execute}.
+     *
+     * @param callback what to run
+     */
+    default void executeAtOnce(Runnable callback) {
+        execute(callback);
+    }
+
+    /**
      * Lets the calling thread wait until it is unparked, it is interrupted or the time has passed on this environment's
      * clock. May return early.
      *

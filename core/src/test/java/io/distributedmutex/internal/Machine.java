@@ -12,11 +12,15 @@ final class Machine {
     Duration passAfterNextMonotonicReading = Duration.ZERO;
 
     SystemClock clockWithUptime() {
-        return new SystemClock(this::monotonic, this::wall, this::uptime);
+        return new SystemClock(this::monotonic, this::wall, this::uptime, true);
+    }
+
+    SystemClock clockWithUptimeThatIgnoresSteps() {
+        return new SystemClock(this::monotonic, this::wall, this::uptime, false);
     }
 
     SystemClock clockWithoutUptime() {
-        return new SystemClock(this::monotonic, this::wall, () -> -1);
+        return new SystemClock(this::monotonic, this::wall, () -> -1, false);
     }
 
     synchronized void pass(Duration duration) {

@@ -12,10 +12,10 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Case F8, the lease: the process's wall clock is stepped, the machine is suspended. The engine and its timer run on the
+ * The process's wall clock is stepped, the machine is suspended. The engine and its timer run on the
  * clocks of a machine that stand still but for what a test does to them.
  */
 class SuspendedMachineTest {
@@ -24,19 +24,25 @@ class SuspendedMachineTest {
 
     private final CapturedLog log = new CapturedLog();
     private final Machine machine = new Machine();
-    private final Engine engine =
-            new Engine(new GrantingStore(), new SystemEnvironment(machine.clockWithUptime()), "test", null);
+    private final Engine engine = engine(machine.clockWithUptime());
+    private final Engine ignoringSteps = engine(machine.clockWithUptimeThatIgnoresSteps());
+
+    private static Engine engine(SystemClock clock) {
+        return new Engine(new GrantingStore(), new SystemEnvironment(clock), "test", null);
+    }
 
     @AfterEach
     void close() {
         engine.close();
+        ignoringSteps.close();
         log.close();
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {1, -1})
-    void aLeaseSurvivesAStepOfTheWallClockByAnHourAndEndsWhenItWouldHave(int hours) throws Exception {
-        Lease lease = acquire();
+    @CsvSource({"-1, true", "-1, false", "1, false"})
+    void aLeaseSurvivesAStepOfTheWallClockByAnHourAndEndsWhenItWouldHave(int hours, boolean stepsCount)
+            throws Exception {
+        Lease lease = acquire(stepsCount ? engine : ignoringSteps);
         CompletableFuture<LossReason> lost = lease.lost();
         Duration before = lease.remaining();
         machine.setWallClock(Duration.ofHours(hours));
@@ -50,6 +56,27 @@ class SuspendedMachineTest {
         machine.pass(Duration.ofNanos(1));
         assertThat(lease.isValid()).isFalse();
         assertThat(lost.get(20, TimeUnit.SECONDS)).isEqualTo(LossReason.EXPIRED);
+    }
+
+    /** The machine may be a guest that its host has paused for so long: then nothing else tells of it. */
+    @Test
+    void aLeaseIsLostAfterAStepForwardThatIsLongerThanWhatWasLeftOfIt() throws Exception {
+        Lease lease = acquire();
+        CompletableFuture<LossReason> lost = lease.lost();
+        machine.setWallClock(LEASE);
+
+        assertThat(lease.isValid()).isFalse();
+        assertThat(lost.get(20, TimeUnit.SECONDS)).isEqualTo(LossReason.EXPIRED);
+    }
+
+    @Test
+    void aStepForwardWithinWhatIsLeftCostsNoMoreThanItsTime() {
+        Lease lease = acquire();
+        Duration before = lease.remaining();
+        machine.setWallClock(Duration.ofSeconds(20));
+
+        assertThat(lease.isValid()).isTrue();
+        assertThat(lease.remaining()).isEqualTo(before.minusSeconds(20));
     }
 
     @Test
@@ -95,6 +122,10 @@ class SuspendedMachineTest {
     }
 
     private Lease acquire() {
+        return acquire(engine);
+    }
+
+    private static Lease acquire(Engine engine) {
         return engine.acquire("k", LockOptions.builder().leaseTime(LEASE).build());
     }
 }

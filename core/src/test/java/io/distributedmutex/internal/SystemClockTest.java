@@ -19,8 +19,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Case F8, the clock: a suspended machine is noticed, a wall clock that is set is not. */
+/** The clock: a suspended machine is noticed; a wall clock that is set forward counts as one unless that is turned off. */
 class SystemClockTest {
 
     /** What a suspension is counted too long, since it may have been so much longer than the uptimes around it say. */
@@ -83,8 +85,8 @@ class SystemClockTest {
     }
 
     @Test
-    void aWallClockSetForwardChangesNothingWhereThereIsAnUptime() {
-        SystemClock clock = machine.clockWithUptime();
+    void aWallClockSetForwardChangesNothingWhereThereIsAnUptimeAndStepsAreIgnored() {
+        SystemClock clock = machine.clockWithUptimeThatIgnoresSteps();
         long start = clock.getAsLong();
         machine.setWallClock(Duration.ofHours(1));
         machine.pass(Duration.ofSeconds(1));
@@ -94,7 +96,8 @@ class SystemClockTest {
 
     @Test
     void aWallClockSetBackChangesNothing() {
-        for (SystemClock clock : List.of(machine.clockWithUptime(), machine.clockWithoutUptime())) {
+        for (SystemClock clock : List.of(
+                machine.clockWithUptime(), machine.clockWithUptimeThatIgnoresSteps(), machine.clockWithoutUptime())) {
             long start = clock.getAsLong();
             machine.setWallClock(Duration.ofHours(-1));
             machine.pass(Duration.ofSeconds(1));
@@ -112,10 +115,79 @@ class SystemClockTest {
         assertThat(since(clock, start)).isEqualTo(Duration.ofHours(1));
     }
 
+    /** All that a guest sees of it: on kvm-clock, /proc/uptime stands still with the monotonic clock. */
+    @Test
+    void aGuestThatItsHostHasPausedNoticesItWhenTheWallClockIsPutRight() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.setWallClock(Duration.ofMinutes(2));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(2));
+        machine.pass(Duration.ofSeconds(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofSeconds(121));
+        assertThat(log.lines(Level.WARN))
+                .singleElement()
+                .asString()
+                .startsWith("the wall clock went forward by 120000 ms, which counts as time that has passed")
+                .contains("countWallClockSteps");
+    }
+
+    @Test
+    void aSmallStepForwardIsIgnoredUntilSeveralTogetherAreNone() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.setWallClock(Duration.ofMillis(40));
+        assertThat(since(clock, start)).isZero();
+        machine.setWallClock(Duration.ofMillis(40));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMillis(80));
+    }
+
+    @Test
+    void aSuspensionAndAStepForwardAreCountedOnceEach() {
+        SystemClock clock = machine.clockWithUptime();
+        long start = clock.getAsLong();
+        machine.suspend(Duration.ofMinutes(5));
+        machine.setWallClock(Duration.ofHours(1));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(65));
+        machine.suspend(Duration.ofMinutes(5));
+        assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(70).plus(RESOLUTION));
+        assertThat(log.lines(Level.WARN)).hasSize(3);
+    }
+
+    @Test
+    void anUptimeThatCannotBeReadForAWhileIsNoStepOfItsOwn() {
+        AtomicLong monotonicNanos = new AtomicLong(1_000);
+        AtomicLong wallNanos = new AtomicLong(1_000_000);
+        AtomicLong uptimeNanos = new AtomicLong(7_000_000_000L);
+        SystemClock clock = new SystemClock(monotonicNanos::get, wallNanos::get, uptimeNanos::get, false);
+        long start = clock.getAsLong();
+        uptimeNanos.set(-1);
+        wallNanos.addAndGet(1_000_000_000);
+        assertThat(since(clock, start)).as("what is not explained").isEqualTo(Duration.ofSeconds(1));
+        uptimeNanos.set(7_000_000_000L);
+        wallNanos.addAndGet(1_000_000_000);
+        assertThat(since(clock, start)).as("what is explained").isEqualTo(Duration.ofSeconds(1));
+    }
+
+    /** The books are right before anything is told. */
+    @Test
+    void aLogThatThrowsDoesNotDisturbTheClock() {
+        try (ThrowingLog ignored = new ThrowingLog()) {
+            SystemClock clock = machine.clockWithUptime();
+            long start = clock.getAsLong();
+            machine.suspend(Duration.ofMinutes(10));
+            assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(10).plus(RESOLUTION));
+            machine.setWallClock(Duration.ofMinutes(1));
+            assertThat(since(clock, start)).isEqualTo(Duration.ofMinutes(11).plus(RESOLUTION));
+            assertThat(clock.missedNanos())
+                    .isEqualTo(Duration.ofMinutes(11).plus(RESOLUTION).toNanos());
+            assertThat(ignored.threw()).isPositive();
+        }
+    }
+
     @Test
     void aSuspensionIsNoticedAfterTheWallClockWasSet() {
         for (Duration step : List.of(Duration.ofHours(1), Duration.ofHours(-1))) {
-            SystemClock clock = machine.clockWithUptime();
+            SystemClock clock = machine.clockWithUptimeThatIgnoresSteps();
             long start = clock.getAsLong();
             machine.setWallClock(step);
             clock.getAsLong();
@@ -128,7 +200,7 @@ class SystemClockTest {
 
     @Test
     void aSuspensionIsNoticedThoughTheWallClockWasSetForwardMeanwhile() {
-        SystemClock clock = machine.clockWithUptime();
+        SystemClock clock = machine.clockWithUptimeThatIgnoresSteps();
         long start = clock.getAsLong();
         machine.suspend(Duration.ofMinutes(5));
         machine.setWallClock(Duration.ofHours(1));
@@ -157,7 +229,7 @@ class SystemClockTest {
     @Test
     void twoShortSuspensionsAreNoticedThoughTheWallClockWasSetBetweenThem() {
         for (Duration step : List.of(Duration.ofHours(1), Duration.ofHours(-1))) {
-            SystemClock clock = machine.clockWithUptime();
+            SystemClock clock = machine.clockWithUptimeThatIgnoresSteps();
             long start = clock.getAsLong();
             machine.suspend(Duration.ofMillis(40));
             machine.setWallClock(step);
@@ -175,10 +247,14 @@ class SystemClockTest {
         AtomicLong monotonicNanos = new AtomicLong(1_000);
         AtomicLong wallNanos = new AtomicLong(1_000_000);
         AtomicInteger uptimeReadings = new AtomicInteger();
-        SystemClock clock = new SystemClock(monotonicNanos::get, wallNanos::get, () -> {
-            uptimeReadings.incrementAndGet();
-            return monotonicNanos.get();
-        });
+        SystemClock clock = new SystemClock(
+                monotonicNanos::get,
+                wallNanos::get,
+                () -> {
+                    uptimeReadings.incrementAndGet();
+                    return monotonicNanos.get();
+                },
+                true);
         for (int i = 0; i < 10; i++) {
             clock.getAsLong();
             monotonicNanos.addAndGet(1_000_000_000);
@@ -203,30 +279,36 @@ class SystemClockTest {
     }
 
     /** Whatever happens to the machine: the clock never steps back, and is never further from the truth than it says. */
-    @Test
-    void itIsMonotonicAndNearTheTruthWhateverHappens() {
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void itIsMonotonicAndNearTheTruthWhateverHappens(boolean countsSteps) {
         for (int round = 0; round < 500; round++) {
             long seed = ThreadLocalRandom.current().nextLong();
             Random random = new Random(seed);
             Machine any = new Machine();
             any.uptimeResolution = Duration.ofMillis(10);
-            SystemClock clock = any.clockWithUptime();
+            SystemClock clock = countsSteps ? any.clockWithUptime() : any.clockWithUptimeThatIgnoresSteps();
+            Duration stepsForward = Duration.ZERO;
             long start = clock.getAsLong();
             long bornNanos = any.trueNanos();
             long last = start;
-            int suspensions = 0;
+            int looks = 0;
             for (int step = 0; step < 300; step++) {
                 switch (random.nextInt(4)) {
                     case 0 -> {
                         any.suspend(Duration.ofMillis(random.nextInt(5_000)));
-                        suspensions++;
+                        looks++;
                     }
                     // Never so small that it hides a suspension too short to be noticed by itself: together they are
                     // what
                     // the wall clock alone would show.
-                    case 1 ->
-                        any.setWallClock(
-                                Duration.ofMillis((random.nextBoolean() ? 1 : -1) * (200 + random.nextInt(10_000))));
+                    case 1 -> {
+                        Duration size = Duration.ofMillis(200 + random.nextInt(10_000));
+                        boolean forward = random.nextBoolean();
+                        looks++;
+                        any.setWallClock(forward ? size : size.negated());
+                        stepsForward = forward && countsSteps ? stepsForward.plus(size) : stepsForward;
+                    }
                     default -> any.pass(Duration.ofNanos(random.nextInt(2_000_000_000)));
                 }
                 long now = clock.getAsLong();
@@ -234,7 +316,7 @@ class SystemClockTest {
                 assertThat(Duration.ofNanos(any.trueNanos() - bornNanos - (now - start)))
                         .as("behind the truth, seed %d, step %d", seed, step)
                         .isBetween(
-                                RESOLUTION.multipliedBy(-1 - suspensions),
+                                RESOLUTION.multipliedBy(-1 - looks).minus(stepsForward),
                                 Duration.ofNanos(SystemClock.DIVERGENCE_NANOS).plusMillis(10));
                 last = now;
             }
@@ -248,7 +330,8 @@ class SystemClockTest {
         SystemClock clock = new SystemClock(
                 System::nanoTime,
                 () -> System.nanoTime() + suspendedNanos.get(),
-                () -> System.nanoTime() + suspendedNanos.get());
+                () -> System.nanoTime() + suspendedNanos.get(),
+                false);
         ConcurrentLinkedQueue<Long> tooEarly = new ConcurrentLinkedQueue<>();
         AtomicBoolean ended = new AtomicBoolean();
         List<Thread> readers = new ArrayList<>();

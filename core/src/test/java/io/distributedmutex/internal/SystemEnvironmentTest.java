@@ -1,11 +1,18 @@
 package io.distributedmutex.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ch.qos.logback.classic.Level;
+import io.distributedmutex.Lease;
+import io.distributedmutex.LockOptions;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.Timer;
+import java.io.InputStream;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Base64;
@@ -14,15 +21,17 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedTransferQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.crac.Core;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -113,6 +122,60 @@ class SystemEnvironmentTest {
         environment.randomBytes(new byte[0]);
     }
 
+    /** A copy of the machine may go on elsewhere, with the same memory. */
+    @Test
+    void whatWasDrawnAheadIsNotUsedAfterTheMachineWasStopped() throws ReflectiveOperationException {
+        Machine machine = new Machine();
+        SystemEnvironment standing = new SystemEnvironment(machine.clockWithUptime());
+        for (Runnable stop : List.<Runnable>of(
+                () -> machine.suspend(Duration.ofSeconds(1)), () -> machine.setWallClock(Duration.ofSeconds(1)))) {
+            standing.randomBytes(new byte[9]);
+            byte[] ahead = nextDrawn(standing, 16);
+            byte[] used = new byte[16];
+            standing.randomBytes(used);
+            assertThat(used).as("without a stop").isEqualTo(ahead);
+            ahead = nextDrawn(standing, 16);
+            stop.run();
+            standing.randomBytes(used);
+            assertThat(used).as("after a stop").isNotEqualTo(ahead);
+        }
+        standing.close();
+    }
+
+    @Test
+    void whatWasDrawnAheadDoesNotSurviveACheckpoint() throws Exception {
+        environment.randomBytes(new byte[9]);
+        byte[] ahead = nextDrawn(environment, 16);
+        assertThat(ahead).isNotEqualTo(new byte[16]);
+        Core.checkpoint();
+        assertThat(nextDrawn(environment, 16)).as("in the image").isEqualTo(new byte[16]);
+        environment.randomBytes(new byte[9]);
+        ahead = nextDrawn(environment, 16);
+        Core.restore();
+        byte[] used = new byte[16];
+        environment.randomBytes(used);
+        assertThat(used).isNotEqualTo(ahead);
+    }
+
+    /** Each process that goes on from it would believe in the lease. */
+    @Test
+    void thereIsNoCheckpointWhileALeaseIsHeld() throws Exception {
+        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        Lease lease = engine.acquire("k", LockOptions.defaults());
+        assertThatThrownBy(Core::checkpoint).hasMessageContaining("holds leases or waits for some");
+        lease.close();
+        Core.checkpoint();
+        engine.close();
+    }
+
+    /** What the next bytes would be. */
+    private static byte[] nextDrawn(SystemEnvironment of, int length) throws ReflectiveOperationException {
+        Field field = SystemEnvironment.class.getDeclaredField("drawn");
+        field.setAccessible(true);
+        ByteBuffer drawn = (ByteBuffer) field.get(of);
+        return Arrays.copyOfRange(drawn.array(), drawn.position(), drawn.position() + length);
+    }
+
     private static String newToken(Environment from) {
         return Token.draw(from).text();
     }
@@ -121,39 +184,212 @@ class SystemEnvironmentTest {
 
     @Test
     void aCallbackRunsOnADaemonThreadOfItsOwn() {
+        for (Consumer<Runnable> way : List.<Consumer<Runnable>>of(environment::execute, environment::executeAtOnce)) {
+            AtomicReference<Thread> ran = new AtomicReference<>();
+            way.accept(() -> ran.set(Thread.currentThread()));
+            Await.until(() -> ran.get() != null, Await.LONG);
+            assertThat(ran.get()).isNotSameAs(Thread.currentThread());
+            assertThat(ran.get().isDaemon()).isTrue();
+            assertThat(ran.get().getName()).startsWith("dmutex-callback-");
+        }
+    }
+
+    @Test
+    void callbacksRunOnVirtualThreadsWhereThoseDoNotHoldOthersUp() throws ReflectiveOperationException {
+        assumeTrue(Runtime.version().feature() >= 24, "virtual threads that block in a monitor keep their carrier");
         AtomicReference<Thread> ran = new AtomicReference<>();
         environment.execute(() -> ran.set(Thread.currentThread()));
         Await.until(() -> ran.get() != null, Await.LONG);
-        assertThat(ran.get()).isNotSameAs(Thread.currentThread());
-        assertThat(ran.get().isDaemon()).isTrue();
-        assertThat(ran.get().getName()).startsWith("dmutex-callback-");
+        assertThat(Thread.class.getMethod("isVirtual").invoke(ran.get())).isEqualTo(true);
     }
 
     @Test
-    void callbacksThatBlockDelayNoOther() {
-        IntStream.range(0, 60).forEach(i -> environment.execute(this::blockUntilTestEnds));
-        Await.until(() -> blocked.get() == 60, Await.LONG);
-        CountDownLatch ran = new CountDownLatch(1);
+    void callbacksThatBlockDelayNoOtherHoweverManyTheyAre() {
+        IntStream.range(0, 500).forEach(i -> environment.execute(this::blockUntilTestEnds));
+        Await.until(() -> blocked.get() == 500, Await.LONG);
+        CountDownLatch ran = new CountDownLatch(2);
         environment.execute(ran::countDown);
+        environment.executeAtOnce(ran::countDown);
         Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
 
+    /** Virtual threads have few threads of the platform under them, and none is taken from code that computes. */
     @Test
-    void callbacksBeyondTheNumberOfThreadsAreKeptUntilOneIsFree() {
-        AtomicInteger ran = new AtomicInteger();
-        IntStream.range(0, 200).forEach(i -> environment.execute(this::blockUntilTestEnds));
-        environment.execute(ran::incrementAndGet);
-        Await.until(() -> blocked.get() == 64, Await.LONG);
-        assertThat(threads()).hasSize(64);
-        testEnds.countDown();
-        Await.until(() -> ran.get() == 1, Await.LONG);
-        Await.until(() -> blocked.get() == 200, Await.LONG);
+    void callbacksThatComputeForLongDelayNothingThatMustBeToldInTime() {
+        IntStream.range(0, 2 * Runtime.getRuntime().availableProcessors())
+                .forEach(i -> environment.execute(() -> {
+                    while (testEnds.getCount() > 0) {
+                        Thread.onSpinWait();
+                    }
+                }));
+        CountDownLatch ran = new CountDownLatch(1);
+        environment.executeAtOnce(ran::countDown);
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
     }
+
+    // ---- callbacks on the user's executor
+
+    @Test
+    void callbacksRunOnTheUsersExecutorButWhatMustBeToldInTimeDoesNot() {
+        ConcurrentLinkedQueue<Runnable> taken = new ConcurrentLinkedQueue<>();
+        SystemEnvironment users = new SystemEnvironment(true, taken::add);
+        AtomicInteger ran = new AtomicInteger();
+        users.execute(ran::incrementAndGet);
+        CountDownLatch told = new CountDownLatch(1);
+        users.executeAtOnce(told::countDown);
+        Await.until(() -> told.getCount() == 0, Await.LONG);
+        assertThat(ran).as("before the executor runs it").hasValue(0);
+        taken.forEach(Runnable::run);
+        assertThat(ran).hasValue(1);
+        users.close();
+    }
+
+    @Test
+    void whatTheUsersExecutorDoesNotTakeRunsOnAThreadOfTheEnvironmentAndThatIsSaidOnce() {
+        AtomicInteger ran = new AtomicInteger();
+        List<Executor> poor = List.of(
+                task -> {
+                    throw new RejectedExecutionException("by the test");
+                },
+                task -> {
+                    throw new OutOfMemoryError("by the test");
+                },
+                task -> {
+                    // Once is enough, all the same.
+                    task.run();
+                    throw new IllegalStateException("by the test");
+                });
+        for (Executor executor : poor) {
+            SystemEnvironment users = new SystemEnvironment(true, executor);
+            ran.set(0);
+            IntStream.range(0, 10).forEach(i -> users.execute(ran::incrementAndGet));
+            Await.until(() -> ran.get() == 10, Await.LONG);
+            users.close();
+            users.execute(ran::incrementAndGet);
+            assertThat(ran).as("after the close, too").hasValue(11);
+        }
+        assertThat(log.lines(Level.WARN)).hasSize(3).allMatch(line -> line.contains("did not take a callback"));
+    }
+
+    // ---- callbacks without threads
+
+    @Test
+    void aCallbackForWhichThereIsNoThreadToBeHadRunsWhenThereIs() {
+        AtomicInteger failures = new AtomicInteger();
+        SystemEnvironment poor = new SystemEnvironment((body, name) -> new Thread(body, name) {
+            @Override
+            public synchronized void start() {
+                if (failures.getAndDecrement() > 0) {
+                    throw new OutOfMemoryError("unable to create native thread: by the test");
+                }
+                super.start();
+            }
+        });
+        CountDownLatch timerRan = new CountDownLatch(1);
+        poor.runAfter(timerRan::countDown, 0);
+        Await.until(() -> timerRan.getCount() == 0, Await.LONG);
+        failures.set(7);
+        AtomicInteger ran = new AtomicInteger();
+        IntStream.range(0, 5).forEach(i -> poor.executeAtOnce(ran::incrementAndGet));
+        Await.until(() -> ran.get() == 5, Await.LONG);
+        poor.close();
+        poor.executeAtOnce(ran::incrementAndGet);
+        assertThat(ran).hasValue(6);
+    }
+
+    // ---- what threads inherit
+
+    private static final InheritableThreadLocal<String> IDENTITY = new InheritableThreadLocal<>();
+
+    @Test
+    void noThreadInheritsTheIdentityOrTheClassLoaderOfWhoeverCausesIt() throws InterruptedException {
+        ConcurrentLinkedQueue<String> inherited = new ConcurrentLinkedQueue<>();
+        CountDownLatch ran = new CountDownLatch(3);
+        Runnable look = () -> {
+            Thread self = Thread.currentThread();
+            inherited.add(IDENTITY.get() + ", "
+                    + (self.getContextClassLoader() == getClass().getClassLoader()) + ", " + self.getPriority());
+            ran.countDown();
+        };
+        Thread tenant = new Thread(() -> {
+            IDENTITY.set("the tenant");
+            Thread.currentThread().setContextClassLoader(new ClassLoader() {});
+            environment.runAfter(look, 0);
+            environment.execute(look);
+            environment.executeAtOnce(look);
+        });
+        tenant.setPriority(Thread.MIN_PRIORITY);
+        tenant.start();
+        tenant.join();
+        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        assertThat(inherited).hasSize(3).containsOnly("null, true, 5");
+    }
+
+    /** Threads keep the access control context of whoever makes them, and that keeps the classes on its stack. */
+    @Test
+    void noThreadKeepsTheClassesOfWhoeverCausesIt() throws Exception {
+        Runnable[] tenant = {
+            tenant(() -> {
+                environment.runAfter(() -> {}, Duration.ofHours(1).toNanos());
+                environment.execute(this::blockUntilTestEnds);
+                environment.executeAtOnce(this::blockUntilTestEnds);
+            })
+        };
+        WeakReference<ClassLoader> loader =
+                new WeakReference<>(tenant[0].getClass().getClassLoader());
+        assertThat(loader.get()).isNotSameAs(getClass().getClassLoader());
+        tenant[0].run();
+        tenant[0] = null;
+        Await.until(() -> blocked.get() == 2, Await.LONG);
+        Await.until(
+                () -> {
+                    System.gc();
+                    return loader.get() == null;
+                },
+                Await.LONG);
+        assertThat(threads()).as("there still").hasSizeGreaterThanOrEqualTo(2);
+    }
+
+    /** Calls something from a class of a loader of its own. */
+    private static Runnable tenant(Runnable body) throws Exception {
+        String name = Tenant.class.getName();
+        byte[] bytes;
+        try (InputStream code = Tenant.class.getResourceAsStream("SystemEnvironmentTest$Tenant.class")) {
+            bytes = code.readAllBytes();
+        }
+        ClassLoader loader = new ClassLoader(SystemEnvironmentTest.class.getClassLoader()) {
+            @Override
+            protected Class<?> loadClass(String wanted, boolean resolve) throws ClassNotFoundException {
+                if (!wanted.equals(name)) {
+                    return super.loadClass(wanted, resolve);
+                }
+                Class<?> known = findLoadedClass(name);
+                return known != null ? known : defineClass(name, bytes, 0, bytes.length);
+            }
+        };
+        return (Runnable) loader.loadClass(name).getConstructor(Runnable.class).newInstance(body);
+    }
+
+    /** A frame on the stack. */
+    public static final class Tenant implements Runnable {
+        private final Runnable body;
+
+        public Tenant(Runnable body) {
+            this.body = body;
+        }
+
+        @Override
+        public void run() {
+            body.run();
+        }
+    }
+
+    // ---- what callbacks throw
 
     @Test
     void callbacksThatBlockDelayNoTimer() {
         IntStream.range(0, 100).forEach(i -> environment.execute(this::blockUntilTestEnds));
-        Await.until(() -> blocked.get() == 64, Await.LONG);
+        Await.until(() -> blocked.get() == 100, Await.LONG);
         CountDownLatch ran = new CountDownLatch(1);
         environment.runAfter(ran::countDown, 1);
         Await.until(() -> ran.getCount() == 0, Await.LONG);
@@ -202,7 +438,7 @@ class SystemEnvironmentTest {
 
     @Test
     void callbackThreadsEndWithoutWork() {
-        environment.execute(blocked::incrementAndGet);
+        environment.executeAtOnce(blocked::incrementAndGet);
         Await.until(() -> blocked.get() == 1, Await.LONG);
         assertThat(threads()).hasSize(1);
         // After five seconds.
@@ -213,9 +449,11 @@ class SystemEnvironmentTest {
     void closeDropsTimersButRunsTheCallbacksThatItWasGiven() {
         AtomicBoolean timerRan = new AtomicBoolean();
         AtomicInteger callbacksRan = new AtomicInteger();
-        IntStream.range(0, 64).forEach(i -> environment.execute(this::blockUntilTestEnds));
         environment.runAfter(() -> timerRan.set(true), 50_000_000);
-        environment.execute(callbacksRan::incrementAndGet);
+        environment.execute(() -> {
+            blockUntilTestEnds();
+            callbacksRan.incrementAndGet();
+        });
         environment.close();
         environment.execute(callbacksRan::incrementAndGet);
         assertThat(callbacksRan).as("the last runs on its caller's thread").hasValue(1);
@@ -232,71 +470,6 @@ class SystemEnvironmentTest {
             throw new IllegalStateException("thrown by the test");
         });
         assertThat(log.thrown()).containsExactly("thrown by the test");
-    }
-
-    /** The pool refuses a callback while all its threads are busy; its caller is then stopped until they have gone. */
-    @Test
-    void aCallbackRefusedByThreadsThatHaveGoneMeanwhileRunsOnANewOne() throws ReflectiveOperationException {
-        AtomicReference<Thread> ran = new AtomicReference<>();
-        ThreadPoolExecutor pool = pool();
-        pool.getRejectedExecutionHandler().rejectedExecution(() -> ran.set(Thread.currentThread()), pool);
-        Await.until(() -> ran.get() != null, Await.LONG);
-        assertThat(ran.get().getName()).startsWith("dmutex-callback-");
-    }
-
-    /** As above, and the instance closes in between: after it was asked whether it has. */
-    @Test
-    void aCallbackRefusedBeforeACloseThatEndsAllThreadsIsNotForgotten() throws ReflectiveOperationException {
-        ThreadPoolExecutor pool = pool();
-        AtomicInteger ran = new AtomicInteger();
-        environment.execute(ran::incrementAndGet);
-        Await.until(() -> ran.get() == 1, Await.LONG);
-        ClosingPool closing = new ClosingPool(pool, () -> {
-            environment.close();
-            Await.until(pool::isTerminated, Await.LONG);
-        });
-        pool.getRejectedExecutionHandler().rejectedExecution(ran::incrementAndGet, closing);
-        assertThat(pool.isTerminated()).as("closed in between").isTrue();
-        Await.until(() -> ran.get() == 2, Await.LONG);
-        closing.shutdown();
-    }
-
-    private ThreadPoolExecutor pool() throws ReflectiveOperationException {
-        Field field = SystemEnvironment.class.getDeclaredField("callbacks");
-        field.setAccessible(true);
-        return (ThreadPoolExecutor) field.get(environment);
-    }
-
-    /** A pool that is closed just after it was first asked whether it is. */
-    private static final class ClosingPool extends ThreadPoolExecutor {
-        private final ThreadPoolExecutor pool;
-        private final AtomicReference<Runnable> close;
-
-        ClosingPool(ThreadPoolExecutor pool, Runnable close) {
-            super(0, 1, 1, TimeUnit.SECONDS, new LinkedTransferQueue<>());
-            this.pool = pool;
-            this.close = new AtomicReference<>(close);
-        }
-
-        @Override
-        public boolean isShutdown() {
-            boolean before = pool.isShutdown();
-            Runnable first = close.getAndSet(null);
-            if (first != null) {
-                first.run();
-            }
-            return before;
-        }
-
-        @Override
-        public int getPoolSize() {
-            return pool.getPoolSize();
-        }
-
-        @Override
-        public void execute(Runnable task) {
-            pool.execute(task);
-        }
     }
 
     // ---- time

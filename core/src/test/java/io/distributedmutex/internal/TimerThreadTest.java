@@ -1,6 +1,8 @@
 package io.distributedmutex.internal;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ch.qos.logback.classic.Level;
 import io.distributedmutex.spi.Timer;
@@ -296,6 +298,98 @@ class TimerThreadTest {
             assertThat(log.lines(Level.ERROR)).hasSize(2).allMatch(line -> line.contains("timer task failed"));
             assertThat(log.thrown()).containsExactlyInAnyOrder("thrown by the test", "an error by the test");
         }
+    }
+
+    @Test
+    void aLogThatThrowsEndsNothing() {
+        try (ThrowingLog log = new ThrowingLog()) {
+            for (int i = 0; i < 3; i++) {
+                schedule(
+                        timer,
+                        () -> {
+                            throw new IllegalStateException("thrown by the test");
+                        },
+                        0);
+                runAfterAllThatIsDue();
+            }
+            assertThat(log.threw()).isEqualTo(3);
+        }
+    }
+
+    @Test
+    void aClockThatThrowsForAWhileEndsNothing() {
+        AtomicInteger failures = new AtomicInteger();
+        AtomicLong clock = new AtomicLong();
+        TimerThread manual = new TimerThread(name, () -> {
+            if (failures.get() > 0 && failures.decrementAndGet() >= 0) {
+                throw new OutOfMemoryError("thrown by the test's clock");
+            }
+            return clock.get();
+        });
+        try (CapturedLog log = new CapturedLog()) {
+            runAfterAllThatIsDue(manual, clock);
+            failures.set(5);
+            runAfterAllThatIsDue(manual, clock);
+            Await.until(() -> failures.get() == 0, Await.LONG);
+            assertThat(log.thrown()).hasSize(5).containsOnly("thrown by the test's clock");
+            assertThat(Await.threads(name)).hasSize(1);
+        }
+        manual.close();
+    }
+
+    @Test
+    void aThreadThatCannotBeStartedIsAnErrorAndIsTriedAgainAtTheNextSchedule() {
+        AtomicInteger failures = new AtomicInteger(2);
+        TimerThread poor = new TimerThread(System::nanoTime, loop -> new Thread(loop, name) {
+            @Override
+            public synchronized void start() {
+                if (failures.getAndDecrement() > 0) {
+                    throw new OutOfMemoryError("unable to create native thread: by the test");
+                }
+                super.start();
+            }
+        });
+        AtomicInteger ran = new AtomicInteger();
+        for (int i = 0; i < 2; i++) {
+            assertThatThrownBy(() -> schedule(poor, ran::incrementAndGet, 0))
+                    .isInstanceOf(OutOfMemoryError.class)
+                    .hasMessageContaining("unable to create native thread");
+            assertThat(poor.size()).as("left waiting for a thread").isZero();
+        }
+        CountDownLatch later = new CountDownLatch(1);
+        schedule(poor, later::countDown, 0);
+        Await.until(() -> later.getCount() == 0, Await.LONG);
+        assertThat(ran).as("of those that failed").hasValue(0);
+        poor.close();
+    }
+
+    /** Nothing that is thrown ends the thread; the JDKs that still can stop one show what happens if it ends all the same. */
+    @Test
+    void aThreadThatDiesIsReplaced() throws Exception {
+        assumeTrue(Runtime.version().feature() < 20, "threads cannot be stopped");
+        AtomicBoolean fails = new AtomicBoolean();
+        TimerThread manual = new TimerThread(name, () -> {
+            if (fails.get()) {
+                throw new OutOfMemoryError("thrown by the test's clock");
+            }
+            return System.nanoTime();
+        });
+        CountDownLatch ran = new CountDownLatch(1);
+        try (CapturedLog log = new CapturedLog()) {
+            schedule(manual, ran::countDown, millis(500));
+            Thread first = Await.threads(name).iterator().next();
+            first.setUncaughtExceptionHandler((thread, thrown) -> {});
+            fails.set(true);
+            // Stopped until that hits it where it recovers from a failure.
+            while (first.isAlive()) {
+                Thread.class.getMethod("stop").invoke(first);
+                first.join(200);
+            }
+            fails.set(false);
+            Await.until(() -> ran.getCount() == 0, Await.LONG);
+            assertThat(log.lines(Level.ERROR)).isNotEmpty();
+        }
+        manual.close();
     }
 
     @Test

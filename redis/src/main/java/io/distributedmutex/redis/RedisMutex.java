@@ -1,6 +1,7 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
@@ -10,6 +11,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /** Makes a {@link DistributedMutex} on Redis. */
@@ -48,6 +50,8 @@ public final class RedisMutex {
         private @Nullable String holderLabel;
         private @Nullable LockOptions options;
         private @Nullable MutexListener listener;
+        private @Nullable Executor callbackExecutor;
+        private boolean countWallClockSteps = true;
 
         private Builder() {}
 
@@ -177,6 +181,39 @@ public final class RedisMutex {
         }
 
         /**
+         * Where callbacks run: what is attached to futures of {@code acquireAsync}, and the listener's methods. Default: virtual
+         * threads on JDK 24 and newer, else a pool that grows with the callbacks that are busy, without a limit.
+         *
+         * <p>An executor with a limit can deadlock: when all its threads wait for locks, the callbacks that would release
+         * them have none. It must not run callbacks on the calling thread. A callback that it refuses, or throws for, runs on
+         * a thread of the instance; a WARN line says so once. Listeners of a loss
+         * ({@link Lease#onLost}, {@link Lease#lost}) always run on threads of the instance, so that no executor delays them.
+         *
+         * @param callbackExecutor the executor, which stays the application's; closing the instance leaves it alone
+         * @return this builder
+         */
+        public Builder callbackExecutor(Executor callbackExecutor) {
+            this.callbackExecutor = Objects.requireNonNull(callbackExecutor, "callbackExecutor");
+            return this;
+        }
+
+        /**
+         * Whether a forward step of this machine's wall clock by more than 50 ms counts as time that has passed, so that leases
+         * end as much earlier. Default true: on a guest that its host pauses or moves, all clocks may stand still, and such a
+         * step is then the only sign of it. A step within the remaining time of a lease costs no more than that time.
+         *
+         * <p>False is for machines whose wall clock is set forward while locks are held, and which are never paused by a
+         * host. Suspensions that Linux's {@code /proc/uptime} shows count in any case; where there is none, so does every step.
+         *
+         * @param countWallClockSteps whether it counts
+         * @return this builder
+         */
+        public Builder countWallClockSteps(boolean countWallClockSteps) {
+            this.countWallClockSteps = countWallClockSteps;
+            return this;
+        }
+
+        /**
          * Connects.
          *
          * @return the mutex; make one per application
@@ -190,7 +227,11 @@ public final class RedisMutex {
             RedisLockStore connected = store.connect();
             boolean built = false;
             try {
-                DistributedMutex.Builder mutex = DistributedMutex.builder(connected);
+                DistributedMutex.Builder mutex =
+                        DistributedMutex.builder(connected).countWallClockSteps(countWallClockSteps);
+                if (callbackExecutor != null) {
+                    mutex.callbackExecutor(callbackExecutor);
+                }
                 if (holderLabel != null) {
                     mutex.holderLabel(holderLabel);
                 }

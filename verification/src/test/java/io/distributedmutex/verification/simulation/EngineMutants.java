@@ -89,13 +89,18 @@ final class EngineMutants {
             new Mutant(
                     "a suspension of the machine is not noticed",
                     CORE + "SystemClock.java",
-                    "suspended += stopped + (uptime < 0 ? 0 : UPTIME_RESOLUTION_NANOS);",
+                    "suspended = stopped + UPTIME_RESOLUTION_NANOS;",
                     ""),
+            new Mutant(
+                    "a step that only the wall clock shows is not counted",
+                    CORE + "SystemClock.java",
+                    "(countsSteps || uptime < 0)",
+                    "uptime < 0"),
             new Mutant(
                     "a step of the wall clock taken for a suspension",
                     CORE + "SystemClock.java",
-                    "long stopped = uptime < 0 ? divergence : uptime - now - uptimeReference;",
-                    "long stopped = divergence;"),
+                    "(countsSteps || uptime < 0)",
+                    "true"),
             new Mutant(
                     "a shortening believed only when confirmed",
                     HOLDING,

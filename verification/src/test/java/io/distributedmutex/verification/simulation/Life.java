@@ -72,7 +72,7 @@ final class Life {
         promises.witness(server);
         for (int i = 0; i < plan.rates().size(); i++) {
             SimulatedProcess process =
-                    new SimulatedProcess(time, plan.rates().get(i), plan.uptime(), random.split(), promises::broken);
+                    new SimulatedProcess(time, plan.rates().get(i), plan.clocks(), random.split(), promises::broken);
             SimulatedNetwork network =
                     new SimulatedNetwork("instance-" + i, server, process, time, random.split(), plan.faultsOneIn());
             DistributedMutex mutex = DistributedMutex.builder(network)

@@ -12,7 +12,7 @@ import java.util.SplittableRandom;
  * @param seed where everything comes from
  * @param calm no faults: promises that only hold without any are checked too
  * @param blocking whether threads block: in acquire, release and extend, which else are abandoned where they would block
- * @param uptime whether the machines have a /proc/uptime, which tells suspensions from steps of the wall clock
+ * @param clocks what the machines know of suspensions
  * @param faultsOneIn one in how many messages meets a fault; 0 for none
  * @param rates how fast the instances' clocks run; their number is the number of instances
  * @param keys how many keys they share
@@ -22,11 +22,23 @@ record Plan(
         long seed,
         boolean calm,
         boolean blocking,
-        boolean uptime,
+        Clocks clocks,
         int faultsOneIn,
         List<Double> rates,
         int keys,
         List<Action> actions) {
+
+    /** What a machine knows of its suspensions. */
+    enum Clocks {
+        /** There is no /proc/uptime: any step of the wall clock forward counts as a suspension. */
+        NO_UPTIME,
+        /** The uptime tells suspensions from steps, and steps are ignored. */
+        STEPS_IGNORED,
+        /** The uptime tells suspensions, and steps count as well, as by default. */
+        STEPS_COUNTED,
+        /** A guest that its host pauses: the uptime stands still with it, and the wall clock alone tells. */
+        PAUSED_GUEST
+    }
 
     /** What may be done. */
     enum Kind {
@@ -38,7 +50,7 @@ record Plan(
         INTERRUPT(3, false),
         EXTEND(12, false),
         CLOSE_AGAIN(3, false),
-        /** Harmless: where there is an uptime, a step of the wall clock changes nothing. */
+        /** Harmless in a calm life, where such a step changes nothing. */
         STEP_WALL_CLOCK(2, false),
         CLOSE_INSTANCE(1, false),
         CUT(2, true),
@@ -112,11 +124,11 @@ record Plan(
     }
 
     Plan with(List<Action> otherActions) {
-        return new Plan(seed, calm, blocking, uptime, faultsOneIn, rates, keys, otherActions);
+        return new Plan(seed, calm, blocking, clocks, faultsOneIn, rates, keys, otherActions);
     }
 
     Plan withoutFaults() {
-        return new Plan(seed, calm, blocking, uptime, 0, rates, keys, actions);
+        return new Plan(seed, calm, blocking, clocks, 0, rates, keys, actions);
     }
 
     static Plan random(long seed) {
@@ -132,14 +144,14 @@ record Plan(
         int keys = random.nextInt(3) == 0 ? 2 : 1;
         // Threads that block cost more than all else in a life: not in each.
         boolean blocking = random.nextInt(8) == 0;
-        boolean uptime = calm || random.nextInt(4) > 0;
+        Clocks clocks = calm ? Clocks.STEPS_IGNORED : Clocks.values()[random.nextInt(4)];
         Luck luck = Luck.of(random, calm);
         int count = 15 + random.nextInt(60);
         List<Action> actions = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             actions.add(action(random, calm, luck, instances, keys));
         }
-        return new Plan(seed, calm, blocking, uptime, faultsOneIn, List.copyOf(rates), keys, List.copyOf(actions));
+        return new Plan(seed, calm, blocking, clocks, faultsOneIn, List.copyOf(rates), keys, List.copyOf(actions));
     }
 
     /**

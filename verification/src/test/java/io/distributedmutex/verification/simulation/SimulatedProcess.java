@@ -5,6 +5,7 @@ import io.distributedmutex.internal.SystemClock;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.verification.simulation.Plan.Clocks;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -46,7 +47,7 @@ final class SimulatedProcess implements Environment {
 
     private final Environment ownTime;
     private final double rate;
-    private final boolean hasUptime;
+    private final Clocks clocks;
     private final long origin;
     private final SplittableRandom random;
     private final SystemClock clock;
@@ -72,20 +73,20 @@ final class SimulatedProcess implements Environment {
      * A running process.
      *
      * @param rate how many seconds its clock counts in a true second
-     * @param hasUptime whether it can tell suspensions from steps of the wall clock
+     * @param clocks what it knows of suspensions
      * @param random decides how late its timers are after a suspension
      * @param broken told what a thread dies of
      */
-    SimulatedProcess(
-            ManualTime time, double rate, boolean hasUptime, SplittableRandom random, Consumer<String> broken) {
+    SimulatedProcess(ManualTime time, double rate, Clocks clocks, SplittableRandom random, Consumer<String> broken) {
         this.broken = broken;
         this.time = time.newEnvironment();
         this.ownTime = time.newEnvironment();
         this.rate = rate;
-        this.hasUptime = hasUptime;
+        this.clocks = clocks;
         this.random = random;
         this.origin = time.nanoTime();
-        this.clock = new SystemClock(this::monotonicNanos, this::wallNanos, this::uptimeNanos);
+        this.clock = new SystemClock(
+                this::monotonicNanos, this::wallNanos, this::uptimeNanos, clocks != Clocks.STEPS_IGNORED);
     }
 
     // ---- its machine's clocks
@@ -102,9 +103,13 @@ final class SimulatedProcess implements Environment {
         return elapsedNanos() + wallSteps;
     }
 
-    /** As /proc/uptime: goes on in suspension, in steps of 10 ms. */
+    /** As /proc/uptime, in steps of 10 ms: goes on in suspension, unless it is the host that suspends. */
     private long uptimeNanos() {
-        return hasUptime ? elapsedNanos() / 10_000_000 * 10_000_000 : -1;
+        return switch (clocks) {
+            case NO_UPTIME -> -1;
+            case STEPS_IGNORED, STEPS_COUNTED -> elapsedNanos() / 10_000_000 * 10_000_000;
+            case PAUSED_GUEST -> monotonicNanos() / 10_000_000 * 10_000_000;
+        };
     }
 
     // ---- what happens to it
@@ -157,7 +162,8 @@ final class SimulatedProcess implements Environment {
      * clock could tell of one, else by about as much as one takes.
      */
     void stepWallClock(long nanos) {
-        wallSteps += hasUptime && Math.abs(nanos) > LONGEST_SUSPENSION_NANOS ? nanos : Math.abs(nanos);
+        boolean uptimeTells = clocks == Clocks.STEPS_IGNORED || clocks == Clocks.STEPS_COUNTED;
+        wallSteps += uptimeTells && Math.abs(nanos) > LONGEST_SUSPENSION_NANOS ? nanos : Math.abs(nanos);
     }
 
     boolean isPaused() {
