@@ -24,7 +24,10 @@ public final class StoreRefusedException extends StoreException {
         READ_ONLY(true),
         /** The server has reached its memory limit. */
         OUT_OF_MEMORY(true),
-        /** The server is loading its data or busy with a script or a failover. */
+        /**
+         * The server cannot serve the request now: it loads its data, is busy with a script or a failover, has as many
+         * clients as it may have, cannot save its data, or lacks the replicas that it is told to have.
+         */
         BUSY(true),
         /** Anything else. */
         OTHER(false);
@@ -33,6 +36,15 @@ public final class StoreRefusedException extends StoreException {
 
         Reason(boolean isTransient) {
             this.isTransient = isTransient;
+        }
+
+        /**
+         * Whether it may pass by itself.
+         *
+         * @return true if the same request may succeed when repeated soon
+         */
+        public boolean isTransient() {
+            return isTransient;
         }
     }
 

@@ -84,7 +84,8 @@ final class GiveBacks {
                 lease.releaseAnswered(reply, what.repeated());
             }
             repeat(2);
-        } else if (error.isTransient() && engine.now() + RETRY_NANOS < engine.endOfAttempts(what.untilNanos())) {
+        } else if ((error.isTransient() || error.isSurelyNotSent())
+                && engine.now() + RETRY_NANOS < engine.endOfAttempts(what.untilNanos())) {
             repeatLater(error.isSurelyNotSent() ? what : what.again(), pauseNanos);
             if (lease != null) {
                 lease.releaseAttemptFailed(error);

@@ -2,6 +2,7 @@ package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisException;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.output.CommandOutput;
 import io.lettuce.core.output.NestedMultiOutput;
@@ -9,9 +10,13 @@ import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.ProtocolKeyword;
 import io.lettuce.core.protocol.RedisCommand;
 import io.netty.buffer.ByteBuf;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +31,28 @@ import org.jspecify.annotations.Nullable;
  */
 final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, CommandTimeouts.Pending {
 
+    /** It is on its way to the connection. */
+    private static final int MADE = 0;
+
+    /** It was written, at least in part. */
+    private static final int WRITTEN = 1;
+
+    /** It ended before it was written, and will not be. */
+    private static final int ABANDONED = 2;
+
+    private static final VarHandle PROGRESS;
+
+    /** What takes the place of a call that was abandoned when Lettuce had begun to write it, and waits for a reply. */
+    private static final byte[] NOTHING = "*1\r\n$4\r\nPING\r\n".getBytes(StandardCharsets.US_ASCII);
+
+    static {
+        try {
+            PROGRESS = MethodHandles.lookup().findVarHandle(Call.class, "progress", int.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
     private final CommandConnection connection;
     private final Request request;
     private final Function<List<@Nullable Object>, T> parser;
@@ -35,6 +62,11 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
     private CommandOutput<byte[], byte[], List<Object>> output = new BoundedOutput();
     /** Whether it is sent with the script's text. */
     private volatile boolean withText;
+
+    private volatile int progress;
+
+    /** Whether it was handed over once more because Lettuce had not taken it. */
+    private boolean repeated;
 
     Call(CommandConnection connection, Request request, Function<List<@Nullable Object>, T> parser, long sentNanos) {
         this.connection = connection;
@@ -66,14 +98,22 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         connection.timedOut(this);
     }
 
+    boolean isWritten() {
+        return progress == WRITTEN;
+    }
+
     /**
      * Ends the call if it has not ended.
      *
-     * @param error why
+     * @param error why: is told the request and whether it may have been sent, which is decided now
      * @return whether this ended it
      */
-    boolean fail(StoreException error) {
-        return result.completeExceptionally(error);
+    boolean fail(BiFunction<Request, Boolean, StoreException> error) {
+        if (result.isDone()) {
+            return false;
+        }
+        boolean sent = !PROGRESS.compareAndSet(this, MADE, ABANDONED) && progress == WRITTEN;
+        return result.completeExceptionally(error.apply(request, sent));
     }
 
     // ---- what Lettuce asks of a command
@@ -85,7 +125,11 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
 
     @Override
     public void encode(ByteBuf target) {
-        request.encode(withText, target);
+        if (PROGRESS.compareAndSet(this, MADE, WRITTEN) || progress == WRITTEN) {
+            request.encode(withText, target);
+        } else {
+            target.writeBytes(NOTHING);
+        }
     }
 
     /** A reply has come in. */
@@ -94,17 +138,20 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         if (result.isDone()) {
             return;
         }
-        CommandOutput<byte[], byte[], List<Object>> received = output;
-        if (received.hasError()) {
-            refused(received.getError());
-            return;
-        }
-        connection.answered();
         try {
-            result.complete(parser.apply(elements(received)));
+            CommandOutput<byte[], byte[], List<Object>> received = output;
+            if (received.hasError()) {
+                refused(received.getError());
+            } else {
+                connection.answered();
+                result.complete(parser.apply(elements(received)));
+            }
         } catch (RuntimeException e) {
             // Whatever a hostile server says, the caller gets a StoreException.
-            fail(connection.errors().unexpected(e, request));
+            fail((what, sent) -> connection.errors().unexpected(e, what));
+        } catch (Error e) {
+            // It must not get to the handlers of Lettuce, which take it for the failure of another command.
+            fail((what, sent) -> connection.errors().of(e, what, sent));
         }
     }
 
@@ -123,12 +170,19 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
             connection.dispatch(this);
             return;
         }
-        fail(connection.failure(new RedisCommandExecutionException(error), request));
+        completeExceptionally(new RedisCommandExecutionException(error));
     }
 
     @Override
     public boolean completeExceptionally(Throwable error) {
-        return !result.isDone() && fail(connection.failure(error, request));
+        if (progress == MADE && !repeated && error instanceof RedisException && !result.isDone()) {
+            // Lettuce has not taken it: the connection was cut a moment ago.
+            repeated = true;
+            output = new BoundedOutput();
+            connection.again(this);
+            return false;
+        }
+        return fail((what, sent) -> connection.failure(error, what, sent));
     }
 
     @Override

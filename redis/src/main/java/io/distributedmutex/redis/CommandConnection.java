@@ -8,16 +8,14 @@ import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.api.StatefulConnection;
 import java.net.SocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -27,6 +25,9 @@ import org.slf4j.LoggerFactory;
  * The connection that commands take. Adds what Lettuce leaves to the client's options, so that an application's client
  * with any options serves as well as our own: a time limit, no waiting for a reconnect, no sending again after one, and
  * an end to a connection that is dead without knowing it.
+ *
+ * <p>Nothing waits for a server that is away. But a connection that was cut, as idle ones are by whatever stands between,
+ * is back in a moment: what was surely not sent yet waits for the first attempt to reconnect.
  */
 final class CommandConnection {
 
@@ -35,35 +36,36 @@ final class CommandConnection {
     /** How long a server may say that it is a read-only replica before it is looked up anew. */
     private static final long READ_ONLY_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
-    /** How many commands are handed to Lettuce before whoever does it lets others do something. */
-    private static final int MAXIMUM_HAND_OVER = 1_000;
-
-    /**
-     * How many commands go out in one write: a quarter of those that wait, and at most four. More would save system calls,
-     * but the server would begin later, and answer all at once. Of the most, 1, 2, 4, 8, 16 and all were tried; of the
-     * part, all, a half, a quarter and an eighth (docs/performance.md).
-     */
-    private static final int COMMANDS_PER_WRITE = 4;
-
-    private static final int WRITES_FOR_THOSE_THAT_WAIT = 4;
+    /** How long requests wait for the first attempt to reconnect. */
+    private static final long INTERRUPTION_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final StatefulConnection<byte[], byte[]> connection;
+    private final Connections connections;
     private final RedisErrors errors;
+    private final ScheduledExecutorService executor;
     private final CommandTimeouts timeouts;
-    private final Runnable reconnect;
+    private final HandOver handOver;
     /** Whether callers hand over by themselves, for want of an event loop that could. */
     private final boolean handedOverByCallers;
 
-    private final Executor handOverExecutor;
     private volatile boolean closed;
 
-    /** What is to be handed to Lettuce, in order; and how many, including those that are being handed over. */
-    private final Queue<Call<?>> unsent = new ConcurrentLinkedQueue<>();
-
-    private final AtomicInteger unsentCount = new AtomicInteger();
+    private volatile Runnable reconnected = () -> {};
 
     /** The thread that writes to the connection and reads from it; null until the first reply. */
     private volatile @Nullable Thread ioThread;
+
+    /** Until when the connection counts as cut a moment ago, while there is none. */
+    private volatile long interruptedUntilNanos = System.nanoTime();
+
+    /** Whether a connection was there; only for its events, which come one after the other. */
+    private volatile boolean connected = true;
+
+    /** What the last attempt to reconnect ended with; null while there was none. */
+    private volatile @Nullable Throwable failure;
+
+    /** Whether the server refused the last attempt to reconnect; only for the events of such attempts. */
+    private volatile boolean refused;
 
     /** The time of a time-out since which nothing was answered; only meaningful while silent. */
     private volatile long silentSinceNanos;
@@ -76,43 +78,45 @@ final class CommandConnection {
     private volatile boolean readOnly;
 
     /**
-     * Wraps a connection.
+     * Wraps the connection for commands.
      *
-     * @param connection an open connection of our own
-     * @param eventLoop what its I/O thread can be given to do; null if that is not known
+     * @param connections where it is from
      * @param errors says what went wrong
      * @param timeout how long a command may take
-     * @param reconnect makes Lettuce drop and re-establish the connections
      */
-    CommandConnection(
-            StatefulConnection<byte[], byte[]> connection,
-            @Nullable Executor eventLoop,
-            RedisErrors errors,
-            Duration timeout,
-            Runnable reconnect) {
-        this.connection = connection;
-        this.handedOverByCallers = eventLoop == null;
+    CommandConnection(Connections connections, RedisErrors errors, Duration timeout) {
+        this.connection = connections.commands();
+        this.connections = connections;
         this.errors = errors;
-        this.reconnect = reconnect;
-        ScheduledExecutorService executor = connection.getResources().eventExecutorGroup();
-        this.handOverExecutor = eventLoop != null ? eventLoop : executor;
+        this.executor = connection.getResources().eventExecutorGroup();
+        Executor eventLoop = connections.eventLoop();
+        this.handedOverByCallers = eventLoop == null;
+        this.handOver =
+                new HandOver(connection, eventLoop != null ? eventLoop : executor, () -> connection.isOpen() || closed);
         this.timeouts = new CommandTimeouts(executor, System::nanoTime, timeout.toNanos());
         // Zero turns the client's own time-outs off, and with them a timer for each command.
         connection.setTimeout(Duration.ZERO);
         connection.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> channel, SocketAddress address) {
-                errors.connectedTo(address);
-                ioThread = Thread.currentThread();
-                silent = false;
-                readOnly = false;
+                connected(address);
             }
 
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> channel) {
-                failAll(request -> errors.lost(request, null));
+                disconnected();
             }
         });
+        connections.onReconnectFailure(this::reconnectFailed);
+    }
+
+    /**
+     * Sets who is told of each reconnect.
+     *
+     * @param listener called when commands work again; must not throw
+     */
+    void onReconnect(Runnable listener) {
+        reconnected = listener;
     }
 
     /**
@@ -125,13 +129,19 @@ final class CommandConnection {
      */
     <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
         Call<T> call = new Call<>(this, request, parser, System.nanoTime());
-        if (isUsable(call)) {
-            if (!timeouts.add(call)) {
-                call.fail(errors.tooMany(request, CommandTimeouts.CAPACITY));
-            } else if (isUsable(call)) {
-                // Looked again, because who closes or loses the connection ends only the calls that were added before.
-                dispatch(call);
+        try {
+            if (isUsable(call)) {
+                if (!timeouts.add(call)) {
+                    call.fail((what, sent) -> errors.tooMany(what, CommandTimeouts.CAPACITY));
+                } else if (isUsable(call)) {
+                    // Looked again, because who closes or loses the connection ends only the calls that were added
+                    // before.
+                    dispatch(call);
+                }
             }
+        } catch (Throwable e) {
+            // No memory, no stack. It may have been handed over all the same.
+            call.fail((what, sent) -> errors.of(e, what, sent));
         }
         return call.result();
     }
@@ -140,23 +150,21 @@ final class CommandConnection {
         return errors;
     }
 
-    /**
-     * Sends a call after all that were given to this method before, together with those that come while the I/O thread is
-     * busy: one write to the socket, and one read for the server, serve them all.
-     *
-     * <p>Lettuce alone does neither. What the I/O thread writes goes out at once and overtakes what other threads wrote
-     * before, which is still on its way to that thread, and each command is a write of its own. So all that is sent is
-     * handed over on the I/O thread; with an application's client, whose event loops are not ours to use, by the callers,
-     * and what the I/O thread itself sends by the executor.
-     */
+    boolean isOpen() {
+        return connection.isOpen();
+    }
+
+    /** Hands a call to Lettuce after all that were given to this method before. */
     void dispatch(Call<?> call) {
-        unsent.add(call);
-        if (unsentCount.getAndIncrement() == 0) {
-            if (handedOverByCallers && Thread.currentThread() != ioThread) {
-                handOver();
-            } else {
-                handOverByExecutor();
-            }
+        handOver.add(call, !handedOverByCallers || Thread.currentThread() == ioThread);
+    }
+
+    /** Lettuce has not taken a call. It is handed over once more, if there is a connection, or was a moment ago. */
+    void again(Call<?> call) {
+        if (isDown()) {
+            refuse(call);
+        } else {
+            handOver.again(call);
         }
     }
 
@@ -176,10 +184,11 @@ final class CommandConnection {
      *
      * @param error the error
      * @param request what it answers
+     * @param sent whether the request may have been sent
      * @return what the caller is told
      */
-    StoreException failure(Throwable error, Request request) {
-        StoreException failure = errors.of(error, request);
+    StoreException failure(Throwable error, Request request, boolean sent) {
+        StoreException failure = errors.of(error, request, sent);
         if (failure instanceof StoreRefusedException refused) {
             answered();
             if (refused.reason() == Reason.READ_ONLY) {
@@ -197,76 +206,112 @@ final class CommandConnection {
     void timedOut(Call<?> call) {
         // Before the caller hears of it, who may send the next one at once.
         long now = System.nanoTime();
-        if (!call.fail(errors.timedOut(call.request()))) {
+        boolean written = call.isWritten();
+        if (!call.fail((request, sent) ->
+                sent || connection.isOpen() ? errors.timedOut(request, sent) : errors.notConnected(request, failure))) {
             return;
         }
-        if (!silent) {
+        if (!written) {
+            // Whoever had to hand it over has not done so.
+            handOver.rescue();
+        } else if (!silent) {
             silentSinceNanos = now;
             silent = true;
         } else if (call.sentNanos() - silentSinceNanos >= 0) {
             silent = false;
             log.warn("{} has been silent for two command time-outs; reconnecting", errors.server());
-            reconnect.run();
+            connections.reconnect();
         }
     }
 
     /** Ends all calls; later ones end at once. */
     void close() {
         closed = true;
-        failAll(errors::closed);
+        end(timeouts.drain(), errors::closed);
     }
 
-    /** Called by one thread at a time: on behalf of the one that found nothing unsent. */
-    private void handOver() {
-        int count = unsentCount.get();
-        int handedOver = 0;
-        while (count > 0) {
-            if (handedOver >= MAXIMUM_HAND_OVER) {
-                handOverByExecutor();
-                return;
+    private void connected(SocketAddress address) {
+        connected = true;
+        failure = null;
+        refused = false;
+        ioThread = Thread.currentThread();
+        silent = false;
+        readOnly = false;
+        errors.connectedTo(address);
+        handOver.resume();
+        reconnected.run();
+    }
+
+    /** Also called for a connection that was never there, because its handshake failed. */
+    private void disconnected() {
+        boolean interrupted = connected;
+        if (interrupted) {
+            connected = false;
+            interruptedUntilNanos = System.nanoTime() + INTERRUPTION_NANOS;
+        }
+        // What was not written yet waits, with us or with Lettuce.
+        List<CommandTimeouts.Pending> written = timeouts.pending();
+        written.removeIf(call -> !((Call<?>) call).isWritten());
+        end(written, (request, sent) -> errors.lost(request, null));
+        if (interrupted) {
+            try {
+                Future<?> unused = executor.schedule(this::endWaiting, INTERRUPTION_NANOS, TimeUnit.NANOSECONDS);
+            } catch (RejectedExecutionException e) {
+                // The client is shutting down; the store is about to be closed.
+                interruptedUntilNanos = System.nanoTime();
             }
-            count = Math.max(1, Math.min(count / WRITES_FOR_THOSE_THAT_WAIT, COMMANDS_PER_WRITE));
-            List<Call<?>> together = new ArrayList<>(count);
-            for (int i = 0; i < count; i++) {
-                together.add(unsent.remove());
-            }
-            handOver(together);
-            handedOver += count;
-            count = unsentCount.addAndGet(-count);
         }
     }
 
-    private void handOver(List<Call<?>> together) {
-        try {
-            if (together.size() == 1) {
-                connection.dispatch(together.get(0));
-            } else {
-                connection.dispatch(together);
-            }
-        } catch (RuntimeException e) {
-            together.forEach(call -> call.completeExceptionally(e));
+    /** Those that waited for a connection that has not come back, with us or with Lettuce, wait no longer. */
+    private void endWaiting() {
+        if (isDown()) {
+            List<CommandTimeouts.Pending> waiting = timeouts.pending();
+            waiting.removeIf(call -> ((Call<?>) call).isWritten());
+            waiting.forEach(call -> refuse((Call<?>) call));
+            handOver.resume();
         }
     }
 
-    private void handOverByExecutor() {
-        try {
-            handOverExecutor.execute(this::handOver);
-        } catch (RejectedExecutionException e) {
-            // The client is shutting down; the commands are about to be refused.
-            handOver();
+    private void reconnectFailed(Throwable error) {
+        // Lettuce now and then reports the end of a connection that was refused, but not what the server said before.
+        boolean refusedBefore = refused;
+        refused = RedisErrors.refusal(error) != null;
+        if (refused || !refusedBefore) {
+            failure = error;
         }
+        interruptedUntilNanos = System.nanoTime();
+        endWaiting();
     }
 
     private boolean isUsable(Call<?> call) {
         if (closed) {
-            call.fail(errors.closedBefore(call.request()));
+            call.fail(errors::closed);
             return false;
         }
-        if (!connection.isOpen()) {
-            call.fail(errors.notConnected(call.request()));
+        if (connection.isOpen()) {
+            return true;
+        }
+        // What waits for a connection that is refused for good does not make it come sooner.
+        Throwable reason = failure;
+        ErrorCode refusal = reason == null ? null : RedisErrors.refusal(reason);
+        if (refusal == null || refusal.reason().isTransient()) {
+            connections.hurry();
+        }
+        if (isDown()) {
+            refuse(call);
             return false;
         }
         return true;
+    }
+
+    /** Whether there is no connection, and not just for a moment. */
+    private boolean isDown() {
+        return !connection.isOpen() && !closed && System.nanoTime() - interruptedUntilNanos >= 0;
+    }
+
+    private void refuse(Call<?> call) {
+        call.fail((request, sent) -> sent ? errors.lost(request, null) : errors.notConnected(request, failure));
     }
 
     /** A primary that was demoted may keep its connections; asking the Sentinels or DNS anew finds its successor. */
@@ -278,14 +323,14 @@ final class CommandConnection {
         } else if (now - readOnlySinceNanos > READ_ONLY_PATIENCE_NANOS) {
             readOnly = false;
             log.info("{} is still a read-only replica; reconnecting, in case its name has moved", errors.server());
-            reconnect.run();
+            connections.reconnect();
         }
     }
 
-    private void failAll(Function<Request, StoreException> error) {
-        for (CommandTimeouts.Pending pending : timeouts.drain()) {
-            Call<?> call = (Call<?>) pending;
-            call.fail(error.apply(call.request()));
+    /** Those that cannot be ended now, because an error strikes, end when their time is up. */
+    private static void end(List<CommandTimeouts.Pending> calls, BiFunction<Request, Boolean, StoreException> error) {
+        for (CommandTimeouts.Pending call : calls) {
+            ((Call<?>) call).fail(error);
         }
     }
 }

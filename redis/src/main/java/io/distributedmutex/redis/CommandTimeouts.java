@@ -9,6 +9,8 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Ends the commands of one connection that take too long, without a timer for each.
@@ -24,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class CommandTimeouts {
 
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
+
     /** What has a time limit. */
     interface Pending {
 
@@ -33,12 +37,15 @@ final class CommandTimeouts {
         /** Whether it needs no time-out any more. */
         boolean isDone();
 
-        /** Its time is up. Must not throw. */
+        /** Its time is up. If it throws, it is told so again. */
         void timeOut();
     }
 
     /** How many commands may be in flight at once. Beyond that the server is hopelessly behind. */
     static final int CAPACITY = 100_000;
+
+    /** When a command whose time is up is looked at again if an error struck (no memory, say). */
+    private static final long AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private final ScheduledExecutorService executor;
     private final LongSupplier nanoTime;
@@ -84,25 +91,63 @@ final class CommandTimeouts {
         return all;
     }
 
+    /**
+     * The commands that have not been answered.
+     *
+     * @return those at this moment, in the order of sending
+     */
+    synchronized List<Pending> pending() {
+        List<Pending> all = new ArrayList<>(inFlight);
+        all.removeIf(Pending::isDone);
+        return all;
+    }
+
     private void check() {
-        for (Pending command : takeExpired()) {
-            command.timeOut();
+        try {
+            for (Pending command = takeExpired(); command != null; command = takeExpired()) {
+                timeOut(command);
+            }
+        } catch (Throwable e) {
+            log.error("a command could not be ended when its time was up; it is tried again", e);
+        } finally {
+            // Until now the timer counted as armed, so that no later command sets it to a later time.
+            armAgain();
         }
     }
 
-    private synchronized List<Pending> takeExpired() {
-        List<Pending> expired = new ArrayList<>();
-        timer = null;
-        long now = nanoTime.getAsLong();
-        for (Pending head = dropAnswered(); head != null; head = dropAnswered()) {
-            long remainingNanos = head.sentNanos() + timeoutNanos - now;
-            if (remainingNanos > 0) {
-                arm(remainingNanos);
-                break;
+    private void timeOut(Pending command) {
+        boolean timedOut = false;
+        try {
+            command.timeOut();
+            timedOut = true;
+        } finally {
+            if (!timedOut) {
+                putBack(command);
             }
-            expired.add(inFlight.removeFirst());
         }
-        return expired;
+    }
+
+    /** At the end, so that it does not stand in the way of others. */
+    private synchronized void putBack(Pending command) {
+        inFlight.addLast(command);
+    }
+
+    private synchronized @Nullable Pending takeExpired() {
+        Pending head = dropAnswered();
+        return head != null && remainingNanos(head) <= 0 ? inFlight.removeFirst() : null;
+    }
+
+    private synchronized void armAgain() {
+        timer = null;
+        Pending head = dropAnswered();
+        if (head != null) {
+            long remainingNanos = remainingNanos(head);
+            arm(remainingNanos > 0 ? remainingNanos : AGAIN_NANOS);
+        }
+    }
+
+    private long remainingNanos(Pending command) {
+        return command.sentNanos() + timeoutNanos - nanoTime.getAsLong();
     }
 
     private @Nullable Pending dropAnswered() {

@@ -14,6 +14,7 @@ import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.event.connection.ReconnectFailedEvent;
 import io.lettuce.core.protocol.DefaultEndpoint;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import java.net.SocketAddress;
@@ -29,7 +30,9 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import reactor.core.Disposable;
 
 /** The two connections of a store, opened from a client of our own or from the application's. */
 final class Connections {
@@ -42,6 +45,12 @@ final class Connections {
     private final StatefulRedisConnection<byte[], byte[]> commands;
     private final StatefulRedisPubSubConnection<String, String> pushes;
     private final @Nullable OwnClient ownClient;
+
+    /** The subscription to Lettuce's events; null until there is one. */
+    private volatile @Nullable Disposable events;
+
+    /** Where the commands went last, with an application's client; null if that is not known. */
+    private volatile @Nullable SocketAddress lastAddress;
 
     private Connections(
             StatefulRedisConnection<byte[], byte[]> commands,
@@ -139,6 +148,7 @@ final class Connections {
                 errors.connectedTo(address);
             }
             Connections connections = new Connections(commands, client.connectPubSub(StringCodec.UTF8), null);
+            connections.lastAddress = address;
             opened = true;
             return connections;
         } catch (IllegalStateException e) {
@@ -167,6 +177,59 @@ final class Connections {
         return pushes;
     }
 
+    /**
+     * Tells of attempts to reconnect that failed, on a thread of Lettuce's. Those of other connections to the same server
+     * are among them, with an application's client.
+     *
+     * @param listener is told what each ended with
+     */
+    void onReconnectFailure(Consumer<Throwable> listener) {
+        if (ownClient == null) {
+            commands.addListener(new RedisConnectionStateListener() {
+                @Override
+                public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
+                    lastAddress = address;
+                }
+            });
+        }
+        events = commands.getResources().eventBus().get().subscribe(event -> {
+            if (event instanceof ReconnectFailedEvent failed && concernsUs(failed)) {
+                listener.accept(failed.getCause());
+            }
+        });
+    }
+
+    private boolean concernsUs(ReconnectFailedEvent failed) {
+        SocketAddress address = lastAddress;
+        return ownClient != null || address == null || address.equals(failed.remoteAddress());
+    }
+
+    /** Somebody waits for a connection that is not there. With an application's client, that client decides. */
+    void hurry() {
+        if (ownClient != null) {
+            ownClient.hurry();
+        }
+    }
+
+    /** Somebody cares for a connection that is not there, but need not have it soon. */
+    void reconnectIfForgotten() {
+        if (ownClient != null) {
+            ownClient.reconnectIfForgotten();
+        }
+    }
+
+    /** One connection is back: the other can be too. With an application's client, that client decides. */
+    void reconnectAtOnce() {
+        if (ownClient != null) {
+            ownClient.reconnectAtOnce();
+        }
+    }
+
+    /** Drops the connection for pushes, upon which Lettuce re-establishes it. */
+    void reconnectPushes() {
+        disconnect(pushes);
+    }
+
     /** Drops both connections, upon which Lettuce re-establishes them. What silenced one has likely silenced both. */
     void reconnect() {
         disconnect(commands);
@@ -175,6 +238,10 @@ final class Connections {
 
     /** Closes the connections and, if it is ours, the client, within 2 s. */
     void close() {
+        Disposable subscription = events;
+        if (subscription != null) {
+            subscription.dispose();
+        }
         if (ownClient != null) {
             ownClient.close();
             return;

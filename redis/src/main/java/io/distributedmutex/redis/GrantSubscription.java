@@ -1,18 +1,26 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.spi.StoreEvents;
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.RedisFuture;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import java.net.SocketAddress;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The connection on which grants are pushed, and the one channel it subscribes to. Lettuce subscribes again after each
- * reconnect; what was pushed meanwhile is lost, and the instance is told so.
+ * The connection on which grants are pushed, and the one channel it subscribes to. Subscribed is what the server has
+ * confirmed: Lettuce subscribes again after each reconnect, but once, and a server that is busy or refuses just then would
+ * never be asked again. So it is asked until it confirms. What was pushed meanwhile is lost, and the instance is told so.
  */
 final class GrantSubscription {
 
@@ -20,22 +28,82 @@ final class GrantSubscription {
 
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
 
+    /** The longest pause before the second look at a subscription that is not there; it doubles each time. */
+    private static final long FIRST_PAUSE_MILLIS = 100;
+
+    /** The longest pause of all. */
+    private static final long LONGEST_PAUSE_MILLIS = 2_000;
+
+    /** For how long a missing subscription is nothing to be told of: connections come and go. */
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** For how long the news that commands work again waits for the subscription, which is about to be there too. */
+    private static final long TOGETHER_MILLIS = 100;
+
     private final StatefulRedisPubSubConnection<String, String> connection;
+    private final CommandConnection commands;
+    private final Connections connections;
+    private final long timeoutNanos;
     private final String channel;
     private final String prefix;
     private final StoreEvents events;
-    private final AtomicBoolean subscribed = new AtomicBoolean();
-    private final AtomicLong nextWarningNanos = new AtomicLong(System.nanoTime());
+    private final ScheduledExecutorService executor;
 
+    private final AtomicLong nextWarningNanos = new AtomicLong(System.nanoTime());
+    private final AtomicLong malformed = new AtomicLong();
+
+    private volatile boolean closed;
+
+    /** Whether the server has confirmed that this connection is subscribed. */
+    private volatile boolean subscribed;
+
+    /** Whether grants may have been missed that the instance was not told of. */
+    private volatile boolean missed;
+
+    // Guarded by this.
+    /** The next look at whether it is subscribed. */
+    private @Nullable Future<?> look;
+
+    /** How many looks there were since it was last subscribed. */
+    private int looks;
+
+    /** When the server was last asked without having answered yet; only meaningful while unanswered. */
+    private long askedNanos;
+
+    private boolean unanswered;
+
+    /** Since when commands work but pushes do not; only meaningful while alone. */
+    private long aloneSinceNanos;
+
+    private boolean alone;
+
+    private boolean warned;
+
+    /**
+     * A subscription that is yet to be made.
+     *
+     * @param connections where its connection is from
+     * @param commands tells whether commands work
+     * @param timeoutNanos how long the server may take to answer
+     * @param channel what to subscribe to
+     * @param prefix what the Redis key of each lock begins with
+     * @param events who is told of grants
+     */
     GrantSubscription(
-            StatefulRedisPubSubConnection<String, String> connection,
+            Connections connections,
+            CommandConnection commands,
+            long timeoutNanos,
             String channel,
             String prefix,
             StoreEvents events) {
-        this.connection = connection;
+        this.connections = connections;
+        this.connection = connections.pushes();
+        this.commands = commands;
+        this.timeoutNanos = timeoutNanos;
         this.channel = channel;
         this.prefix = prefix;
         this.events = events;
+        this.executor = connection.getResources().eventExecutorGroup();
     }
 
     /**
@@ -52,16 +120,184 @@ final class GrantSubscription {
 
             @Override
             public void subscribed(String to, long count) {
-                if (!subscribed.compareAndSet(false, true)) {
-                    tellReconnected();
+                confirmed();
+            }
+        });
+        RedisFuture<Void> first = connection.async().subscribe(channel);
+        connection.addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> channel, SocketAddress address) {
+                connections.reconnectAtOnce();
+                lookIn(0);
+            }
+
+            @Override
+            public void onRedisDisconnected(RedisChannelHandler<?, ?> channel) {
+                lost();
+            }
+        });
+        if (!connection.isOpen()) {
+            lost();
+        }
+        return first;
+    }
+
+    /** Whoever waits for a grant makes sure that somebody cares for the subscription. Costs nothing while there is one. */
+    void ensure() {
+        if (!subscribed) {
+            lookIn(FIRST_PAUSE_MILLIS);
+        }
+    }
+
+    /** Commands work again. */
+    void commandsReconnected() {
+        missed = true;
+        if (subscribed) {
+            tellReconnected();
+            return;
+        }
+        connections.reconnectAtOnce();
+        try {
+            Future<?> unused = executor.schedule(this::tellReconnected, TOGETHER_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (Throwable e) {
+            tellReconnected();
+        }
+        lookIn(0);
+    }
+
+    /** Asks no more. */
+    void close() {
+        closed = true;
+    }
+
+    private void lost() {
+        missed = true;
+        subscribed = false;
+        synchronized (this) {
+            unanswered = false;
+        }
+        lookIn(FIRST_PAUSE_MILLIS);
+    }
+
+    private void confirmed() {
+        boolean toBeTold;
+        synchronized (this) {
+            toBeTold = warned;
+            subscribed = true;
+            warned = false;
+            alone = false;
+            unanswered = false;
+            looks = 0;
+        }
+        if (missed && commands.isOpen()) {
+            tellReconnected();
+        }
+        if (toBeTold) {
+            log.warn("{}: subscribed to pushes again", commands.errors().server());
+        }
+    }
+
+    /** Looks at the latest after a pause, or at an earlier time that is set already. */
+    private synchronized void lookIn(long millis) {
+        Future<?> set = look;
+        if (closed || (millis > 0 && set != null && !set.isDone())) {
+            return;
+        }
+        if (set != null) {
+            set.cancel(false);
+        }
+        try {
+            look = executor.schedule(this::look, millis, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            // The client is shutting down.
+            look = null;
+        }
+    }
+
+    private void look() {
+        if (closed || subscribed) {
+            return;
+        }
+        boolean open = connection.isOpen();
+        boolean silent;
+        boolean ask;
+        long pause;
+        synchronized (this) {
+            long now = System.nanoTime();
+            silent = open && unanswered && now - askedNanos >= timeoutNanos;
+            ask = open && (!unanswered || silent);
+            looks++;
+            if (ask) {
+                askedNanos = now;
+                unanswered = true;
+            }
+            pause = Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS << Math.min(looks, 10));
+            look = null;
+        }
+        // First, so that nothing that goes wrong below keeps it from being looked at again.
+        lookIn(pause - ThreadLocalRandom.current().nextLong(pause / 2));
+        warnOfSilence();
+        if (!open) {
+            connections.reconnectIfForgotten();
+        } else if (silent) {
+            // Whoever does not answer this may be dead without knowing it.
+            connections.reconnectPushes();
+        } else if (ask) {
+            ask();
+        }
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
+    private void ask() {
+        connection.async().subscribe(channel).whenComplete((ignored, error) -> {
+            if (error != null) {
+                synchronized (this) {
+                    unanswered = false;
+                }
+                if (RedisErrors.refusal(error) != null) {
+                    warn(commands.errors().connecting(error).getMessage());
                 }
             }
         });
-        return connection.async().subscribe(channel);
     }
 
-    /** The connections were re-established. */
-    void tellReconnected() {
+    private void warnOfSilence() {
+        boolean tooLong;
+        synchronized (this) {
+            long now = System.nanoTime();
+            if (!commands.isOpen()) {
+                alone = false;
+            } else if (!alone) {
+                alone = true;
+                aloneSinceNanos = now;
+            }
+            tooLong = alone && now - aloneSinceNanos >= PATIENCE_NANOS;
+        }
+        if (tooLong) {
+            warn(connection.isOpen() ? "it does not answer" : "there is no connection for them");
+        }
+    }
+
+    private void warn(@Nullable String why) {
+        synchronized (this) {
+            if (warned || subscribed) {
+                return;
+            }
+            warned = true;
+        }
+        log.warn(
+                "{}: not subscribed to pushes, so that locks are handed over at the waiters' next poll only; asking until it"
+                        + " works: {}",
+                commands.errors().server(),
+                why);
+    }
+
+    /** Commands work again, or pushes, or both; told once for both unless one comes much later. */
+    private void tellReconnected() {
+        if (!missed || closed) {
+            return;
+        }
+        missed = !subscribed;
         try {
             events.reconnected();
         } catch (Throwable e) {
@@ -69,48 +305,28 @@ final class GrantSubscription {
         }
     }
 
-    /** Reads {@code fencing token|how many|token|lock key}. */
-    private void received(String push) {
-        int first = push.indexOf('|');
-        int second = push.indexOf('|', first + 1);
-        int third = push.indexOf('|', second + 1);
-        if (first < 0 || second < 0 || third < 0) {
-            warnOfMalformed(push);
-            return;
-        }
-        String token = push.substring(second + 1, third);
-        String lockKey = push.substring(third + 1);
-        long fencingToken;
-        int fencingTokens;
-        try {
-            fencingToken = Long.parseLong(push, 0, first, 10);
-            fencingTokens = Integer.parseInt(push, first + 1, second, 10);
-        } catch (NumberFormatException e) {
-            warnOfMalformed(push);
-            return;
-        }
-        boolean numbersAreOurs = fencingToken >= 1
-                && fencingToken <= OwnerValue.MAXIMUM_FENCING_TOKEN
-                && fencingTokens >= 1
-                && fencingTokens <= Replies.MAXIMUM_BLOCK;
-        if (!numbersAreOurs || !OwnerValue.isToken(token) || !lockKey.startsWith(prefix)) {
-            warnOfMalformed(push);
+    private void received(String message) {
+        Push push = Push.parse(message, prefix);
+        if (push == null) {
+            warnOfMalformed(message);
             return;
         }
         try {
-            events.granted(lockKey.substring(prefix.length()), token, fencingToken, fencingTokens);
+            events.granted(push.key(), push.token(), push.fencingToken(), push.fencingTokens());
         } catch (Throwable e) {
             log.error("a listener of store events failed", e);
         }
     }
 
     private void warnOfMalformed(String push) {
+        malformed.incrementAndGet();
         long next = nextWarningNanos.get();
         long now = System.nanoTime();
         if (now - next >= 0 && nextWarningNanos.compareAndSet(next, now + QUIET_NANOS)) {
             log.warn(
-                    "ignored a push of {} characters that is no grant (said at most once a minute); does something"
-                            + " else publish to channel {}?",
+                    "dropped {} pushes that are no grants, the last of {} characters (said at most once a minute); does"
+                            + " something else publish to channel {}?",
+                    malformed.getAndSet(0),
                     push.length(),
                     channel);
         }

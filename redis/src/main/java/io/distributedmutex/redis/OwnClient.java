@@ -7,10 +7,10 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.metrics.CommandLatencyRecorder;
+import io.lettuce.core.protocol.ConnectionWatchdog;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.DefaultClientResources;
 import io.lettuce.core.resource.DefaultEventLoopGroupProvider;
-import io.lettuce.core.resource.Delay;
 import io.lettuce.core.resource.ExtendedKeepAliveSupport;
 import io.lettuce.core.resource.NettyCustomizer;
 import io.lettuce.core.resource.ThreadFactoryProvider;
@@ -18,26 +18,34 @@ import io.netty.channel.Channel;
 import io.netty.util.concurrent.DefaultEventExecutorGroup;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A Lettuce client of our own: two threads (one for I/O, one for timers and reconnecting), options that suit locks.
  */
 final class OwnClient {
 
-    /**
-     * The longest pause before a reconnect, and twice the shortest; the jitter keeps instances from coming back in step.
-     * It does not grow: a lock that waits half a minute for its store's return is of no use to anybody.
-     */
-    private static final Duration RECONNECT_DELAY = Duration.ofMillis(100);
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
+
+    /** The longest pause before the second attempt to reconnect. */
+    private static final Duration RECONNECT_DELAY = Duration.ofMillis(50);
 
     /** Longer behind Sentinels, which take seconds to fail over, and of which Lettuce logs each one that is down. */
     private static final Duration SENTINEL_RECONNECT_DELAY = Duration.ofMillis(500);
+
+    /**
+     * When Lettuce is taken to have forgotten to reconnect: longer than any resolver looks for an address, since two
+     * attempts at once would leave two connections.
+     */
+    private static final Duration FORGOTTEN = Duration.ofMinutes(1);
 
     /** A connection on which nothing moves is probed after 5 s, every 3 s, and given up after 3 probes: 14 s in all. */
     private static final SocketOptions.KeepAliveOptions KEEP_ALIVE = SocketOptions.KeepAliveOptions.builder()
@@ -57,6 +65,12 @@ final class OwnClient {
     private final Set<Thread> threads = ConcurrentHashMap.newKeySet();
     private final DefaultEventLoopGroupProvider eventLoops;
     private final DefaultEventExecutorGroup executor;
+    private final ExecutorTimer timer;
+    private final long forgottenNanos;
+
+    /** What reconnects each connection, and the connection's last channel. */
+    private final Map<ConnectionWatchdog, Channel> watchdogs = new ConcurrentHashMap<>();
+
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisURI uri;
@@ -69,24 +83,39 @@ final class OwnClient {
      * @param commandTimeout how long a command may take
      */
     OwnClient(RedisURI source, Duration commandTimeout) {
+        this(source, commandTimeout, FORGOTTEN);
+    }
+
+    /**
+     * Makes a client; connects nothing.
+     *
+     * @param source where to connect to; copied
+     * @param commandTimeout how long a command may take
+     * @param forgotten after how long a reconnect is taken to be forgotten
+     */
+    OwnClient(RedisURI source, Duration commandTimeout, Duration forgotten) {
         Duration connectTimeout =
                 commandTimeout.compareTo(MINIMUM_CONNECT_TIMEOUT) > 0 ? commandTimeout : MINIMUM_CONNECT_TIMEOUT;
         this.uri = copy(source, connectTimeout);
         ThreadFactoryProvider ioThreads = pool -> task -> newThread("dmutex-redis-io", task);
         this.eventLoops = new DefaultEventLoopGroupProvider(1, ioThreads);
         this.executor = new DefaultEventExecutorGroup(1, task -> newThread("dmutex-redis-timer", task));
+        this.timer = new ExecutorTimer(executor);
+        this.forgottenNanos = forgotten.toNanos();
         this.resources = DefaultClientResources.builder()
                 .eventLoopGroupProvider(eventLoops)
                 .eventExecutorGroup(executor)
-                .timer(new ExecutorTimer(executor))
+                .timer(timer)
                 .nettyCustomizer(new NettyCustomizer() {
                     @Override
                     public void afterChannelInitialized(Channel channel) {
                         eventLoop = channel.eventLoop();
+                        remember(channel);
                     }
                 })
                 .commandLatencyRecorder(CommandLatencyRecorder.disabled())
-                .reconnectDelay(uri.getSentinels().isEmpty() ? delay(RECONNECT_DELAY) : delay(SENTINEL_RECONNECT_DELAY))
+                .reconnectDelay(
+                        ExecutorTimer.delays(uri.getSentinels().isEmpty() ? RECONNECT_DELAY : SENTINEL_RECONNECT_DELAY))
                 .build();
         this.client = RedisClient.create(resources, uri);
         this.client.setOptions(options(connectTimeout));
@@ -104,6 +133,54 @@ final class OwnClient {
 
     RedisURI uri() {
         return uri;
+    }
+
+    /** Somebody waits for a connection that is not there: the next attempt to make one comes soon. */
+    void hurry() {
+        timer.hurry();
+        reconnectIfForgotten();
+    }
+
+    /**
+     * Makes Lettuce begin anew with connections that are not there and that it does nothing about, because an error (no
+     * memory, say) struck between an attempt to reconnect and the next.
+     */
+    void reconnectIfForgotten() {
+        if (timer.idleNanos() > forgottenNanos) {
+            executor.execute(this::reconnectWhatIsForgotten);
+        }
+    }
+
+    /** One connection is back: the other can be too. */
+    void reconnectAtOnce() {
+        timer.reconnectAtOnce();
+    }
+
+    private void remember(Channel channel) {
+        ConnectionWatchdog watchdog = channel.pipeline().get(ConnectionWatchdog.class);
+        if (watchdog != null) {
+            watchdogs.put(watchdog, channel);
+        }
+        // Connections that were closed for good, such as those to Sentinels.
+        watchdogs
+                .entrySet()
+                .removeIf(each -> !each.getValue().isOpen() && !each.getKey().isListenOnChannelInactive());
+    }
+
+    private void reconnectWhatIsForgotten() {
+        if (timer.idleNanos() <= forgottenNanos) {
+            return;
+        }
+        timer.touch();
+        watchdogs.forEach((watchdog, channel) -> {
+            if (!channel.isActive()) {
+                try {
+                    watchdog.run(1);
+                } catch (Exception e) {
+                    log.warn("could not reconnect", Texts.foreign(e));
+                }
+            }
+        });
     }
 
     /** Ends the client and its threads, within 2 s. Waits for them unless called on one of them. */
@@ -141,10 +218,6 @@ final class OwnClient {
         thread.setDaemon(true);
         threads.add(thread);
         return thread;
-    }
-
-    private static Delay delay(Duration longest) {
-        return Delay.fullJitter(longest.dividedBy(2), longest, longest.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private static ClientOptions options(Duration connectTimeout) {

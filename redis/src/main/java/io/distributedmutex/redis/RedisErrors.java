@@ -9,7 +9,9 @@ import io.lettuce.core.RedisException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -35,12 +37,13 @@ final class RedisErrors {
 
     private static final Pattern LEADING_CODE = Pattern.compile("-?([A-Z]{3,})\\b");
 
-    private static final Pattern UNKNOWN_COMMAND = Pattern.compile("(?i)\\bunknown (redis )?command\\b");
-
     /** What follows in "ERR unknown command 'AUTH', with args beginning with: ..." may be a password. */
     private static final String BEFORE_ARGUMENTS = "with args beginning with";
 
-    private static final int MAXIMUM_TEXT = 300;
+    /** Such as the exception of an encoder, in a part of Netty whose name depends on its version. */
+    private static final String NETTY = "io.netty.";
+
+    private static final int MAXIMUM_CAUSES = 20;
 
     private final long timeoutMillis;
     private volatile String server;
@@ -71,35 +74,68 @@ final class RedisErrors {
         }
     }
 
-    StoreException timedOut(Request request) {
-        return new StoreUnreachableException(
-                server + " did not answer " + what(request) + " within the command time-out of " + timeoutMillis
-                        + " ms; it may have taken effect",
-                null);
+    /**
+     * No answer in time.
+     *
+     * @param request the request
+     * @param sent whether it may have been sent
+     * @return the exception for the caller
+     */
+    StoreException timedOut(Request request, boolean sent) {
+        return sent
+                ? new StoreUnreachableException(
+                        server + " did not answer " + what(request) + " within the command time-out of " + timeoutMillis
+                                + " ms; it may have taken effect",
+                        null)
+                : StoreUnreachableException.notSent(
+                        what(request) + " could not be sent to " + server + " within the command time-out of "
+                                + timeoutMillis + " ms",
+                        null);
     }
 
-    StoreException notConnected(Request request) {
-        return StoreUnreachableException.notSent(
-                "not connected to " + server + ", so " + what(request) + " was not sent; reconnecting", null);
+    /**
+     * There is no connection.
+     *
+     * @param request the request
+     * @param failure what the last attempt to reconnect ended with; null if there was none yet
+     * @return the exception for the caller: what the server said to that attempt, if it said something
+     */
+    StoreException notConnected(Request request, @Nullable Throwable failure) {
+        String prefix = "not connected to " + server + ", so " + what(request) + " was not sent; ";
+        if (failure == null) {
+            return StoreUnreachableException.notSent(prefix + "reconnecting", null);
+        }
+        @Nullable String said = saidByServer(failure);
+        if (said == null) {
+            return StoreUnreachableException.notSent(
+                    prefix + "reconnecting, last attempt: " + reasonOf(failure), Texts.foreign(unwrap(failure)));
+        }
+        ErrorCode code = ErrorCode.of(codeOf(said), said);
+        return StoreRefusedException.notSent(
+                code.reason(),
+                prefix + "it refuses the connection: " + shown(said) + " (" + code.advice() + ")",
+                causeOf(said, failure));
     }
 
     StoreException lost(Request request, @Nullable Throwable cause) {
         return new StoreUnreachableException(
                 "the connection to " + server + " was lost during " + what(request) + ", which may have taken effect"
                         + (cause == null ? "" : ": " + reasonOf(cause)),
-                cause);
+                cause == null ? null : Texts.foreign(cause));
     }
 
-    /** The store was closed while a request was on its way. */
-    StoreException closed(Request request) {
-        return new StoreUnreachableException(
-                "the store on " + server + " is closed: " + what(request) + " has no answer", null);
-    }
-
-    /** The store was closed before a request was made. */
-    StoreException closedBefore(Request request) {
-        return StoreUnreachableException.notSent(
-                "the store on " + server + " is closed: " + what(request) + " was not sent", null);
+    /**
+     * The store was closed.
+     *
+     * @param request the request
+     * @param sent whether it may have been sent
+     * @return the exception for the caller
+     */
+    StoreException closed(Request request, boolean sent) {
+        String prefix = "the store on " + server + " is closed: " + what(request);
+        return sent
+                ? new StoreUnreachableException(prefix + " has no answer", null)
+                : StoreUnreachableException.notSent(prefix + " was not sent", null);
     }
 
     StoreException tooMany(Request request, int inFlight) {
@@ -126,7 +162,7 @@ final class RedisErrors {
     StoreException partOfACluster(String slot, String address) {
         return new StoreRefusedException(
                 Reason.OTHER,
-                server + " is only a part of a Redis Cluster: slot " + slot + " is on " + printable(address)
+                server + " is only a part of a Redis Cluster: slot " + slot + " is on " + Texts.foreign(address)
                         + "; locks need one server, or a cluster of one shard",
                 null);
     }
@@ -164,7 +200,7 @@ final class RedisErrors {
                 Reason.OTHER,
                 server + " gave an unexpected reply to " + what(request)
                         + "; check that nothing but Redis or Valkey stands at that address",
-                cause);
+                Texts.foreign(cause));
     }
 
     /**
@@ -180,43 +216,68 @@ final class RedisErrors {
         }
         return new StoreUnreachableException(
                 "could not connect to " + server + ": " + reasonOf(error) + " (check that it runs there)",
-                unwrap(error));
+                Texts.foreign(unwrap(error)));
     }
 
     /**
-     * Maps what Lettuce reports of a request.
+     * Maps what Lettuce reports of a request, or what went wrong while it was made or handed over.
      *
      * @param error the error, or one that wraps it
      * @param request the request
+     * @param sent whether it may have been sent
      * @return the exception for the caller
      */
-    StoreException of(Throwable error, Request request) {
+    StoreException of(Throwable error, Request request, boolean sent) {
         @Nullable String said = saidByServer(error);
         if (said != null) {
             return refused(said, error, what(request), request.key());
         }
         Throwable cause = unwrap(error);
-        if (cause instanceof RedisException || cause instanceof IOException || cause instanceof CancellationException) {
+        if (!sent) {
+            return StoreUnreachableException.notSent(
+                    what(request) + " could not be sent to " + server + ": " + reasonOf(cause), Texts.foreign(cause));
+        }
+        if (cause instanceof RedisException
+                || cause instanceof IOException
+                || cause instanceof CancellationException
+                || cause instanceof Error
+                || cause.getClass().getName().startsWith(NETTY)) {
             return lost(request, cause);
         }
         return new StoreRefusedException(
-                Reason.OTHER, server + " could not be asked for " + what(request) + ": " + reasonOf(cause), cause);
+                Reason.OTHER,
+                server + " could not be asked for " + what(request) + ": " + reasonOf(cause),
+                Texts.foreign(cause));
+    }
+
+    /**
+     * Whether an attempt to connect ended because the server refused it.
+     *
+     * @param failure what it ended with
+     * @return the code of the server's error; null if it said nothing
+     */
+    static @Nullable ErrorCode refusal(Throwable failure) {
+        @Nullable String said = saidByServer(failure);
+        return said == null ? null : ErrorCode.of(codeOf(said), said);
     }
 
     private StoreException refused(String said, Throwable error, String what, @Nullable String key) {
-        String code = codeOf(said);
-        Reason reason = reasonOf(code, said);
-        int arguments = said.indexOf(BEFORE_ARGUMENTS);
-        String shown = printable(arguments < 0 ? said : said.substring(0, arguments));
-        // The cause repeats what the server said, so it must not be kept where that was cut off.
+        ErrorCode code = ErrorCode.of(codeOf(said), said);
         return new StoreRefusedException(
-                reason,
-                server + " refused " + what + ": " + shown + " ("
-                        + (isUnknownCommand(said)
-                                ? "the server has no such command: renamed, or turned off?"
-                                : advice(reason, code, key))
-                        + ")",
-                arguments < 0 ? unwrap(error) : null);
+                code.reason(),
+                server + " refused " + what + ": " + shown(said) + " (" + advice(code, key) + ")",
+                causeOf(said, error));
+    }
+
+    /** What the server said, without what follows the name of an unknown command, which may be a password. */
+    private static String shown(String said) {
+        int arguments = said.indexOf(BEFORE_ARGUMENTS);
+        return Texts.foreign(arguments < 0 ? said : said.substring(0, arguments));
+    }
+
+    /** The cause repeats what the server said, so it must not be kept where that was cut off. */
+    private static @Nullable Throwable causeOf(String said, Throwable error) {
+        return said.contains(BEFORE_ARGUMENTS) ? null : Texts.foreign(unwrap(error));
     }
 
     /** The code of an error of the server, such as WRONGTYPE, also when a command in a script met it. */
@@ -229,56 +290,15 @@ final class RedisErrors {
         return leading.lookingAt() ? leading.group(1) : "";
     }
 
-    private static Reason reasonOf(String code, String said) {
-        return switch (code) {
-            case "WRONGPASS", "NOAUTH" -> Reason.AUTHENTICATION;
-            case "NOPERM", "DENIED" -> Reason.PERMISSION;
-            case "WRONGTYPE" -> Reason.WRONG_TYPE;
-            case "READONLY" -> Reason.READ_ONLY;
-            case "OOM" -> Reason.OUT_OF_MEMORY;
-            case "BUSY", "LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "UNKILLABLE", "NOREPLICAS" -> Reason.BUSY;
-            case "ERR" -> reasonOfPlainError(said);
-            default -> Reason.OTHER;
-        };
-    }
-
-    private static Reason reasonOfPlainError(String said) {
-        if (said.contains("without any password configured")) {
-            return Reason.AUTHENTICATION;
-        }
-        // A command inside a script that the user may not run; in the words of Redis up to 7.0, and of those after it.
-        if (said.contains("The user executing the script can't") || said.contains("ACL failure in script")) {
-            return Reason.PERMISSION;
-        }
-        return said.contains("max number of clients") ? Reason.BUSY : Reason.OTHER;
-    }
-
-    private static String advice(Reason reason, String code, @Nullable String key) {
-        return switch (reason) {
-            case AUTHENTICATION -> "check the user name and password";
-            case PERMISSION -> "docs/operations.md lists the commands, keys and channels that the user needs";
-            case WRONG_TYPE ->
-                "the key " + (key == null ? "" : "'" + Texts.shown(key) + "' ")
-                        + "or one of its companions holds something that is not a lock; remove it or use another key prefix";
-            case READ_ONLY -> "connect to the primary, or wait until this replica is promoted";
-            case OUT_OF_MEMORY -> "raise its maxmemory, or free memory";
-            case BUSY ->
-                code.equals("NOREPLICAS")
-                        ? "fewer replicas are connected than its min-replicas-to-write; see why"
-                        : "it passes by itself; try again";
-            case TOO_OLD -> "upgrade it";
-            case OTHER ->
-                switch (code) {
-                    case "MOVED", "ASK", "CROSSSLOT" -> "it belongs to a Redis Cluster, which needs a cluster client";
-                    case "MISCONF" -> "it cannot save its data; see its log";
-                    default -> "see its log";
-                };
-        };
+    private static String advice(ErrorCode code, @Nullable String key) {
+        return code == ErrorCode.WRONGTYPE && key != null
+                ? code.advice().replaceFirst("the key", Matcher.quoteReplacement("the key '" + Texts.shown(key) + "'"))
+                : code.advice();
     }
 
     /** A command that was renamed or turned off; in a script too. */
     static boolean isUnknownCommand(String said) {
-        return UNKNOWN_COMMAND.matcher(said).find();
+        return ErrorCode.of(codeOf(said), said) == ErrorCode.ERR_UNKNOWN_COMMAND;
     }
 
     private static String what(Request request) {
@@ -300,7 +320,7 @@ final class RedisErrors {
     }
 
     private static @Nullable String saidByServer(Throwable error) {
-        for (Throwable each = error; each != null; each = each.getCause()) {
+        for (Throwable each : withCauses(error)) {
             String message = each.getMessage();
             // Protected mode closes the connection, so that Lettuce tells of it as a connection error.
             if (each instanceof RedisCommandExecutionException
@@ -320,21 +340,23 @@ final class RedisErrors {
         return inner;
     }
 
+    /** An error and its causes, the innermost last; bounded, since there may be a circle. */
+    private static List<Throwable> withCauses(Throwable error) {
+        List<Throwable> all = new ArrayList<>();
+        for (Throwable each = error; each != null && all.size() < MAXIMUM_CAUSES; each = each.getCause()) {
+            all.add(each);
+        }
+        return all;
+    }
+
     /** The innermost cause says most: "Connection refused" rather than "Unable to connect". */
     private static String reasonOf(Throwable error) {
-        Throwable inner = error;
-        while (inner.getCause() != null) {
-            inner = inner.getCause();
-        }
+        List<Throwable> all = withCauses(error);
+        Throwable inner = all.get(all.size() - 1);
         if (inner instanceof TimeoutException) {
             return "no answer in time";
         }
         String name = inner.getClass().getSimpleName();
-        return inner.getMessage() == null ? name : name + ": " + printable(inner.getMessage());
-    }
-
-    private static String printable(String text) {
-        String line = text.strip().replaceAll("[\\p{Cc}\\u2028\\u2029]+", " ");
-        return line.length() <= MAXIMUM_TEXT ? line : line.substring(0, MAXIMUM_TEXT) + "...";
+        return inner.getMessage() == null ? name : name + ": " + Texts.foreign(inner.getMessage());
     }
 }

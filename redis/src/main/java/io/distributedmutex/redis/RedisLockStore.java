@@ -10,11 +10,8 @@ import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
-import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
-import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -34,8 +31,9 @@ import org.jspecify.annotations.Nullable;
  * {@link RedisMutex} instead.
  *
  * <p>A store has two connections, one for commands and one on which grants are pushed. Every operation is one script and
- * one round trip. While a connection is down operations fail at once with {@link StoreUnreachableException}; nothing is
- * queued for later or sent twice. What stands in Redis, and under which keys, is written at the head of
+ * one round trip. While there is no connection operations fail at once with {@link StoreUnreachableException}, or with
+ * what the server refused it with; nothing is sent twice. Only when a connection was cut a moment ago, what was surely not
+ * sent waits for the first attempt to reconnect, for 1 s at most. What stands in Redis, and under which keys, is written at the head of
  * {@code scripts/common.lua}.
  *
  * <p>Thread-safe. Stages complete on the client's I/O thread.
@@ -65,6 +63,9 @@ public final class RedisLockStore implements LockStore {
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile byte[] label = EMPTY;
 
+    /** What receives grants; null until it does. */
+    private volatile @Nullable GrantSubscription subscription;
+
     private RedisLockStore(
             String prefix, Duration commandTimeout, boolean startCheck, RedisErrors errors, Connections connections) {
         this.prefix = prefix;
@@ -73,8 +74,7 @@ public final class RedisLockStore implements LockStore {
         this.startCheck = startCheck;
         this.errors = errors;
         this.connections = connections;
-        this.commands = new CommandConnection(
-                connections.commands(), connections.eventLoop(), errors, commandTimeout, connections::reconnect);
+        this.commands = new CommandConnection(connections, errors, commandTimeout);
         this.search = new KeySearch(commands, prefix);
         this.clientId = newClientId();
     }
@@ -112,18 +112,14 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void start(String label, StoreEvents events) {
         this.label = label.getBytes(StandardCharsets.UTF_8);
-        GrantSubscription subscription = new GrantSubscription(connections.pushes(), GRANTS + clientId, prefix, events);
-        connections.commands().addListener(new RedisConnectionStateListener() {
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
-                subscription.tellReconnected();
-            }
-        });
+        GrantSubscription started = new GrantSubscription(
+                connections, commands, commandTimeout.toNanos(), GRANTS + clientId, prefix, events);
+        commands.onReconnect(started::commandsReconnected);
         StartCheck check = startCheck
                 ? new StartCheck(connections.commands().async(), errors, commandTimeout, prefix, clientId)
                 : null;
         try {
-            Connections.await(subscription.start(), errors, commandTimeout);
+            Connections.await(started.start(), errors, commandTimeout);
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;
@@ -133,10 +129,15 @@ public final class RedisLockStore implements LockStore {
         if (check != null) {
             check.end();
         }
+        subscription = started;
     }
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
+        GrantSubscription pushes = subscription;
+        if (request.queue() && pushes != null) {
+            pushes.ensure();
+        }
         String waiter = request.queue() ? clientId + '|' + request.claimMillis() + '|' + request.aliveMillis() : "";
         Arguments arguments = keysOf(request.key())
                 .add(request.token())
@@ -199,8 +200,15 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            commands.close();
-            connections.close();
+            GrantSubscription pushes = subscription;
+            if (pushes != null) {
+                pushes.close();
+            }
+            try {
+                commands.close();
+            } finally {
+                connections.close();
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 package io.distributedmutex.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
@@ -105,6 +106,38 @@ class CommandTimeoutsTest {
         assertThat(timeouts.drain()).hasSize(1);
     }
 
+    @Test
+    void anErrorInATimeOutHoldsUpNoOtherAndIsNoEnd() {
+        add("a").errors = 2;
+        add("b");
+        timer.advance(TIMEOUT);
+        timer.advance(TimeUnit.SECONDS.toNanos(1));
+
+        assertThat(timedOut).containsExactly("b", "a");
+        assertThat(timer.pending()).isZero();
+    }
+
+    @Test
+    void anErrorOfTheExecutorIsNoEndEither() {
+        timer.errors = 1;
+        assertThatThrownBy(() -> timeouts.add(new Command("a"))).isInstanceOf(OutOfMemoryError.class);
+        add("b");
+        timer.advance(TIMEOUT);
+
+        assertThat(timedOut).containsExactly("a", "b");
+    }
+
+    @Test
+    void whatIsPendingIsKnown() {
+        Command answered = add("a");
+        Command open = add("b");
+        answered.done = true;
+
+        assertThat(timeouts.pending()).containsExactly(open);
+        timer.advance(TIMEOUT);
+        assertThat(timedOut).containsExactly("b");
+    }
+
     private Command add(String name) {
         Command command = new Command(name);
         assertThat(timeouts.add(command)).isTrue();
@@ -116,6 +149,7 @@ class CommandTimeoutsTest {
         private final String name;
         private final long sentNanos = timer.now;
         private boolean done;
+        private int errors;
 
         Command(String name) {
             this.name = name;
@@ -133,6 +167,10 @@ class CommandTimeoutsTest {
 
         @Override
         public void timeOut() {
+            if (errors > 0) {
+                errors--;
+                throw new OutOfMemoryError("made by the test");
+            }
             done = true;
             timedOut.add(name);
         }
@@ -143,6 +181,7 @@ class CommandTimeoutsTest {
 
         private long now = Long.MAX_VALUE - 500;
         private int scheduled;
+        private int errors;
         private boolean shutDown;
         private final List<Task> tasks = new ArrayList<>();
 
@@ -182,6 +221,10 @@ class CommandTimeoutsTest {
         }
 
         private ScheduledFuture<?> schedule(Runnable action, long delayNanos) {
+            if (errors > 0) {
+                errors--;
+                throw new OutOfMemoryError("made by the test");
+            }
             if (shutDown) {
                 throw new RejectedExecutionException();
             }

@@ -63,11 +63,11 @@ class RedisErrorsTest {
             AUTHENTICATION; ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
             OTHER; MOVED 3999 127.0.0.1:6381
             OTHER; ERR unknown command 'EVALSHA'
-            OTHER; MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.
+            BUSY; MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.
             OTHER; some nonsense
             """)
     void whatTheServerSaysHasItsReason(Reason reason, String said) {
-        StoreException mapped = errors.of(new RedisCommandExecutionException(said), REQUEST);
+        StoreException mapped = errors.of(new RedisCommandExecutionException(said), REQUEST, true);
 
         assertThat(mapped)
                 .isInstanceOfSatisfying(
@@ -85,17 +85,18 @@ class RedisErrorsTest {
             no such command: renamed; ERR Unknown Redis command called from script script: 36c, on @user_script:37.
             than its min-replicas-to-write; NOREPLICAS Not enough good replicas to write.
             than its min-replicas-to-write; ERR Error running script (call to f_36c): @user_script:100: @user_script: 100: -NOREPLICAS Not enough good replicas to write.
-            it passes by itself; LOADING Redis is loading the dataset in memory
+            it passes when the data is loaded; LOADING Redis is loading the dataset in memory
             """)
     void theAdviceIsWhatHelps(String advice, String said) {
-        assertThat(errors.of(new RedisCommandExecutionException(said), REQUEST)).hasMessageContaining(advice);
+        assertThat(errors.of(new RedisCommandExecutionException(said), REQUEST, true))
+                .hasMessageContaining(advice);
     }
 
     @Test
     void aKeyAndWhatTheServerSaysStayOnOneLineAndDoNothingToATerminal() {
         Request odd = Request.script(Script.ACQUIRE, "a\nb\u2028\u009b2J", new Arguments());
 
-        assertThat(errors.of(new RedisCommandExecutionException("WRONGTYPE x\n\u009b2Jy"), odd))
+        assertThat(errors.of(new RedisCommandExecutionException("WRONGTYPE x\n\u009b2Jy"), odd, true))
                 .hasMessageStartingWith("Redis at example.com:6379 refused acquire of 'a\\u000Ab\\u2028\\u009B2J':"
                         + " WRONGTYPE x 2Jy (the key 'a\\u000Ab\\u2028\\u009B2J' or one");
     }
@@ -138,7 +139,7 @@ class RedisErrorsTest {
     @ParameterizedTest
     @MethodSource("connectionTroubles")
     void connectionTroublesAreUnreachability(Throwable trouble) {
-        assertThat(errors.of(trouble, REQUEST))
+        assertThat(errors.of(trouble, REQUEST, true))
                 .isInstanceOf(StoreUnreachableException.class)
                 .hasMessageContaining("example.com:6379")
                 .hasMessageContaining("was lost during acquire of 'job:42'");
@@ -157,7 +158,7 @@ class RedisErrorsTest {
 
     @Test
     void anythingElseIsOther() {
-        assertThat(errors.of(new IllegalStateException("boom"), REQUEST))
+        assertThat(errors.of(new IllegalStateException("boom"), REQUEST, true))
                 .isInstanceOfSatisfying(
                         StoreRefusedException.class,
                         refused -> assertThat(refused.reason()).isEqualTo(Reason.OTHER))
@@ -178,9 +179,87 @@ class RedisErrorsTest {
         assertThat(everything.toString()).doesNotContain("s3cret").contains("unknown command 'AUTH'");
     }
 
+    static List<StoreException> failuresWithWhatAServerSaid() {
+        RedisErrors errors = new RedisErrors("example.com:6379", 2000);
+        String odd = "x\u001b[2J\u2028y\nz\u202e" + "w".repeat(1000);
+        Throwable said = new CompletionException(new RedisConnectionException(
+                "could not: " + odd, new RedisCommandExecutionException("WRONGPASS " + odd)));
+        Throwable circle = new IOException(odd);
+        circle.initCause(new IOException(odd, circle));
+        return List.of(
+                errors.of(new RedisCommandExecutionException("ERR " + odd), REQUEST, true),
+                errors.of(said, REQUEST, true),
+                errors.connecting(said),
+                errors.notConnected(REQUEST, said),
+                errors.notConnected(REQUEST, new ConnectException(odd)),
+                errors.connecting(new ConnectException(odd)),
+                errors.lost(REQUEST, circle),
+                errors.of(new IllegalStateException(odd), REQUEST, true),
+                errors.of(new IllegalStateException(odd), REQUEST, false),
+                errors.unexpected(new UnexpectedReplyException(odd), REQUEST));
+    }
+
+    @ParameterizedTest
+    @MethodSource("failuresWithWhatAServerSaid")
+    void whatTheServerSaysStaysOnItsLineInEveryCause(StoreException failure) {
+        StringBuilder everything = new StringBuilder();
+        for (Throwable each = failure; each != null; each = each.getCause()) {
+            everything.append(each.getMessage());
+            assertThat(String.valueOf(each.getMessage()))
+                    .doesNotContainPattern("[\\p{Cc}\\u2028\\u2029\\u202E]")
+                    .hasSizeLessThan(700);
+        }
+        assertThat(everything).contains("x [2J y z");
+    }
+
+    @Test
+    void aCauseThatIsFitToBeLoggedIsKept() {
+        Throwable fit = new IOException("Broken pipe");
+
+        assertThat(errors.of(fit, REQUEST, true)).hasCause(fit);
+    }
+
+    @Test
+    void whatWasNotSentIsSaidToBeSo() {
+        assertThat(errors.of(new IllegalStateException("boom"), REQUEST, false).isSurelyNotSent())
+                .isTrue();
+        assertThat(errors.timedOut(REQUEST, false).isSurelyNotSent()).isTrue();
+        assertThat(errors.closed(REQUEST, false).isSurelyNotSent()).isTrue();
+        assertThat(errors.notConnected(REQUEST, null).isSurelyNotSent()).isTrue();
+        assertThat(errors.tooMany(REQUEST, 7).isSurelyNotSent()).isTrue();
+
+        assertThat(errors.of(new OutOfMemoryError("boom"), REQUEST, true).isSurelyNotSent())
+                .isFalse();
+        assertThat(errors.timedOut(REQUEST, true).isSurelyNotSent()).isFalse();
+        assertThat(errors.closed(REQUEST, true).isSurelyNotSent()).isFalse();
+        assertThat(errors.lost(REQUEST, null).isSurelyNotSent()).isFalse();
+    }
+
+    @Test
+    void whyTheConnectionIsRefusedIsTold() {
+        Throwable refusal = new RedisConnectionException(
+                "Unable to connect",
+                new RedisCommandExecutionException("WRONGPASS invalid username-password pair or user is disabled."));
+
+        assertThat(errors.notConnected(REQUEST, refusal))
+                .isInstanceOfSatisfying(StoreRefusedException.class, refused -> {
+                    assertThat(refused.reason()).isEqualTo(Reason.AUTHENTICATION);
+                    assertThat(refused.isSurelyNotSent()).isTrue();
+                })
+                .hasMessage(
+                        "not connected to Redis at example.com:6379, so acquire of 'job:42' was not sent; it refuses"
+                                + " the connection: WRONGPASS invalid username-password pair or user is disabled. (check the user"
+                                + " name and password)");
+        assertThat(errors.notConnected(REQUEST, new ConnectException("Connection refused")))
+                .isInstanceOf(StoreUnreachableException.class)
+                .hasMessage("not connected to Redis at example.com:6379, so acquire of 'job:42' was not sent;"
+                        + " reconnecting, last attempt: ConnectException: Connection refused");
+    }
+
     @Test
     void whatTheServerSaysIsOneLineOfBoundedLength() {
-        String message = errors.of(new RedisCommandExecutionException("ERR a\r\nb\u0000" + "x".repeat(1000)), REQUEST)
+        String message = errors.of(
+                        new RedisCommandExecutionException("ERR a\r\nb\u0000" + "x".repeat(1000)), REQUEST, true)
                 .getMessage();
 
         assertThat(message)

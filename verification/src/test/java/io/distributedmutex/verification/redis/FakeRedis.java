@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,8 @@ final class FakeRedis implements AutoCloseable {
     private final Queue<Socket> subscribers = new ConcurrentLinkedQueue<>();
     private volatile String version = "7.0.0";
     private volatile boolean resp3;
+    private volatile boolean ignoresSubscriptions;
+    private final AtomicInteger ignoredSubscriptions = new AtomicInteger();
 
     /**
      * Starts the server.
@@ -55,6 +58,24 @@ final class FakeRedis implements AutoCloseable {
         return this;
     }
 
+    /** Does not answer SUBSCRIBE. */
+    FakeRedis ignoreSubscriptions(boolean ignore) {
+        ignoresSubscriptions = ignore;
+        return this;
+    }
+
+    /** How many subscriptions were not answered. */
+    int ignoredSubscriptions() {
+        return ignoredSubscriptions.get();
+    }
+
+    /** Closes all connections. */
+    void cut() throws IOException {
+        for (Socket socket : sockets) {
+            socket.close();
+        }
+    }
+
     /** Says something to all who have subscribed, without having been asked. */
     void push(String raw) {
         for (Socket socket : subscribers) {
@@ -73,9 +94,7 @@ final class FakeRedis implements AutoCloseable {
     @Override
     public void close() throws IOException {
         listener.close();
-        for (Socket socket : sockets) {
-            socket.close();
-        }
+        cut();
     }
 
     private void listen() {
@@ -114,9 +133,17 @@ final class FakeRedis implements AutoCloseable {
             case "PING" -> "+PONG\r\n";
             case "CLIENT" -> "+OK\r\n";
             case "INFO" -> bulk("# Server\r\nredis_version:" + version + "\r\nredis_mode:standalone\r\n");
-            case "SUBSCRIBE" -> (resp3 ? ">3" : "*3") + "\r\n" + bulk("subscribe") + bulk(command.get(1)) + ":1\r\n";
+            case "SUBSCRIBE" ->
+                ignoresSubscriptions
+                        ? ignored()
+                        : (resp3 ? ">3" : "*3") + "\r\n" + bulk("subscribe") + bulk(command.get(1)) + ":1\r\n";
             default -> replies.apply(command);
         };
+    }
+
+    private @Nullable String ignored() {
+        ignoredSubscriptions.incrementAndGet();
+        return null;
     }
 
     static String bulk(String text) {

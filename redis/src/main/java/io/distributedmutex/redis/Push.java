@@ -1,0 +1,64 @@
+package io.distributedmutex.redis;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A grant as it is pushed: {@code fencing token|how many|token|lock key}. Anybody may publish anything, so it is read
+ * strictly.
+ *
+ * @param key the user's key
+ * @param token the waiter's token
+ * @param fencingToken the lease's fencing token
+ * @param fencingTokens how many consecutive numbers from it on may be used
+ */
+record Push(String key, String token, long fencingToken, int fencingTokens) {
+
+    /** The engine takes no longer key. */
+    private static final int MAXIMUM_KEY = 512;
+
+    /** A fencing token, how many, a token, and what separates them. */
+    private static final int MAXIMUM_HEAD = 16 + 7 + 22 + 3;
+
+    /**
+     * Reads a push.
+     *
+     * @param push any text
+     * @param prefix what the Redis key of each lock begins with
+     * @return the grant; null if no store of ours can have pushed it
+     */
+    static @Nullable Push parse(String push, String prefix) {
+        if (push.length() > MAXIMUM_HEAD + prefix.length() + MAXIMUM_KEY) {
+            return null;
+        }
+        int first = push.indexOf('|');
+        int second = push.indexOf('|', first + 1);
+        int third = push.indexOf('|', second + 1);
+        if (first < 0 || second < 0 || third < 0) {
+            return null;
+        }
+        long fencingToken;
+        int fencingTokens;
+        try {
+            fencingToken = Long.parseLong(push, 0, first, 10);
+            fencingTokens = Integer.parseInt(push, first + 1, second, 10);
+        } catch (NumberFormatException e) {
+            return null;
+        }
+        if (fencingToken < 1
+                || fencingToken > OwnerValue.MAXIMUM_FENCING_TOKEN
+                || fencingTokens < 1
+                || fencingTokens > Replies.MAXIMUM_BLOCK) {
+            return null;
+        }
+        String token = push.substring(second + 1, third);
+        int keyStart = third + 1 + prefix.length();
+        int keyLength = push.length() - keyStart;
+        if (!OwnerValue.isToken(token)
+                || !push.startsWith(prefix, third + 1)
+                || keyLength < 1
+                || keyLength > MAXIMUM_KEY) {
+            return null;
+        }
+        return new Push(push.substring(keyStart), token, fencingToken, fencingTokens);
+    }
+}

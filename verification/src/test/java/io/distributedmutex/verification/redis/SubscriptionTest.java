@@ -1,0 +1,235 @@
+package io.distributedmutex.verification.redis;
+
+import static io.distributedmutex.verification.redis.StartedStore.get;
+import static io.distributedmutex.verification.redis.StartedStore.newToken;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.EmbeddedRedisException;
+import io.distributedmutex.testkit.FaultyProxy;
+import java.io.IOException;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/** Subscribed means confirmed: a subscription that was refused, or lost, is asked for until it is there. */
+class SubscriptionTest {
+
+    private final EmbeddedRedis redis = EmbeddedRedis.start();
+    private final FaultyProxy proxy = FaultyProxy.to(redis.port());
+    private final Logger logger = (Logger) LoggerFactory.getLogger(RedisLockStore.class);
+    private final ListAppender<ILoggingEvent> logged = new ListAppender<>();
+
+    @BeforeEach
+    void listen() {
+        redis.command("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all");
+        logged.start();
+        logger.setAdditive(false);
+        logger.addAppender(logged);
+    }
+
+    @AfterEach
+    void stop() {
+        logger.detachAppender(logged);
+        logger.setAdditive(true);
+        proxy.close();
+        redis.close();
+    }
+
+    @Test
+    void whileChannelsAreDeniedItIsAskedForAgainAndToldOnce() {
+        try (StartedStore store = started()) {
+            redis.command("ACL", "SETUSER", "app", "resetchannels");
+            redis.command("CLIENT", "KILL", "TYPE", "pubsub");
+            Await.until("it is told", () -> !warnings().isEmpty());
+            int asked = refusals("subscribe");
+            Await.until("it is asked for again", () -> refusals("subscribe") >= asked + 3);
+
+            assertThat(warnings())
+                    .singleElement()
+                    .asString()
+                    .contains("not subscribed to pushes")
+                    .contains("NOPERM");
+            redis.command("ACL", "SETUSER", "app", "allchannels");
+
+            assertPushWorks(store);
+            Await.until("it is told", () -> warnings().size() == 2);
+            assertThat(warnings().get(1)).endsWith("subscribed to pushes again");
+            assertThat(store.reconnections()).isOne();
+        }
+    }
+
+    @Test
+    void whileAScriptBlocksTheServerItIsAskedForAgain() {
+        redis.command("CONFIG", "SET", "lua-time-limit", "1");
+        try (StartedStore store = started()) {
+            CompletableFuture<Void> script = CompletableFuture.runAsync(() -> {
+                try {
+                    redis.command("EVAL", "while true do end", "0");
+                } catch (EmbeddedRedisException killed) {
+                    // As it should.
+                }
+            });
+            Await.until("the server is busy", () -> isBusy("PING"));
+            proxy.cut();
+            Await.until("the server has refused it", () -> warnings().toString().contains("BUSY"));
+            Await.until("the script is killed", () -> !isBusy("SCRIPT", "KILL"));
+            script.join();
+
+            Await.until(
+                    "it works again",
+                    () -> !store.store()
+                            .inspect("k")
+                            .handle((info, error) -> error != null)
+                            .toCompletableFuture()
+                            .join());
+            assertPushWorks(store);
+        }
+    }
+
+    @Test
+    void aConnectionForPushesThatDoesNotComeBackIsToldOf() throws IOException {
+        try (Socket administrator = new Socket("127.0.0.1", redis.port());
+                StartedStore store = started()) {
+            say(administrator, "CONFIG SET maxclients 2", "+OK");
+            say(administrator, "CLIENT KILL TYPE pubsub", ":1");
+            Await.until("it is told", () -> !warnings().isEmpty());
+
+            assertThat(warnings()).singleElement().asString().contains("there is no connection for them");
+            say(administrator, "CONFIG SET maxclients 100", "+OK");
+
+            assertPushWorks(store);
+            Await.until("it is told", () -> warnings().size() == 2);
+        }
+    }
+
+    @Test
+    void anInterruptionIsNothingToTellOf() {
+        try (StartedStore store = started()) {
+            for (int i = 1; i <= 3; i++) {
+                int told = i;
+                redis.command("CLIENT", "KILL", "TYPE", "pubsub");
+                Await.until("reconnected", () -> store.reconnections() == told);
+            }
+            assertPushWorks(store);
+            assertThat(warnings()).isEmpty();
+        }
+    }
+
+    @Test
+    void aSubscriptionThatIsNotAnsweredGetsAnotherConnection() throws IOException {
+        try (FakeRedis fake = new FakeRedis(command -> "+OK\r\n");
+                StartedStore store = new StartedStore(
+                        RedisLockStore.builder()
+                                .uri(fake.uri())
+                                .startCheck(false)
+                                .commandTimeout(Duration.ofMillis(200))
+                                .connect(),
+                        "label")) {
+            fake.ignoreSubscriptions(true).cut();
+            Await.until("it is asked for on several connections", () -> fake.ignoredSubscriptions() >= 3);
+            int before = store.reconnections();
+            fake.ignoreSubscriptions(false);
+
+            Await.until("it is told of", () -> store.reconnections() > before);
+        }
+    }
+
+    @Test
+    void pushesThatAreNoGrantsAreDroppedCountedAndToldOfOnce() throws IOException {
+        String token = newToken();
+        try (FakeRedis fake = new FakeRedis(command -> "+OK\r\n");
+                StartedStore store = new StartedStore(
+                        RedisLockStore.builder()
+                                .uri(fake.uri())
+                                .startCheck(false)
+                                .connect(),
+                        "label")) {
+            for (int i = 0; i < 3; i++) {
+                fake.push(message("7|64|" + token + "|lock:" + "k".repeat(513)));
+            }
+            fake.push(message("7|64|" + token + "|lock:" + "k".repeat(512)));
+
+            assertThat(store.nextGrant()).isEqualTo(new StartedStore.Grant("k".repeat(512), token, 7, 64));
+            assertThat(store.hasGrants()).isFalse();
+            assertThat(warnings()).singleElement().asString().startsWith("dropped 1 pushes that are no grants");
+        }
+    }
+
+    private static String message(String text) {
+        return "*3\r\n" + FakeRedis.bulk("message") + FakeRedis.bulk("channel") + FakeRedis.bulk(text);
+    }
+
+    private StartedStore started() {
+        return new StartedStore(
+                RedisLockStore.builder()
+                        .uri("redis://app:secret@127.0.0.1:" + proxy.port())
+                        .connect(),
+                "label");
+    }
+
+    /** Until it is subscribed again a push is lost, and its waiter has to queue anew. */
+    private void assertPushWorks(StartedStore waiter) {
+        Await.until("pushes work", () -> {
+            String key = newToken();
+            String holder = newToken();
+            String token = newToken();
+            try (StartedStore other = StartedStore.on(redis)) {
+                get(other.tryAcquire(key, holder));
+                get(waiter.queue(key, token));
+                get(other.store().release(key, holder, 0));
+            }
+            // Asked after the push, on another connection: soon enough for the next round.
+            get(waiter.store().cancel(key, token));
+            return waiter.hasGrants();
+        });
+    }
+
+    private boolean isBusy(String... command) {
+        try {
+            redis.command(command);
+            return false;
+        } catch (EmbeddedRedisException e) {
+            return String.valueOf(e.getMessage()).contains("BUSY");
+        }
+    }
+
+    private static void say(Socket administrator, String command, String answer) throws IOException {
+        administrator.getOutputStream().write((command + "\r\n").getBytes(StandardCharsets.US_ASCII));
+        assertThat(administrator.getInputStream().readNBytes(answer.length() + 2))
+                .asString()
+                .isEqualTo(answer + "\r\n");
+    }
+
+    /** How often a command was refused. */
+    private int refusals(String command) {
+        String stats = (String) redis.command("INFO", "commandstats");
+        for (String line : stats.split("\r\n")) {
+            if (line.startsWith("cmdstat_" + command + ":")) {
+                int rejected = line.indexOf("rejected_calls=");
+                return Integer.parseInt(line.substring(rejected + 15, line.indexOf(',', rejected)));
+            }
+        }
+        return 0;
+    }
+
+    private List<String> warnings() {
+        synchronized (logged) {
+            return List.copyOf(logged.list).stream()
+                    .filter(event -> event.getLevel() == Level.WARN)
+                    .map(ILoggingEvent::getFormattedMessage)
+                    .toList();
+        }
+    }
+}
