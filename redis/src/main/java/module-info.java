@@ -3,6 +3,7 @@ module io.distributedmutex.redis {
     requires transitive io.distributedmutex;
     requires io.netty.buffer;
     requires io.netty.common;
+    requires io.netty.resolver;
     requires io.netty.transport;
     requires transitive lettuce.core;
     requires org.slf4j;

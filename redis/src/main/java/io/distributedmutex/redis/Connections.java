@@ -3,9 +3,7 @@ package io.distributedmutex.redis;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
-import io.lettuce.core.Delegating;
 import io.lettuce.core.RedisChannelHandler;
-import io.lettuce.core.RedisChannelWriter;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisException;
@@ -31,6 +29,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 
@@ -73,17 +72,7 @@ final class Connections {
         OwnClient own = new OwnClient(uri, timeout);
         boolean opened = false;
         try {
-            CompletableFuture<StatefulRedisConnection<byte[], byte[]>> commands = own.client()
-                    .connectAsync(ByteArrayCodec.INSTANCE, own.uri())
-                    .toCompletableFuture();
-            CompletableFuture<StatefulRedisPubSubConnection<String, String>> pushes =
-                    own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
-            try {
-                await(CompletableFuture.allOf(commands, pushes), errors, timeout);
-            } catch (StoreUnreachableException e) {
-                throw said(commands, pushes, errors, e);
-            }
-            Connections connections = new Connections(commands.join(), pushes.join(), own);
+            Connections connections = open(own, errors, timeout);
             opened = true;
             return connections;
         } catch (RedisException | IllegalStateException e) {
@@ -94,6 +83,36 @@ final class Connections {
                 own.close();
             }
         }
+    }
+
+    /** Tries each address of the server's name, as long as none answers. */
+    static Connections open(OwnClient own, RedisErrors errors, Duration timeout) {
+        for (int tried = 1; ; tried++) {
+            CompletableFuture<StatefulRedisConnection<byte[], byte[]>> commands = own.client()
+                    .connectAsync(ByteArrayCodec.INSTANCE, own.uri())
+                    .toCompletableFuture();
+            CompletableFuture<StatefulRedisPubSubConnection<String, String>> pushes =
+                    own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
+            try {
+                await(CompletableFuture.allOf(commands, pushes), errors, timeout);
+                return new Connections(commands.join(), pushes.join(), own);
+            } catch (StoreUnreachableException e) {
+                StoreException failure = said(commands, pushes, errors, e);
+                if (failure instanceof StoreRefusedException || tried >= own.addresses() || isInterrupted()) {
+                    throw failure;
+                }
+                Stream.of(commands, pushes).forEach(Connections::closeWhenOpen);
+            }
+        }
+    }
+
+    private static boolean isInterrupted() {
+        return Thread.currentThread().isInterrupted();
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // Nobody needs this connection, and the client's end ends it too.
+    private static void closeWhenOpen(CompletableFuture<? extends StatefulConnection<?, ?>> connection) {
+        connection.thenAccept(StatefulConnection::closeAsync);
     }
 
     /**
@@ -281,15 +300,9 @@ final class Connections {
     }
 
     private static void disconnect(StatefulConnection<?, ?> connection) {
-        if (connection instanceof RedisChannelHandler<?, ?> handler) {
-            RedisChannelWriter writer = handler.getChannelWriter();
-            while (writer instanceof Delegating<?> wrapper
-                    && wrapper.getDelegate() instanceof RedisChannelWriter inner) {
-                writer = inner;
-            }
-            if (writer instanceof DefaultEndpoint endpoint) {
-                endpoint.disconnect();
-            }
+        DefaultEndpoint endpoint = Lettuce.endpoint(connection);
+        if (endpoint != null) {
+            endpoint.disconnect();
         }
     }
 }

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
  */
 enum ErrorCode {
     WRONGPASS(Reason.AUTHENTICATION, Advice.CREDENTIALS),
-    NOAUTH(Reason.AUTHENTICATION, Advice.CREDENTIALS),
+    NOAUTH(Reason.AUTHENTICATION, "give it in the URI, as in redis://:PASSWORD@host or redis://USER:PASSWORD@host"),
     NOPERM(Reason.PERMISSION, Advice.RIGHTS),
     DENIED(
             Reason.PERMISSION,

@@ -1,8 +1,9 @@
 package io.distributedmutex.redis;
 
 import io.lettuce.core.ClientOptions;
-import io.lettuce.core.MaintNotificationsConfig;
+import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.TimeoutOptions;
@@ -11,11 +12,13 @@ import io.lettuce.core.protocol.ConnectionWatchdog;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.DefaultClientResources;
 import io.lettuce.core.resource.DefaultEventLoopGroupProvider;
-import io.lettuce.core.resource.ExtendedKeepAliveSupport;
 import io.lettuce.core.resource.NettyCustomizer;
 import io.lettuce.core.resource.ThreadFactoryProvider;
 import io.netty.channel.Channel;
+import io.netty.resolver.AddressResolverGroup;
 import io.netty.util.concurrent.DefaultEventExecutorGroup;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
@@ -47,14 +50,6 @@ final class OwnClient {
      */
     private static final Duration FORGOTTEN = Duration.ofMinutes(1);
 
-    /** A connection on which nothing moves is probed after 5 s, every 3 s, and given up after 3 probes: 14 s in all. */
-    private static final SocketOptions.KeepAliveOptions KEEP_ALIVE = SocketOptions.KeepAliveOptions.builder()
-            .enable()
-            .idle(Duration.ofSeconds(5))
-            .interval(Duration.ofSeconds(3))
-            .count(3)
-            .build();
-
     /** The shortest time for a connect or a handshake, also when commands have less: TLS takes several round trips. */
     private static final Duration MINIMUM_CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
@@ -71,6 +66,7 @@ final class OwnClient {
     /** What reconnects each connection, and the connection's last channel. */
     private final Map<ConnectionWatchdog, Channel> watchdogs = new ConcurrentHashMap<>();
 
+    private final AllAddresses addresses;
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisURI uri;
@@ -83,7 +79,7 @@ final class OwnClient {
      * @param commandTimeout how long a command may take
      */
     OwnClient(RedisURI source, Duration commandTimeout) {
-        this(source, commandTimeout, FORGOTTEN);
+        this(source, commandTimeout, FORGOTTEN, lookUp());
     }
 
     /**
@@ -92,8 +88,14 @@ final class OwnClient {
      * @param source where to connect to; copied
      * @param commandTimeout how long a command may take
      * @param forgotten after how long a reconnect is taken to be forgotten
+     * @param lookUp finds the addresses of names
      */
-    OwnClient(RedisURI source, Duration commandTimeout, Duration forgotten) {
+    OwnClient(
+            RedisURI source,
+            Duration commandTimeout,
+            Duration forgotten,
+            AddressResolverGroup<InetSocketAddress> lookUp) {
+        this.addresses = new AllAddresses(lookUp);
         Duration connectTimeout =
                 commandTimeout.compareTo(MINIMUM_CONNECT_TIMEOUT) > 0 ? commandTimeout : MINIMUM_CONNECT_TIMEOUT;
         this.uri = copy(source, connectTimeout);
@@ -113,12 +115,19 @@ final class OwnClient {
                         remember(channel);
                     }
                 })
+                .addressResolverGroup(addresses)
                 .commandLatencyRecorder(CommandLatencyRecorder.disabled())
                 .reconnectDelay(
                         ExecutorTimer.delays(uri.getSentinels().isEmpty() ? RECONNECT_DELAY : SENTINEL_RECONNECT_DELAY))
                 .build();
         this.client = RedisClient.create(resources, uri);
         this.client.setOptions(options(connectTimeout));
+        this.client.addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
+                addresses.connected(address);
+            }
+        });
     }
 
     RedisClient client() {
@@ -133,6 +142,11 @@ final class OwnClient {
 
     RedisURI uri() {
         return uri;
+    }
+
+    /** How many times connecting has to be tried until each address of the server's name was. */
+    int addresses() {
+        return addresses.most();
     }
 
     /** Somebody waits for a connection that is not there: the next attempt to make one comes soon. */
@@ -213,6 +227,11 @@ final class OwnClient {
         }
     }
 
+    @SuppressWarnings("unchecked") // Whatever looks names up here, finds what TCP connects to.
+    private static AddressResolverGroup<InetSocketAddress> lookUp() {
+        return (AddressResolverGroup<InetSocketAddress>) DefaultClientResources.DEFAULT_ADDRESS_RESOLVER_GROUP;
+    }
+
     private Thread newThread(String name, Runnable task) {
         Thread thread = new Thread(task, name + "-" + THREAD_NUMBERS.incrementAndGet());
         thread.setDaemon(true);
@@ -221,14 +240,13 @@ final class OwnClient {
     }
 
     private static ClientOptions options(Duration connectTimeout) {
-        return ClientOptions.builder()
+        return Lettuce.withoutMaintenanceNotifications(ClientOptions.builder())
                 // What cannot be sent now fails now, and what was in flight is not sent again: the engine knows better.
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                 .autoReconnect(true)
                 .suspendReconnectOnProtocolFailure(false)
                 .pingBeforeActivateConnection(true)
                 // The protocol version is left to be found out: RESP3 where the server has it.
-                .maintNotificationsConfig(MaintNotificationsConfig.disabled())
                 .scriptCharset(StandardCharsets.UTF_8)
                 .timeoutOptions(TimeoutOptions.create())
                 .socketOptions(socketOptions(connectTimeout))
@@ -236,31 +254,22 @@ final class OwnClient {
     }
 
     private static SocketOptions socketOptions(Duration connectTimeout) {
-        SocketOptions.Builder options =
-                SocketOptions.builder().connectTimeout(connectTimeout).tcpNoDelay(true);
-        // Lettuce refuses to connect at all when asked for probe times on a platform that has none.
-        return (ExtendedKeepAliveSupport.isSupported() ? options.keepAlive(KEEP_ALIVE) : options.keepAlive(true))
+        return Lettuce.withKeepAlive(SocketOptions.builder())
+                .connectTimeout(connectTimeout)
+                .tcpNoDelay(true)
                 .build();
     }
 
-    /** Copies all of a URI; Lettuce's own {@link RedisURI#builder(RedisURI)} leaves the Sentinels out. */
-    private static RedisURI copy(RedisURI source, Duration timeout) {
-        RedisURI copy = new RedisURI();
-        copy.setHost(source.getHost());
-        copy.setPort(source.getPort());
-        copy.setSocket(source.getSocket());
-        copy.setDatabase(source.getDatabase());
-        copy.setClientName(source.getClientName());
-        copy.setDriverInfo(source.getDriverInfo());
-        copy.setLibraryVersion(source.getLibraryVersion());
-        copy.setSentinelMasterId(source.getSentinelMasterId());
-        copy.applySsl(source);
-        copy.applyAuthentication(source);
-        // Bounds the handshake, and each question to a Sentinel.
-        copy.setTimeout(timeout);
-        for (RedisURI sentinel : source.getSentinels()) {
-            copy.getSentinels().add(copy(sentinel, timeout));
+    /** Copies all of a URI, by Lettuce's own {@link RedisURI#builder(RedisURI)}, which leaves the Sentinels out. */
+    static RedisURI copy(RedisURI source, Duration timeout) {
+        RedisURI.Builder copy = RedisURI.builder(source);
+        if (source.getSentinelMasterId() != null) {
+            copy.withSentinelMasterId(source.getSentinelMasterId());
         }
-        return copy;
+        for (RedisURI sentinel : source.getSentinels()) {
+            copy.withSentinel(copy(sentinel, timeout));
+        }
+        // Bounds the handshake, and each question to a Sentinel.
+        return copy.withTimeout(timeout).build();
     }
 }

@@ -6,6 +6,7 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -46,6 +47,7 @@ final class RedisErrors {
     private static final int MAXIMUM_CAUSES = 20;
 
     private final long timeoutMillis;
+    private final ConnectAdvice connectAdvice;
     private volatile String server;
 
     /** Whether the name of the server is one the user gave, which an address does not replace. */
@@ -54,12 +56,13 @@ final class RedisErrors {
     /**
      * Errors of one server.
      *
-     * @param server how it is called in messages; null to call it by its address as soon as that is known
+     * @param uri where it is; null to call it by its address in messages as soon as that is known
      * @param timeoutMillis the command time-out
      */
-    RedisErrors(@Nullable String server, long timeoutMillis) {
-        this.serverGiven = server != null;
-        this.server = server != null ? "Redis at " + server : "Redis";
+    RedisErrors(@Nullable RedisURI uri, long timeoutMillis) {
+        this.serverGiven = uri != null;
+        this.server = uri == null ? "Redis" : "Redis at " + RedisUris.describe(uri);
+        this.connectAdvice = uri == null ? new ConnectAdvice(null) : ConnectAdvice.of(uri);
         this.timeoutMillis = timeoutMillis;
     }
 
@@ -113,7 +116,7 @@ final class RedisErrors {
         ErrorCode code = ErrorCode.of(codeOf(said), said);
         return StoreRefusedException.notSent(
                 code.reason(),
-                prefix + "it refuses the connection: " + shown(said) + " (" + code.advice() + ")",
+                prefix + "it refuses the connection: " + shown(code, said) + " (" + code.advice() + ")",
                 causeOf(said, failure));
     }
 
@@ -215,7 +218,7 @@ final class RedisErrors {
             return refused(said, error, "the connection", null);
         }
         return new StoreUnreachableException(
-                "could not connect to " + server + ": " + reasonOf(error) + " (check that it runs there)",
+                "could not connect to " + server + ": " + reasonOf(error) + " (" + connectAdvice.on(error) + ")",
                 Texts.foreign(unwrap(error)));
     }
 
@@ -265,12 +268,15 @@ final class RedisErrors {
         ErrorCode code = ErrorCode.of(codeOf(said), said);
         return new StoreRefusedException(
                 code.reason(),
-                server + " refused " + what + ": " + shown(said) + " (" + advice(code, key) + ")",
+                server + " refused " + what + ": " + shown(code, said) + " (" + advice(code, key) + ")",
                 causeOf(said, error));
     }
 
     /** What the server said, without what follows the name of an unknown command, which may be a password. */
-    private static String shown(String said) {
+    private static String shown(ErrorCode code, String said) {
+        if (code == ErrorCode.NOAUTH) {
+            return "it needs a password, and none was given (NOAUTH)";
+        }
         int arguments = said.indexOf(BEFORE_ARGUMENTS);
         return Texts.foreign(arguments < 0 ? said : said.substring(0, arguments));
     }

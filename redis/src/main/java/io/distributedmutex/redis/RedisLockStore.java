@@ -96,8 +96,10 @@ public final class RedisLockStore implements LockStore {
      * A builder with all defaults.
      *
      * @return a new builder
+     * @throws IllegalStateException if the Lettuce on the class path is older than 6.6
      */
     public static Builder builder() {
+        Lettuce.checkVersion();
         return new Builder();
     }
 
@@ -112,6 +114,10 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void start(String label, StoreEvents events) {
         this.label = label.getBytes(StandardCharsets.UTF_8);
+        NettyThreadLocals.leavingNone(() -> subscribe(events));
+    }
+
+    private void subscribe(StoreEvents events) {
         GrantSubscription started = new GrantSubscription(
                 connections, commands, commandTimeout.toNanos(), GRANTS + clientId, prefix, events);
         commands.onReconnect(started::commandsReconnected);
@@ -200,15 +206,17 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            GrantSubscription pushes = subscription;
-            if (pushes != null) {
-                pushes.close();
-            }
-            try {
-                commands.close();
-            } finally {
-                connections.close();
-            }
+            NettyThreadLocals.leavingNone(() -> {
+                GrantSubscription pushes = subscription;
+                if (pushes != null) {
+                    pushes.close();
+                }
+                try {
+                    commands.close();
+                } finally {
+                    connections.close();
+                }
+            });
         }
     }
 
@@ -362,16 +370,23 @@ public final class RedisLockStore implements LockStore {
          *
          * @return the store, yet to be {@linkplain RedisLockStore#start started} by whoever uses it
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
-         *     anywhere
+         *     anywhere, or the Lettuce on the class path is without the Netty that it needs
          * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
          *     ({@link StoreRefusedException}), for instance because the password is wrong, it is older than 6.2, a
          *     Sentinel, or only a part of a cluster
          */
         public RedisLockStore connect() {
+            try {
+                return NettyThreadLocals.leavingNone(this::open);
+            } catch (LinkageError e) {
+                throw Lettuce.doesNotFit(e);
+            }
+        }
+
+        private RedisLockStore open() {
             RedisURI uri = this.uri;
             RedisClient client = this.client;
-            RedisErrors errors =
-                    new RedisErrors(uri == null ? null : RedisUris.describe(uri), commandTimeout.toMillis());
+            RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
             Connections connections;
             if (uri != null && client == null) {
                 connections = Connections.open(uri, errors, commandTimeout);

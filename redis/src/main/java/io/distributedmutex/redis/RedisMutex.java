@@ -36,6 +36,7 @@ public final class RedisMutex {
      * A builder with all defaults.
      *
      * @return a new builder
+     * @throws IllegalStateException if the Lettuce on the class path is older than 6.6
      */
     public static Builder builder() {
         return new Builder();
@@ -218,7 +219,7 @@ public final class RedisMutex {
          *
          * @return the mutex; make one per application
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
-         *     anywhere
+         *     anywhere, or the Lettuce on the class path is without the Netty that it needs
          * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
          *     ({@link StoreRefusedException}), for instance because the password is wrong, it is older than 6.2, a
          *     Sentinel, or only a part of a cluster, or something is missing of all that {@link #startCheck} tries

@@ -1,9 +1,16 @@
 package io.distributedmutex.redis;
 
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.StaticCredentialsProvider;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Reads URIs, and speaks of them, without ever showing a password. */
 final class RedisUris {
@@ -11,6 +18,17 @@ final class RedisUris {
     private static final String EXPECTED = "; expected redis://[[user]:password@]host[:port][/database], rediss://..."
             + " for TLS, or redis-sentinel://[password@]host[:port][,host2[:port2]]#primary"
             + " (the URI is not shown, as it may hold a password; reserved characters in a password need %-encoding)";
+
+    /** An IPv6 address in brackets, or a name, and what follows the colon behind it. */
+    private static final Pattern HOST_AND_PORT = Pattern.compile("(\\[[^]]*]|[^:]*)(?::(.*))?");
+
+    /** What can stand in a query that has an @: names, which may have one, and anything without. */
+    private static final Pattern PARAMETER =
+            Pattern.compile("(?i)(clientName|libraryName|libraryVersion)=.*|[a-z]+=[^@]*");
+
+    private static final Pattern ODD_DATABASE = Pattern.compile("(?i)(^|&)database=(?![0-9]{1,9}(&|$))");
+
+    private static final int HIGHEST_PORT = 65_535;
 
     private RedisUris() {}
 
@@ -24,48 +42,121 @@ final class RedisUris {
     static RedisURI parse(String text) {
         URI uri;
         try {
-            uri = new URI(text);
+            uri = new URI(withSchemeInLowerCase(text));
         } catch (URISyntaxException e) {
-            throw new IllegalArgumentException(
-                    "not a Redis URI: " + e.getReason() + " at position " + e.getIndex() + EXPECTED);
+            throw notOne(": " + e.getReason() + " at position " + e.getIndex());
+        }
+        boolean isSocket = String.valueOf(uri.getScheme()).contains("socket");
+        checkPassword(uri, isSocket);
+        checkDatabase(uri);
+        String authority = uri.getRawAuthority() == null ? "" : uri.getRawAuthority();
+        int at = authority.lastIndexOf('@');
+        String hosts = authority.substring(at + 1);
+        if (!isSocket) {
+            for (String host : hosts.split(",", -1)) {
+                checkPort(host);
+            }
         }
         try {
-            checkPassword(uri);
-            return withPort(RedisURI.create(uri));
+            RedisURI result = RedisURI.create(uri);
+            if (result.getHost() != null) {
+                separatePort(result, hosts);
+            }
+            if (at > 0) {
+                setCredentials(result, authority.substring(0, at));
+            }
+            return result;
         } catch (RuntimeException e) {
             // Its message may quote anything that stands in the URI.
-            throw new IllegalArgumentException("not a Redis URI" + EXPECTED);
+            throw notOne("");
         }
+    }
+
+    private static IllegalArgumentException notOne(String reason) {
+        return new IllegalArgumentException("not a Redis URI" + reason + EXPECTED);
+    }
+
+    private static String withSchemeInLowerCase(String text) {
+        int colon = text.indexOf(':');
+        return colon < 0 ? text : text.substring(0, colon).toLowerCase(Locale.ROOT) + text.substring(colon);
     }
 
     /**
      * Refuses a password with a raw / ? or #, at which the URI's host would end: a part of it would be taken for the host,
      * and shown.
      */
-    private static void checkPassword(URI uri) {
-        boolean isSocket = String.valueOf(uri.getScheme()).contains("socket");
-        String rest = (isSocket ? "" : uri.getRawPath()) + uri.getRawQuery() + uri.getRawFragment();
-        if (rest.contains("@")) {
-            throw new IllegalArgumentException("a password with reserved characters");
+    private static void checkPassword(URI uri, boolean isSocket) {
+        String query = uri.getRawQuery() == null ? "" : uri.getRawQuery();
+        boolean odd = query.contains("@")
+                && Pattern.compile("&").splitAsStream(query).anyMatch(each -> !PARAMETER.matcher(each).matches());
+        String rest = (isSocket ? "" : uri.getRawPath()) + uri.getRawFragment();
+        if (odd || rest.contains("@")) {
+            throw notOne("");
         }
+    }
+
+    /** A database that is there has to be one: Lettuce takes the first for one that is no number. */
+    private static void checkDatabase(URI uri) {
+        String query = uri.getRawQuery() == null ? "" : uri.getRawQuery();
+        if (ODD_DATABASE.matcher(query).find()) {
+            throw notOne(": the database must be a number");
+        }
+    }
+
+    /** A port that is there has to be one: Lettuce takes the default for one that is 0 or empty. */
+    private static void checkPort(String host) {
+        Matcher parts = HOST_AND_PORT.matcher(host);
+        String port = parts.matches() ? parts.group(2) : null;
+        if (port == null) {
+            return;
+        }
+        if (port.isEmpty()) {
+            throw notOne(": no port follows the colon behind the host");
+        }
+        if (portOf(port) == null) {
+            // Only a 0 is shown: without an @, what stands here may be a password.
+            throw notOne(": the port must be a number from 1 to " + HIGHEST_PORT
+                    + (port.matches("0+") ? ", but is " + port : ""));
+        }
+    }
+
+    private static @Nullable Integer portOf(String text) {
+        if (!text.matches("[0-9]{1,9}")) {
+            return null;
+        }
+        int port = Integer.parseInt(text);
+        return port < 1 || port > HIGHEST_PORT ? null : port;
     }
 
     /**
      * Separates the port where Lettuce takes it for a part of the host: a host name with an underscore, which Docker's
      * may have, is none by the rules of {@link URI}.
      */
-    private static RedisURI withPort(RedisURI uri) {
-        String host = uri.getHost();
-        int colon = host == null || host.startsWith("[") ? -1 : host.indexOf(':');
-        if (colon >= 0) {
-            int port = Integer.parseInt(host, colon + 1, host.length(), 10);
-            if (colon == 0 || port < 1 || port > 65_535) {
-                throw new IllegalArgumentException("no host and port");
+    private static void separatePort(RedisURI uri, String host) {
+        Matcher parts = HOST_AND_PORT.matcher(host);
+        if (parts.matches() && parts.group(2) != null && !parts.group(1).startsWith("[")) {
+            if (parts.group(1).isEmpty()) {
+                throw notOne("");
             }
-            uri.setHost(host.substring(0, colon));
-            uri.setPort(port);
+            uri.setHost(parts.group(1));
+            uri.setPort(Integer.parseInt(parts.group(2)));
         }
-        return uri;
+    }
+
+    /** Lettuce decodes before it looks for the colon between user and password, which then may be one in the password. */
+    private static void setCredentials(RedisURI uri, String userInfo) {
+        int colon = userInfo.indexOf(':');
+        String user = colon < 0 ? "" : decoded(userInfo.substring(0, colon));
+        String password = decoded(userInfo.substring(colon + 1));
+        if (!user.isEmpty() || !password.isEmpty()) {
+            uri.setCredentialsProvider(
+                    new StaticCredentialsProvider(user.isEmpty() ? null : user, password.toCharArray()));
+        }
+    }
+
+    private static String decoded(String text) {
+        // A plus is a plus here, not a blank.
+        return URLDecoder.decode(text.replace("+", "%2B"), StandardCharsets.UTF_8);
     }
 
     /** The server as messages call it: host and port, socket, or Sentinels. */

@@ -11,6 +11,7 @@ import io.lettuce.core.RedisCommandInterruptedException;
 import io.lettuce.core.RedisCommandTimeoutException;
 import io.lettuce.core.RedisConnectionException;
 import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -31,7 +32,7 @@ class RedisErrorsTest {
 
     private static final Request REQUEST = Request.script(Script.ACQUIRE, "job:42", new Arguments());
 
-    private final RedisErrors errors = new RedisErrors("example.com:6379", 2000);
+    private final RedisErrors errors = new RedisErrors(RedisURI.create("redis://example.com:6379"), 2000);
 
     /** What servers really say; recorded from 6.2.11 and 7.0.15. */
     @ParameterizedTest
