@@ -15,6 +15,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +48,8 @@ final class CommandConnection {
     private final HandOver handOver;
     /** Whether callers hand over by themselves, for want of an event loop that could. */
     private final boolean handedOverByCallers;
+
+    private final AtomicBoolean warnedOfShutDown = new AtomicBoolean();
 
     private volatile boolean closed;
 
@@ -227,6 +230,8 @@ final class CommandConnection {
     /** Ends all calls; later ones end at once. */
     void close() {
         closed = true;
+        // The listener hears nothing if the connection was lost before.
+        warnIfClientIsShutDown();
         end(timeouts.drain(), errors::closed);
     }
 
@@ -245,6 +250,9 @@ final class CommandConnection {
     /** Also called for a connection that was never there, because its handshake failed. */
     private void disconnected() {
         boolean interrupted = connected;
+        if (!closed) {
+            warnIfClientIsShutDown();
+        }
         if (interrupted) {
             connected = false;
             interruptedUntilNanos = System.nanoTime() + INTERRUPTION_NANOS;
@@ -260,6 +268,15 @@ final class CommandConnection {
                 // The client is shutting down; the store is about to be closed.
                 interruptedUntilNanos = System.nanoTime();
             }
+        }
+    }
+
+    private void warnIfClientIsShutDown() {
+        if (connections.wereClosedByApplication() && warnedOfShutDown.compareAndSet(false, true)) {
+            log.warn(
+                    "the application's client of {} was shut down before the mutex that uses it was closed: what is held is"
+                            + " not released, and stays taken until its lease ends; close the mutex first",
+                    errors.server());
         }
     }
 
@@ -291,6 +308,10 @@ final class CommandConnection {
         }
         if (connection.isOpen()) {
             return true;
+        }
+        if (connections.wereClosedByApplication()) {
+            call.fail((request, sent) -> errors.clientShutDown(request));
+            return false;
         }
         // What waits for a connection that is refused for good does not make it come sooner.
         Throwable reason = failure;

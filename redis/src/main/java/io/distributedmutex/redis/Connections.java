@@ -255,6 +255,16 @@ final class Connections {
         disconnect(pushes);
     }
 
+    /** Whether the application has shut its client down, and so closed the connections. */
+    boolean wereClosedByApplication() {
+        return ownClient == null && isClosed(commands);
+    }
+
+    /** Whether a connection has ended for good: it was not lost, but closed. */
+    static boolean isClosed(StatefulConnection<?, ?> connection) {
+        return connection instanceof RedisChannelHandler<?, ?> handler && handler.isClosed();
+    }
+
     /** Closes the connections and, if it is ours, the client, within 2 s. */
     void close() {
         Disposable subscription = events;
@@ -265,7 +275,12 @@ final class Connections {
             ownClient.close();
             return;
         }
-        awaitClosed(CompletableFuture.allOf(commands.closeAsync(), pushes.closeAsync()));
+        awaitClosed(CompletableFuture.allOf(closing(commands), closing(pushes)));
+    }
+
+    private static CompletableFuture<Void> closing(StatefulConnection<?, ?> connection) {
+        // Lettuce warns of a second close.
+        return isClosed(connection) ? CompletableFuture.completedFuture(null) : connection.closeAsync();
     }
 
     /**

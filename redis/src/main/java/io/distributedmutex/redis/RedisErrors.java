@@ -120,6 +120,14 @@ final class RedisErrors {
                 causeOf(said, failure));
     }
 
+    /** The application has shut its client down, before whatever uses it for locks. */
+    StoreException clientShutDown(Request request) {
+        return StoreUnreachableException.notSent(
+                "the application's client of " + server + " was shut down, so " + what(request)
+                        + " was not sent; close the mutex before the client",
+                null);
+    }
+
     StoreException lost(Request request, @Nullable Throwable cause) {
         return new StoreUnreachableException(
                 "the connection to " + server + " was lost during " + what(request) + ", which may have taken effect"

@@ -86,6 +86,8 @@ public final class RedisMutex {
          * application's TLS, credentials and resources along. Two connections are opened from it, by its own connect
          * time-out; its options are not changed and it is not shut down. It must reconnect by itself, as Lettuce does by
          * default; with its default delay the locks may be back up to 30 s later than the server.
+         * Close the mutex before the client is shut down: afterwards nothing can be released, and what is held stays taken
+         * until its lease ends.
          *
          * @param client a client that was created with a URI
          * @return this builder

@@ -1,5 +1,5 @@
 -- Tries once each command that the other scripts run, on keys that nobody else knows, so as to tell what the user may not
--- do. Changes nothing: of what it writes to none is there, but for a field that it takes away again.
+-- do. Changes nothing: of what it would write to none is there, or what it says has no proper form.
 --
 -- KEYS as in common.lua, or none, where some of them are refused as a whole
 -- ARGV[1] to ARGV[4] the same keys   ARGV[5] a channel such as grants are pushed by, to which nobody has subscribed
@@ -9,12 +9,11 @@
 local lock, queue, waiters, fence, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local refused = {}
 
--- Returns whether the command was run.
 local function try(on, command, ...)
   local reply = redis.pcall(command, ...)
-  if type(reply) ~= 'table' or not reply.err then return true end
-  for _, text in ipairs({command, on, reply.err}) do refused[#refused + 1] = text end
-  return false
+  if type(reply) == 'table' and reply.err then
+    for _, text in ipairs({command, on, reply.err}) do refused[#refused + 1] = text end
+  end
 end
 
 try('', 'TIME')
@@ -37,14 +36,14 @@ try(queue, 'PEXPIRE', queue, 1000)
 
 try(waiters, 'HGET', waiters, 'probe')
 try(waiters, 'PEXPIRE', waiters, 1000)
--- Set only if it can be taken away, since HSET cannot be told to set nothing.
-if try(waiters, 'HDEL', waiters, 'probe') and try(waiters, 'HSET', waiters, 'probe', '') then
-  redis.call('HDEL', waiters, 'probe')
-end
+try(waiters, 'HDEL', waiters, 'probe')
+-- A field without a value is refused for its form, but only after the user's rights were looked at.
+try(waiters, 'HSET', waiters, 'probe', '', 'probe')
 
--- The counter of the slot is there for others, so it is looked at alone.
+-- The counter of the slot is there for others, so it is not changed either.
 try(fence, 'EXISTS', fence)
 try(fence, 'GET', fence)
+try(fence, 'HSET', fence, 'probe', '', 'probe')
 
 try(channel, 'PUBLISH', channel, '')
 return refused

@@ -7,7 +7,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
@@ -23,6 +28,9 @@ import java.time.Duration;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** A client of the application, with whatever options it has. */
 class ApplicationClientTest {
@@ -143,6 +151,66 @@ class ApplicationClientTest {
                 proxied.shutdown(Duration.ZERO, Duration.ofSeconds(2));
             }
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void thatIsShutDownBeforeTheMutexIsWarnedOfOnce(boolean lostBefore) {
+        RedisClient early = RedisClient.create(redis.uri());
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        Logger logger = (Logger) LoggerFactory.getLogger(RedisLockStore.class);
+        log.start();
+        logger.addAppender(log);
+        try {
+            DistributedMutex mutex = RedisMutex.builder().client(early).connect();
+            Lease lease = mutex.acquire("k");
+            if (lostBefore) {
+                redis.kill();
+                Await.until(
+                        "the loss is noticed",
+                        () -> failure(() -> mutex.inspect("k")).contains("not connected"));
+            }
+            early.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+
+            Await.until(
+                    "the end of the client is noticed",
+                    () -> failure(() -> mutex.inspect("k"))
+                            .contains(
+                                    "was shut down, so inspect of 'k' was not sent; close the mutex before the client"));
+            lease.close();
+            mutex.close();
+        } finally {
+            logger.detachAppender(log);
+        }
+        assertThat(log.list)
+                .filteredOn(event -> event.getLevel() == Level.WARN)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .filteredOn(line -> line.contains("client of Redis at "))
+                .singleElement()
+                .asString()
+                .contains("was shut down before the mutex")
+                .contains("stays taken until its lease ends");
+    }
+
+    @Test
+    void thatIsShutDownAfterTheMutexIsNotWarnedOf() {
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        Logger logger = (Logger) LoggerFactory.getLogger(RedisLockStore.class);
+        log.start();
+        logger.addAppender(log);
+        try {
+            DistributedMutex mutex = RedisMutex.builder().client(client).connect();
+            assertThat(mutex.acquire("k").release()).isTrue();
+            mutex.close();
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+        } finally {
+            logger.detachAppender(log);
+        }
+        assertThat(log.list).filteredOn(event -> event.getLevel() == Level.WARN).isEmpty();
+    }
+
+    private static String failure(Runnable operation) {
+        return String.valueOf(catchThrowable(operation::run));
     }
 
     @Test

@@ -231,7 +231,7 @@ class RedisRefusalsTest {
     @Test
     void allThatTheUserLacksIsNamedAtOnce() {
         user(ALL_THAT_IS_NEEDED);
-        redis.command("ACL", "SETUSER", "bob", "-get", "-zadd", "-subscribe", "resetkeys", "~unlock:*");
+        redis.command("ACL", "SETUSER", "bob", "-get", "-zadd", "-hset", "-subscribe", "resetkeys", "~unlock:*");
 
         Throwable refused = catchThrowable(() -> as("bob"));
 
@@ -239,7 +239,7 @@ class RedisRefusalsTest {
         assertThat(refused.getMessage()
                         .substring(refused.getMessage().indexOf("lacks"))
                         .split(" "))
-                .contains("+get", "+zadd", "+subscribe", "~lock:*", "~dmutex:*");
+                .contains("+get", "+zadd", "+hset", "+subscribe", "~lock:*", "~dmutex:*");
     }
 
     @ParameterizedTest
