@@ -5,6 +5,7 @@ import static io.distributedmutex.verification.redis.StartedStore.get;
 import static io.distributedmutex.verification.redis.StartedStore.newToken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -252,6 +253,26 @@ class RedisRefusalsTest {
 
         assertRefused(refused, Reason.PERMISSION);
         assertThat(refused).hasMessageContaining("the user lacks " + missing + " (");
+    }
+
+    @Test
+    void keysThatTheUserMayOnlyReadAreNamed() {
+        assumeTrue(!redis.version().startsWith("6."), "6.2 does not tell reading from writing");
+        user(ALL_THAT_IS_NEEDED);
+        redis.command(
+                "ACL",
+                "SETUSER",
+                "bob",
+                "resetkeys",
+                "~lock:*",
+                "~dmutex:*:queue:*",
+                "~dmutex:*:waiters:*",
+                "%R~dmutex:*:fence");
+
+        Throwable refused = catchThrowable(() -> as("bob"));
+
+        assertRefused(refused, Reason.PERMISSION);
+        assertThat(refused).hasMessageContaining("the user lacks ~dmutex:* (");
     }
 
     @Test
