@@ -97,7 +97,8 @@ public final class DistributedMutex implements AutoCloseable {
 
     /**
      * Acquires a key if it is free now, without waiting for other holders or queueing behind them. Takes one round trip,
-     * or none if this instance itself holds the key.
+     * or none if this instance itself holds the key. An interrupt plays no part (the flag is kept), unlike in an
+     * {@link #acquire(String, Duration) acquire} with a wait time of zero.
      *
      * @param key the key
      * @return the lease, or empty if the key is taken or others wait for it

@@ -108,8 +108,8 @@ public interface Lease extends AutoCloseable {
 
     /**
      * Gives the lease back, waits for the store's answer and says whether the lease was still held. Transient errors are
-     * retried for the wait time, and in the background until the lease's end. Waits even if interrupted (the flag is
-     * kept). A lease that passes to another waiter of the same instance is answered by its local deadline.
+     * retried for the wait time (not at all, if that is zero), and in the background until the lease's end. Waits even if
+     * interrupted (the flag is kept). A lease that passes to another waiter of the same instance is answered by its local deadline.
      *
      * @return true if the lease was held until now; false if it had been lost or released before, in which case nothing
      *     is touched

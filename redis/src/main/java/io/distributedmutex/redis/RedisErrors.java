@@ -87,13 +87,19 @@ final class RedisErrors {
     StoreException timedOut(Request request, boolean sent) {
         return sent
                 ? new StoreUnreachableException(
-                        server + " did not answer " + what(request) + " within the command time-out of " + timeoutMillis
-                                + " ms; it may have taken effect",
+                        server + " did not answer " + what(request) + " within the command time-out of "
+                                + about(timeoutMillis) + "; it may have taken effect",
                         null)
                 : StoreUnreachableException.notSent(
                         what(request) + " could not be sent to " + server + " within the command time-out of "
-                                + timeoutMillis + " ms",
+                                + about(timeoutMillis),
                         null);
+    }
+
+    /** A time as core's messages say it: 250 ms, 2 s, 1.5 s. */
+    private static String about(long millis) {
+        long tenths = (millis + 50) / 100;
+        return millis < 1_000 ? millis + " ms" : tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10) + " s";
     }
 
     /**

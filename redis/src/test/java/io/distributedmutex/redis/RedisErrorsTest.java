@@ -280,4 +280,12 @@ class RedisErrorsTest {
         errors.connectedTo(InetSocketAddress.createUnresolved("example.org", 6380));
         assertThat(errors.server()).isEqualTo("Redis at example.com:6379");
     }
+
+    @ParameterizedTest
+    @CsvSource({"150, 150 ms", "999, 999 ms", "1500, 1.5 s", "2000, 2 s", "60000, 60 s"})
+    void aCommandTimeoutIsSaidAsPeopleSayIt(long millis, String said) {
+        assertThat(new RedisErrors("example.com:6379", millis).timedOut(REQUEST))
+                .hasMessageEndingWith("did not answer acquire of 'job:42' within the command time-out of " + said
+                        + "; it may have taken effect");
+    }
 }
