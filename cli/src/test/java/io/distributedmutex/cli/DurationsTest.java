@@ -94,7 +94,7 @@ class DurationsTest {
     void whatIsShownIsUnderstoodAndNotLongerThanWhatItShows() {
         Long replayed = Long.getLong("fuzz.seed");
         for (int round = 0; round < (replayed != null ? 1 : 20_000); round++) {
-            long seed = replayed != null ? replayed : System.nanoTime() + round;
+            long seed = replayed != null ? replayed : Long.getLong("seeds.from", 1) + round;
             SplittableRandom random = new SplittableRandom(seed);
             // Within the bound of what is read, most of them short.
             Duration duration = Duration.ofMillis(random.nextLong(8_640_000_000_000L) >> random.nextInt(40));

@@ -11,7 +11,8 @@ import org.slf4j.LoggerFactory;
 /**
  * How thoroughly Lincheck looks at the in-process parts: it makes random scenarios of the operations of a class, always the
  * same ones, and runs each in many interleavings. Model checking decides itself where threads switch, and explores that
- * systematically; stress lets real threads race. {@code -Dinterleavings.times=N} makes N times as many scenarios of either.
+ * systematically; stress lets real threads race. {@code -Dinterleavings.times=N} makes N times as many scenarios of either,
+ * {@code -Dseeds.from=N} others.
  */
 final class Interleavings {
 
@@ -39,7 +40,8 @@ final class Interleavings {
     }
 
     private static <O extends Options<O, ?>> O shape(O options, int scenarios, int interleavings) {
-        return options.iterations(scenarios * TIMES)
+        return options.executionGenerator(OtherScenarios.class)
+                .iterations(scenarios * TIMES)
                 .invocationsPerIteration(interleavings)
                 .threads(2)
                 .actorsPerThread(3)

@@ -10,9 +10,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
+import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -282,9 +281,10 @@ class SystemClockTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void itIsMonotonicAndNearTheTruthWhateverHappens(boolean countsSteps) {
-        for (int round = 0; round < 500; round++) {
-            long seed = ThreadLocalRandom.current().nextLong();
-            Random random = new Random(seed);
+        Long replayed = Long.getLong("fuzz.seed");
+        for (int round = 0; round < (replayed != null ? 1 : 500); round++) {
+            long seed = replayed != null ? replayed : Long.getLong("seeds.from", 1) + round;
+            SplittableRandom random = new SplittableRandom(seed);
             Machine any = new Machine();
             any.uptimeResolution = Duration.ofMillis(10);
             SystemClock clock = countsSteps ? any.clockWithUptime() : any.clockWithUptimeThatIgnoresSteps();
@@ -312,9 +312,9 @@ class SystemClockTest {
                     default -> any.pass(Duration.ofNanos(random.nextInt(2_000_000_000)));
                 }
                 long now = clock.getAsLong();
-                assertThat(now - last).as("seed %d, step %d", seed, step).isNotNegative();
+                assertThat(now - last).as("-Dfuzz.seed=%d, step %d", seed, step).isNotNegative();
                 assertThat(Duration.ofNanos(any.trueNanos() - bornNanos - (now - start)))
-                        .as("behind the truth, seed %d, step %d", seed, step)
+                        .as("behind the truth, -Dfuzz.seed=%d, step %d", seed, step)
                         .isBetween(
                                 RESOLUTION.multipliedBy(-1 - looks).minus(stepsForward),
                                 Duration.ofNanos(SystemClock.DIVERGENCE_NANOS).plusMillis(10));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.testkit.EmbeddedRedis;
 import io.distributedmutex.testkit.WithRedis;
 import io.distributedmutex.verification.Mutant;
+import io.distributedmutex.verification.Seeds;
 import io.distributedmutex.verification.equivalence.Comparison.Outcome;
 import io.lettuce.core.metrics.CommandLatencyRecorder;
 import io.lettuce.core.resource.ClientResources;
@@ -55,17 +56,18 @@ class ScriptMutantsTest {
     private static boolean isFound(Mutant mutant, int mostSequences, EmbeddedRedis redis, ClientResources resources) {
         try (RedisSide side = new RedisSide(redis, "lock:", resources, new MutatedScripts(mutant)::connect)) {
             String difference = null;
-            int seed = 0;
-            while (difference == null && seed < mostSequences) {
-                seed++;
-                Outcome outcome = Comparison.of(Plan.random(seed).steps(), side, Passing.moved());
+            int sequences = 0;
+            while (difference == null && sequences < mostSequences) {
+                Plan plan = Plan.random(Seeds.first() + sequences);
+                sequences++;
+                Outcome outcome = Comparison.of(plan.steps(), side, Passing.moved());
                 difference = outcome.difference();
             }
             System.out.printf(
                     Locale.ROOT,
                     "| %s | %s | %s |%n",
                     mutant.name(),
-                    difference == null ? "not found in " + seed : seed,
+                    difference == null ? "not found in " + sequences : sequences,
                     difference == null ? "" : difference.split("[:\n]", 2)[0]);
             return difference != null;
         }

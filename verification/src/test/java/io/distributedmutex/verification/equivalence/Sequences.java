@@ -140,11 +140,6 @@ final class Sequences {
         return done.get();
     }
 
-    /** How many sequences never were quick enough to say anything. */
-    long tooSlow() {
-        return tooSlow.get();
-    }
-
     /** How many grants were pushed. */
     long pushes() {
         return pushes.get();

@@ -1,11 +1,12 @@
 package io.distributedmutex.verification.fuzz;
 
+import io.distributedmutex.verification.Seeds;
 import java.util.SplittableRandom;
 
 /**
- * Runs a test many times, each time with other random input. A failure names the seed of its round and all input that
- * the round had taken until then; {@code -Dfuzz.seed=N} runs that round alone, {@code -Dfuzz.seconds=N} goes on for so
- * long.
+ * Runs a test many times, each time with other random input, and the next time with the same again. A failure names the
+ * seed of its round and all input that the round had taken until then; {@code -Dfuzz.seed=N} runs that round alone,
+ * {@code -Dseeds.from=N} others, {@code -Dfuzz.seconds=N} goes on for so long.
  */
 public final class Fuzz {
 
@@ -23,7 +24,7 @@ public final class Fuzz {
     public static void rounds(int count, Round round) throws Exception {
         Long replayed = Long.getLong("fuzz.seed");
         long seconds = Long.getLong("fuzz.seconds", 0);
-        long first = replayed != null ? replayed : System.nanoTime();
+        long first = replayed != null ? replayed : Seeds.first();
         long rounds = replayed != null ? 1 : seconds > 0 ? Long.MAX_VALUE : count;
         long start = System.nanoTime();
         long done = 0;

@@ -3,6 +3,7 @@ package io.distributedmutex.verification.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.verification.Mutant;
+import io.distributedmutex.verification.Seeds;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,10 +32,10 @@ class MutantsTest {
                         .loadClass(Trial.class.getName())
                         .getMethod("firstBroken", long.class);
                 String broken = null;
-                int seed = 0;
-                while (broken == null && seed < MOST_LIVES) {
-                    seed++;
-                    broken = (String) live.invoke(null, (long) seed);
+                int lives = 0;
+                while (broken == null && lives < MOST_LIVES) {
+                    broken = (String) live.invoke(null, Seeds.first() + lives);
+                    lives++;
                 }
                 if (broken == null) {
                     survivors.add(mutant.name());
@@ -43,7 +44,7 @@ class MutantsTest {
                         Locale.ROOT,
                         "| %s | %s | %s |%n",
                         mutant.name(),
-                        broken == null ? "not caught in " + seed : seed,
+                        broken == null ? "not caught in " + lives : lives,
                         broken);
             }
         }

@@ -2,6 +2,7 @@ package io.distributedmutex.verification.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.verification.Seeds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -12,8 +13,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
 
 /**
- * The real engine through many random lives. {@code -Dsimulation.seed=N} replays one, {@code -Dsimulation.count=N} lives
- * more, {@code -Dsimulation.minutes=N} lives for as long as it says (a soak).
+ * The real engine through many random lives, always the same. {@code -Dsimulation.seed=N} replays one,
+ * {@code -Dseeds.from=N} lives others, {@code -Dsimulation.count=N} more, {@code -Dsimulation.minutes=N} for as long as it
+ * says (a soak).
  */
 @Isolated("uses all cores")
 @Timeout(value = 30, unit = TimeUnit.DAYS)
@@ -24,7 +26,7 @@ class SimulationTest {
     @Test
     void noRandomLifeBreaksAPromise() throws Exception {
         Long replayed = Long.getLong("simulation.seed");
-        long first = replayed != null ? replayed : System.nanoTime();
+        long first = replayed != null ? replayed : Seeds.first();
         long minutes = Long.getLong("simulation.minutes", 0);
         long count = replayed != null ? 1 : minutes > 0 ? Long.MAX_VALUE : Long.getLong("simulation.count", COUNT);
         System.out.println(
