@@ -6,7 +6,9 @@ module io.distributedmutex.redis {
     requires io.netty.resolver;
     requires io.netty.transport;
     requires transitive lettuce.core;
+    requires org.reactivestreams;
     requires org.slf4j;
+    requires reactor.core;
     requires static org.jspecify;
 
     exports io.distributedmutex.redis;

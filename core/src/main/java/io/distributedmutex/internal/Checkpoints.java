@@ -31,8 +31,7 @@ final class Checkpoints {
                 Object context = Class.forName(name + ".Core", true, loader)
                         .getMethod("getGlobalContext")
                         .invoke(null);
-                Object resource =
-                        Proxy.newProxyInstance(loader, new Class<?>[] {resourceType}, handler(before, after));
+                Object resource = Proxy.newProxyInstance(loader, new Class<?>[] {resourceType}, handler(before, after));
                 contextType.getMethod("register", resourceType).invoke(context, resource);
                 return resource;
             } catch (ReflectiveOperationException | RuntimeException | LinkageError e) {

@@ -381,11 +381,22 @@ public final class Engine implements StoreEvents {
             checkOpen(waiter.key);
             // In order: this thread may have released the key just now, by a step that another thread is about to do.
             KeyQueue queue = queues.get(waiter.key);
-            if (queue == null || !queue.inOrder(() -> askOnce(waiter))) {
+            if (queue == null || !queue.inOrder(() -> askOnceAsStep(waiter))) {
                 askOnce(waiter);
             }
         } finally {
             end();
+        }
+    }
+
+    /** As a step, which may be done by another thread than the one that waits for it. */
+    private void askOnceAsStep(Waiter waiter) {
+        try {
+            askOnce(waiter);
+        } catch (Throwable t) {
+            waiter.fail(copy("'" + Checks.shown(waiter.key) + "' not obtained: ", storeException(t)));
+            waiter.signal(this);
+            throw t;
         }
     }
 
@@ -707,14 +718,33 @@ public final class Engine implements StoreEvents {
     }
 
     private void execute(Runnable callback, Consumer<Runnable> thread) {
+        Once once = new Once(callback);
         try {
-            thread.accept(callback);
+            thread.accept(once);
         } catch (Throwable t) {
             events.bug("a callback found no thread, and runs on one of the library's", t);
             try {
-                callback.run();
+                once.run();
             } catch (Throwable thrown) {
                 events.bug("a callback threw", thrown);
+            }
+        }
+    }
+
+    /** A callback that runs once, also where an executor took it and threw all the same. */
+    private static final class Once extends AtomicBoolean implements Runnable {
+        private static final long serialVersionUID = 1L;
+
+        private final transient Runnable callback;
+
+        Once(Runnable callback) {
+            this.callback = callback;
+        }
+
+        @Override
+        public void run() {
+            if (compareAndSet(false, true)) {
+                callback.run();
             }
         }
     }

@@ -80,32 +80,37 @@ final class KeyQueue extends Waiters {
 
     /** Returns false if this queue has retired. */
     boolean add(Waiter waiter) {
-        synchronized (this) {
-            if (retired) {
-                return false;
-            }
-            addWaiter(waiter);
-            try {
-                if (waiter.future != null && !waiter.isPatient()) {
-                    waiter.timeoutAt(engine.runAfter(() -> timeOut(waiter), waiter.waitNanos));
-                }
-                if (holding != null) {
-                    awaitPass();
-                } else if (request == null) {
-                    thenSend(newRequest());
-                } else if (waiter.retryMillis() < request.retryMillis) {
-                    // Its polls come too late for this one.
-                    thenSend(request);
-                }
-            } catch (Throwable t) {
-                if (waiter.queued) {
-                    removeWaiter(waiter);
-                }
-                mend(t);
-                throw t;
-            }
+        try {
+            return addUndrained(waiter);
+        } finally {
+            drain();
         }
-        drain();
+    }
+
+    private synchronized boolean addUndrained(Waiter waiter) {
+        if (retired) {
+            return false;
+        }
+        addWaiter(waiter);
+        try {
+            if (waiter.future != null && !waiter.isPatient()) {
+                waiter.timeoutAt(engine.runAfter(() -> timeOut(waiter), waiter.waitNanos));
+            }
+            if (holding != null) {
+                awaitPass();
+            } else if (request == null) {
+                thenSend(newRequest());
+            } else if (waiter.retryMillis() < request.retryMillis) {
+                // Its polls come too late for this one.
+                thenSend(request);
+            }
+        } catch (Throwable t) {
+            if (waiter.queued) {
+                removeWaiter(waiter);
+            }
+            mend(t);
+            throw t;
+        }
         return true;
     }
 

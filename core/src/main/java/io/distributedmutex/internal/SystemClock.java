@@ -64,12 +64,7 @@ public final class SystemClock implements LongSupplier {
      * @param teller runs what logs, so that no thread that reads the clock waits for a logger
      */
     SystemClock(boolean countsSteps, Executor teller) {
-        this(
-                System::nanoTime,
-                () -> System.currentTimeMillis() * 1_000_000L,
-                SystemClock::uptime,
-                countsSteps,
-                teller);
+        this(System::nanoTime, () -> System.currentTimeMillis() * 1_000_000L, SystemClock::uptime, countsSteps, teller);
     }
 
     /**
@@ -79,8 +74,7 @@ public final class SystemClock implements LongSupplier {
      * @param countsSteps whether a forward step of the wall clock counts as time that has passed also if the uptime does not
      *     show it; without an uptime it always does
      */
-    public SystemClock(
-            LongSupplier monotonic, LongSupplier wallNanos, LongSupplier uptimeNanos, boolean countsSteps) {
+    public SystemClock(LongSupplier monotonic, LongSupplier wallNanos, LongSupplier uptimeNanos, boolean countsSteps) {
         this(monotonic, wallNanos, uptimeNanos, countsSteps, Runnable::run);
     }
 
@@ -179,8 +173,8 @@ public final class SystemClock implements LongSupplier {
             return (long) (Double.parseDouble(text.substring(0, text.indexOf(' '))) * 1e9);
         } catch (IOException | RuntimeException e) {
             if (System.getProperty("os.name", "").toLowerCase(Locale.ROOT).contains("linux")) {
-                Events.quietly(
-                        () -> LOG.debug("/proc/uptime cannot be read: a step of the wall clock counts as a suspension", e));
+                Events.quietly(() ->
+                        LOG.debug("/proc/uptime cannot be read: a step of the wall clock counts as a suspension", e));
             }
             return -1;
         }

@@ -88,7 +88,9 @@ final class RedisUris {
     private static void checkPassword(URI uri, boolean isSocket) {
         String query = uri.getRawQuery() == null ? "" : uri.getRawQuery();
         boolean odd = query.contains("@")
-                && Pattern.compile("&").splitAsStream(query).anyMatch(each -> !PARAMETER.matcher(each).matches());
+                && Pattern.compile("&")
+                        .splitAsStream(query)
+                        .anyMatch(each -> !PARAMETER.matcher(each).matches());
         String rest = (isSocket ? "" : uri.getRawPath()) + uri.getRawFragment();
         if (odd || rest.contains("@")) {
             throw notOne("");

@@ -62,7 +62,8 @@ class AllAddressesTest {
 
     @Test
     void aNameThatIsNotFoundFails() {
-        assertThat(resolver.resolve(InetSocketAddress.createUnresolved("name", 6379)).cause())
+        assertThat(resolver.resolve(InetSocketAddress.createUnresolved("name", 6379))
+                        .cause())
                 .isInstanceOf(UnknownHostException.class);
     }
 

@@ -41,7 +41,8 @@ class ConnectionsTest {
     void theOneThatAnswersIsFoundAndFoundAgain() throws IOException {
         try (Server server = new Server("127.0.0.3")) {
             RedisURI uri = RedisURI.create("redis://name:" + server.port());
-            OwnClient own = new OwnClient(uri, TIMEOUT, Duration.ofMinutes(1), new Names("127.0.0.2", "127.0.0.3", "127.0.0.4"));
+            OwnClient own = new OwnClient(
+                    uri, TIMEOUT, Duration.ofMinutes(1), new Names("127.0.0.2", "127.0.0.3", "127.0.0.4"));
             Connections connections = Connections.open(own, new RedisErrors(uri, 2000), TIMEOUT);
             try {
                 assertThat(connections.commands().isOpen()).isTrue();
@@ -66,7 +67,9 @@ class ConnectionsTest {
             assertThatThrownBy(() -> Connections.open(own, new RedisErrors(uri, 2000), TIMEOUT))
                     .isInstanceOf(StoreUnreachableException.class)
                     .hasMessageContaining("could not connect to Redis at name:1: ConnectException: Connection refused");
-            assertThat(names.asked).as("each of two connections tried each of two addresses").hasValue(4);
+            assertThat(names.asked)
+                    .as("each of two connections tried each of two addresses")
+                    .hasValue(4);
         } finally {
             own.close();
         }

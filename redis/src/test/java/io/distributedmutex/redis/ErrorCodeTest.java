@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +48,7 @@ class ErrorCodeTest {
     @ParameterizedTest
     @MethodSource("rows")
     void eachErrorIsWhatTheTableSays(Row row) {
-        RedisErrors errors = new RedisErrors("example.com:6379", 2000);
+        RedisErrors errors = new RedisErrors(RedisURI.create("redis://example.com:6379"), 2000);
         Request request = Request.script(Script.RELEASE, "k", new Arguments());
 
         assertThat(errors.of(new RedisCommandExecutionException(row.said() + " and more words"), request, true))

@@ -32,10 +32,11 @@ class NettyThreadLocalsTest {
 
     @Test
     void whatComesBeforeAFailureToo() {
-        assertThatIllegalStateException().isThrownBy(() -> NettyThreadLocals.leavingNone(() -> {
-            VALUE.set("ours");
-            throw new IllegalStateException("failed");
-        }));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> NettyThreadLocals.leavingNone(() -> {
+                    VALUE.set("ours");
+                    throw new IllegalStateException("failed");
+                }));
 
         assertThat(InternalThreadLocalMap.getIfSet()).isNull();
     }

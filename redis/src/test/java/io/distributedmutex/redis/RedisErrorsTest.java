@@ -181,7 +181,7 @@ class RedisErrorsTest {
     }
 
     static List<StoreException> failuresWithWhatAServerSaid() {
-        RedisErrors errors = new RedisErrors("example.com:6379", 2000);
+        RedisErrors errors = new RedisErrors(RedisURI.create("redis://example.com:6379"), 2000);
         String odd = "x\u001b[2J\u2028y\nz\u202e" + "w".repeat(1000);
         Throwable said = new CompletionException(new RedisConnectionException(
                 "could not: " + odd, new RedisCommandExecutionException("WRONGPASS " + odd)));
@@ -284,7 +284,7 @@ class RedisErrorsTest {
     @ParameterizedTest
     @CsvSource({"150, 150 ms", "999, 999 ms", "1500, 1.5 s", "2000, 2 s", "60000, 60 s"})
     void aCommandTimeoutIsSaidAsPeopleSayIt(long millis, String said) {
-        assertThat(new RedisErrors("example.com:6379", millis).timedOut(REQUEST))
+        assertThat(new RedisErrors(RedisURI.create("redis://example.com:6379"), millis).timedOut(REQUEST, true))
                 .hasMessageEndingWith("did not answer acquire of 'job:42' within the command time-out of " + said
                         + "; it may have taken effect");
     }

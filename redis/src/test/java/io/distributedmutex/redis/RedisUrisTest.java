@@ -110,8 +110,10 @@ class RedisUrisTest {
         "redis-socket://s3%3Acret@/tmp/redis.sock,,s3:cret",
     })
     void userAndPasswordAreToldApartBeforeTheyAreDecoded(String uri, String user, String password) {
-        RedisCredentials credentials =
-                RedisUris.parse(uri).getCredentialsProvider().resolveCredentials().block();
+        RedisCredentials credentials = RedisUris.parse(uri)
+                .getCredentialsProvider()
+                .resolveCredentials()
+                .block();
 
         assertThat(credentials.getUsername()).isEqualTo(user);
         assertThat(credentials.getPassword()).isEqualTo(password.toCharArray());
@@ -124,7 +126,9 @@ class RedisUrisTest {
                     .getCredentialsProvider()
                     .resolveCredentials()
                     .block();
-            assertThat(credentials.hasUsername() || credentials.hasPassword()).as(uri).isFalse();
+            assertThat(credentials.hasUsername() || credentials.hasPassword())
+                    .as(uri)
+                    .isFalse();
         }
     }
 

@@ -102,7 +102,9 @@ class ErrorInjectionTest {
                 List<String> problems = run(scenario.getValue(), injected);
                 String place = injected.place();
                 if (place == null) {
-                    assertThat(problems).as("%s, without an Error", scenario.getKey()).isEmpty();
+                    assertThat(problems)
+                            .as("%s, without an Error", scenario.getKey())
+                            .isEmpty();
                     break;
                 }
                 int[] count = counts.computeIfAbsent(place, p -> new int[2]);
@@ -112,14 +114,17 @@ class ErrorInjectionTest {
                     count[1]++;
                     working++;
                 } else {
-                    failures.add(scenario.getKey() + ", moment " + moment + ", " + place + " <- "
-                            + injected.callers() + ": " + String.join("; ", problems));
+                    failures.add(scenario.getKey() + ", moment " + moment + ", " + place + " <- " + injected.callers()
+                            + ": " + String.join("; ", problems));
                 }
             }
         }
         StringBuilder table = new StringBuilder();
         counts.forEach((place, count) -> table.append(String.format("%n%6d %6d  %s", count[0], count[1], place)));
-        System.out.printf((lasting ? "Lasting " : "") + "Errors injected: %d; instances that work afterwards: %d%n", tried, working);
+        System.out.printf(
+                (lasting ? "Lasting " : "") + "Errors injected: %d; instances that work afterwards: %d%n",
+                tried,
+                working);
         assertThat(failures)
                 .as("of %d Errors, %d instances work afterwards; tried, working, where:%s", tried, working, table)
                 .isEmpty();
@@ -160,7 +165,8 @@ class ErrorInjectionTest {
             life.let(() -> life.last().close());
             life.ask(life.a);
             life.let(() -> life.last().release());
-            life.let(() -> life.observed(life.a.with(o -> o.waitTime(Duration.ZERO)).acquire(KEY)));
+            life.let(() ->
+                    life.observed(life.a.with(o -> o.waitTime(Duration.ZERO)).acquire(KEY)));
             life.let(() -> life.last().release());
         });
         SCENARIOS.put("a try of a taken key", life -> {
@@ -523,6 +529,10 @@ class ErrorInjectionTest {
         /** Afterwards: all is told, all works, nothing is left. */
         void check() {
             store.heal();
+            if (!closed) {
+                // Timers that were not taken for a while are asked for again with whatever an instance does next.
+                attempt("the next call: ", () -> a.inspect(OTHER_KEY));
+            }
             time.advance(SETTLED);
             // By a scenario that was cut short before the interrupt which it had planned.
             boolean unused = Thread.interrupted();

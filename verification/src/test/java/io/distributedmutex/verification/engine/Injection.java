@@ -27,6 +27,9 @@ final class Injection {
     /** More looks at the clock are an endless loop. */
     private static final int MOST_LOOKS = 100_000;
 
+    /** Throws once at a time only: without a clock an instance can do nothing. */
+    private static final String CLOCK = "Environment.nanoTime";
+
     /** Which moment throws, from 1 on. */
     private final int chosen;
 
@@ -82,15 +85,15 @@ final class Injection {
         }
         moments++;
         if (moments != chosen) {
-            return lasting && where.equals(place);
+            return lasting && where.equals(place) && !where.equals(CLOCK);
         }
         place = where;
-        callers = StackWalker.getInstance().walk(frames -> frames.filter(
-                        frame -> frame.getClassName().startsWith("io.distributedmutex.internal."))
-                .limit(4)
-                .map(frame -> frame.getClassName().replaceFirst(".*\\.", "") + "." + frame.getMethodName() + ":"
-                        + frame.getLineNumber())
-                .collect(Collectors.joining(" < ")));
+        callers = StackWalker.getInstance()
+                .walk(frames -> frames.filter(frame -> frame.getClassName().startsWith("io.distributedmutex.internal."))
+                        .limit(4)
+                        .map(frame -> frame.getClassName().replaceFirst(".*\\.", "") + "." + frame.getMethodName() + ":"
+                                + frame.getLineNumber())
+                        .collect(Collectors.joining(" < ")));
         return true;
     }
 
@@ -120,7 +123,7 @@ final class Injection {
                 if (++looks > MOST_LOOKS) {
                     throw new IllegalStateException("an endless loop");
                 }
-                at("Environment.nanoTime");
+                at(CLOCK);
                 return inner.nanoTime();
             }
 

@@ -76,7 +76,8 @@ class EquivalenceTest {
                         .connect());
         System.out.println("equivalence on " + executable + ": " + sequences);
         assertThat(sequences.failure()).isNull();
-        // Those for which this machine was too slow are printed: they say nothing, and how many they are says nothing of us.
+        // Those for which this machine was too slow are printed: they say nothing, and how many they are says nothing
+        // of us.
         assertThat(sequences.done()).as("sequences that said something").isPositive();
         if (REPLAYED == null) {
             assertThat(sequences.pushes()).isGreaterThan(sequences.done());

@@ -180,8 +180,9 @@ class ConnectingTest {
             try (InputStream stream = Files.newInputStream(keys)) {
                 store.load(stream, STORE_PASSWORD.toCharArray());
             }
-            listener = (SSLServerSocket)
-                    context(store).getServerSocketFactory().createServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
+            listener = (SSLServerSocket) context(store)
+                    .getServerSocketFactory()
+                    .createServerSocket(0, 50, InetAddress.getByName("127.0.0.1"));
             listener.setNeedClientAuth(wantsCertificates);
             Thread thread = new Thread(this::serve, "tls-server");
             thread.setDaemon(true);
@@ -226,18 +227,48 @@ class ConnectingTest {
         private static Path newKeys(String address) throws Exception {
             Path file = Files.createTempDirectory(folder, "keys").resolve("keys.p12");
             Path certificate = file.resolveSibling("certificate.pem");
-            keytool("-genkeypair", "-alias", "server", "-keyalg", "EC", "-dname", "CN=test", "-ext", "san=ip:" + address,
-                    "-validity", "2", "-storetype", "PKCS12", "-keystore", file.toString());
-            keytool("-exportcert", "-alias", "server", "-keystore", file.toString(), "-rfc", "-file",
+            keytool(
+                    "-genkeypair",
+                    "-alias",
+                    "server",
+                    "-keyalg",
+                    "EC",
+                    "-dname",
+                    "CN=test",
+                    "-ext",
+                    "san=ip:" + address,
+                    "-validity",
+                    "2",
+                    "-storetype",
+                    "PKCS12",
+                    "-keystore",
+                    file.toString());
+            keytool(
+                    "-exportcert",
+                    "-alias",
+                    "server",
+                    "-keystore",
+                    file.toString(),
+                    "-rfc",
+                    "-file",
                     certificate.toString());
-            keytool("-importcert", "-noprompt", "-alias", "trusted", "-keystore", file.toString(), "-file",
+            keytool(
+                    "-importcert",
+                    "-noprompt",
+                    "-alias",
+                    "trusted",
+                    "-keystore",
+                    file.toString(),
+                    "-file",
                     certificate.toString());
             return file;
         }
 
         private static void keytool(String... arguments) throws Exception {
             ProcessBuilder builder = new ProcessBuilder();
-            builder.command().add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+            builder.command()
+                    .add(Path.of(System.getProperty("java.home"), "bin", "keytool")
+                            .toString());
             builder.command().addAll(List.of(arguments));
             builder.command().addAll(List.of("-storepass", STORE_PASSWORD));
             Process process = builder.redirectErrorStream(true).start();
