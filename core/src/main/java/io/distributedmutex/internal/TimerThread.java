@@ -56,6 +56,8 @@ final class TimerThread {
     /**
      * Runs it at a time on the clock, and not at the one before.
      *
+     * <p>A thread that has died all the same is replaced here.
+     *
      * @throws Error if there is no thread or no memory to be had: then nothing has changed, and the next call tries again
      */
     void schedule(Timer timer, long atNanos) {
@@ -65,7 +67,7 @@ final class TimerThread {
                 return;
             }
             // What may fail comes first.
-            if (thread == null) {
+            if (thread == null || !thread.isAlive()) {
                 thread = started();
             }
             if (size == heap.length) {
@@ -118,28 +120,20 @@ final class TimerThread {
     /** Goes on whatever is thrown: by a timer, by the clock, by the log, or for want of memory. */
     private void loop() {
         boolean ended = false;
-        try {
-            while (!ended) {
-                try {
-                    ended = turn();
-                } catch (Throwable t) {
-                    failed(t);
-                    LockSupport.parkNanos(this, FAILURE_PAUSE_NANOS);
-                }
-            }
-        } finally {
-            if (!ended) {
-                replace();
+        while (!ended) {
+            try {
+                ended = turn();
+            } catch (Throwable t) {
+                failed(t);
+                sleep(FAILURE_PAUSE_NANOS);
             }
         }
     }
 
-    /** This thread ends all the same: another takes its place, now or at the next {@link #schedule}. */
-    private synchronized void replace() {
-        thread = null;
-        if (!closed && size > 0) {
-            thread = started();
-        }
+    private void sleep(long nanos) {
+        LockSupport.parkNanos(this, nanos);
+        // Nobody has a reason to interrupt this thread; with the flag set it would spin.
+        boolean unused = Thread.interrupted();
     }
 
     /** Runs what is due first, or sleeps until it is due. Returns whether this is closed. */
@@ -166,9 +160,7 @@ final class TimerThread {
             }
         }
         if (timer == null) {
-            LockSupport.parkNanos(this, sleep);
-            // Nobody has a reason to interrupt this thread; with the flag set it would spin.
-            Thread.interrupted();
+            sleep(sleep);
             return false;
         }
         try {
