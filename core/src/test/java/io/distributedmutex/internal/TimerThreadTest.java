@@ -366,13 +366,15 @@ class TimerThreadTest {
     @Test
     void aThreadThatDiesIsReplaced() {
         AtomicInteger deaths = new AtomicInteger(1);
-        TimerThread mortal = new TimerThread(System::nanoTime, loop -> new Thread(
-                () -> {
-                    if (deaths.getAndDecrement() <= 0) {
-                        loop.run();
-                    }
-                },
-                name));
+        TimerThread mortal = new TimerThread(
+                System::nanoTime,
+                loop -> new Thread(
+                        () -> {
+                            if (deaths.getAndDecrement() <= 0) {
+                                loop.run();
+                            }
+                        },
+                        name));
         CountDownLatch ran = new CountDownLatch(2);
         schedule(mortal, ran::countDown, 0);
         Await.until(() -> deaths.get() == 0 && Await.threads(name).isEmpty(), Await.LONG);

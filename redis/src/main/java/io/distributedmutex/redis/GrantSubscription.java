@@ -122,6 +122,12 @@ final class GrantSubscription {
             public void subscribed(String to, long count) {
                 confirmed();
             }
+
+            /** Not by us. Whoever took the subscription from this connection has to give it back. */
+            @Override
+            public void unsubscribed(String from, long count) {
+                missed = true;
+            }
         });
         RedisFuture<Void> first = connection.async().subscribe(channel);
         connection.addListener(new RedisConnectionStateListener() {
@@ -142,11 +148,12 @@ final class GrantSubscription {
         return first;
     }
 
-    /** Whoever waits for a grant makes sure that somebody cares for the subscription. Costs nothing while there is one. */
-    void ensure() {
+    /** Whether grants arrive. If they do not, it is made sure that somebody cares for it, since somebody waits for one. */
+    boolean isSubscribed() {
         if (!subscribed) {
             lookIn(FIRST_PAUSE_MILLIS);
         }
+        return subscribed;
     }
 
     /** Commands work again. */

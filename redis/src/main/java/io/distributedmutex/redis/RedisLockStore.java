@@ -140,11 +140,7 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        GrantSubscription pushes = subscription;
-        if (request.queue() && pushes != null) {
-            pushes.ensure();
-        }
-        String waiter = request.queue() ? clientId + '|' + request.claimMillis() + '|' + request.aliveMillis() : "";
+        String waiter = request.queue() ? waiter(request) : "";
         Arguments arguments = keysOf(request.key())
                 .add(request.token())
                 .add(request.leaseMillis())
@@ -155,6 +151,17 @@ public final class RedisLockStore implements LockStore {
             arguments.add(releasing);
         }
         return run(Script.ACQUIRE, request.key(), arguments, Replies::acquire);
+    }
+
+    /**
+     * Who waits, for acquire.lua. An instance that is not subscribed is not pushed to: it keeps its place, is granted the
+     * key in its turn, and finds that by its next poll, if that comes while a grant lasts. (A poll is due at the latest
+     * after a quarter of what it is taken to be alive for.) The key stands idle until then.
+     */
+    private String waiter(AcquireRequest request) {
+        GrantSubscription pushes = subscription;
+        boolean polls = pushes != null && !pushes.isSubscribed() && request.aliveMillis() / 4 <= request.claimMillis();
+        return clientId + '|' + request.claimMillis() + '|' + request.aliveMillis() + (polls ? "!" : "");
     }
 
     @Override

@@ -2,7 +2,8 @@
 -- lease back and asks for the next one in one trip. Repeating it with the same token is safe.
 --
 -- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] holder label   ARGV[4] 'client|claim|alive' to queue if not free, or '':
--- the claim time of a later grant, and how long the waiter is taken to be alive, both in ms
+-- the claim time of a later grant, and how long the waiter is taken to be alive, both in ms; with '!' behind if it cannot
+-- be pushed to, and so finds a grant by its next poll
 -- ARGV[5] token of a lease to give back first, or absent
 --
 -- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;
@@ -30,7 +31,7 @@ end
 -- include ownership
 -- include fence
 -- include grant
-local client, claim, alive = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)$')
+local client, claim, alive, polls = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)(!?)$')
 local value = call('GET', lock)
 local released = NOT_ASKED
 if releasing then
@@ -66,11 +67,11 @@ end
 if client then
   if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end
   local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + tonumber(alive))
-  call('HSET', waiters, client, until_millis .. '|' .. claim .. '|' .. token .. '|' .. label)
-  -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind.
-  if call('PTTL', queue) < tonumber(alive) then
-    call('PEXPIRE', queue, alive)
-    call('PEXPIRE', waiters, alive)
+  call('HSET', waiters, client, until_millis .. polls .. '|' .. claim .. '|' .. token .. '|' .. label)
+  -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind. Each for itself: one may
+  -- have been evicted, and made anew just now.
+  for _, companion in ipairs({queue, waiters}) do
+    if call('PTTL', companion) < tonumber(alive) then call('PEXPIRE', companion, alive) end
   end
 end
 return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', last_fence())}

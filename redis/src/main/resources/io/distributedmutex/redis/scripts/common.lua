@@ -4,7 +4,8 @@
 --
 -- KEYS[1] lock     STRING  token|fence|label, always with a TTL: the owner. Absent: free.
 -- KEYS[2] queue    ZSET    client -> arrival number: who waits, first come first.
--- KEYS[3] waiters  HASH    client -> alive|claim|token|label: what a grant to that client needs.
+-- KEYS[3] waiters  HASH    client -> alive|claim|token|label: what a grant to that client needs; a '!' behind alive if it
+--                          cannot be pushed to.
 -- KEYS[4] fence    STRING  the last fencing token given for any key of this slot. No TTL.
 
 local lock, queue, waiters, fence = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -1,8 +1,8 @@
 -- The next waiter gets the lock. Needs fence.lua.
 
 -- The lock is free: grants it to the first live waiter, and tells that one by a push. A waiter whose sign of life is too
--- old, whose entry none of us wrote, or whose push nobody received, is dropped; should it live after all it queues again
--- with its next poll. Every turn of the loop removes an entry, and an instance has one entry, so the cost is constant per
+-- old, whose entry none of us wrote, or whose push nobody received though it said that it would, is dropped; should it live
+-- after all it queues again with its next poll. Every turn of the loop removes an entry, and an instance has one entry, so the cost is constant per
 -- entry ever queued.
 -- Returns 'self' if the first live waiter is the client `self`, who is then left to be granted by the caller; 'other' if
 -- another got the lock; nil if nobody waits.
@@ -16,13 +16,13 @@ local function grant_next(self)
     if entry then
       -- Looked at before anything is told: a claim that SET refuses would leave a holder without a lock, a token that
       -- is none a lock without a holder. The longest lease, 365 days, has 11 digits.
-      local alive, claim, token, label = string.match(entry, '^(%d+)|([1-9]%d*)|([%w_-]+)|(.*)$')
+      local alive, polls, claim, token, label = string.match(entry, '^(%d+)(!?)|([1-9]%d*)|([%w_-]+)|(.*)$')
       if alive and #claim <= 11 and #token == 22 and tonumber(alive) * 1000 >= now_micros() then
         local first = next_fence(BLOCK)
         local push = first .. '|' .. BLOCK .. '|' .. token .. '|' .. lock
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
         local received = redis.pcall('PUBLISH', 'dmutex:grants:' .. client, push)
-        if type(received) == 'number' and received > 0 then
+        if polls == '!' or type(received) == 'number' and received > 0 then
           set_owner(token, first, label, claim)
           return 'other'
         end

@@ -58,7 +58,7 @@ final class ScriptMutants {
                     "if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end",
                     "call('ZADD', queue, next_fence(1), client)"),
             new Mutant("no sign of life is needed", "grant", " and tonumber(alive) * 1000 >= now_micros()", ""),
-            new Mutant("a grant that nobody received", "grant", "and received > 0", ""),
+            new Mutant("a grant that nobody received", "grant", "type(received) == 'number' and received > 0", "true"),
             new Mutant(
                     "a grant lasts for ever",
                     "grant",
@@ -122,14 +122,14 @@ final class ScriptMutants {
             new Mutant(
                     "companions that never end",
                     "acquire",
-                    "if call('PTTL', queue) < tonumber(alive) then",
+                    "if call('PTTL', companion) < tonumber(alive) then",
                     "if false then"),
             new Mutant(
                     "a short sign of life shortens that of others",
                     "acquire",
-                    "if call('PTTL', queue) < tonumber(alive) then",
+                    "if call('PTTL', companion) < tonumber(alive) then",
                     "if true then"),
-            new Mutant("entries that outlive their queue", "acquire", "    call('PEXPIRE', waiters, alive)\n", ""),
+            new Mutant("entries that outlive their queue", "acquire", "{queue, waiters}", "{queue}"),
             new Mutant("a forced release that grants to nobody", "force_release", "grant_next(nil)\n", ""),
             new Mutant("the loss of all data taken for an end", "ownership", "return STORE_LOST\n", "return GONE\n"));
 }

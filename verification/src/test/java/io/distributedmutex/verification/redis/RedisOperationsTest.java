@@ -377,6 +377,21 @@ class RedisOperationsTest {
         }
     }
 
+    /** Redis evicts any key that has an expiry, where its maxmemory-policy says so. */
+    @ParameterizedTest
+    @ValueSource(strings = {":queue:lock:k", ":waiters:lock:k"})
+    void aCompanionThatWasEvictedIsMadeAnewWithAnExpiry(String companion) {
+        String token = newToken();
+        get(store.tryAcquire("k", newToken()));
+        get(store.queue("k", token));
+        String key = companion(companion);
+        redis.command("DEL", key);
+
+        get(store.queue("k", token));
+
+        assertThat((Long) redis.command("PTTL", key)).isPositive();
+    }
+
     private String fence() {
         return companion(":fence");
     }

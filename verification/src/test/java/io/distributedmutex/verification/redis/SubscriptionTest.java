@@ -8,7 +8,11 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.testkit.EmbeddedRedis;
 import io.distributedmutex.testkit.EmbeddedRedisException;
 import io.distributedmutex.testkit.FaultyProxy;
@@ -16,8 +20,12 @@ import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,9 +58,7 @@ class SubscriptionTest {
     @Test
     void whileChannelsAreDeniedItIsAskedForAgainAndToldOnce() {
         try (StartedStore store = started()) {
-            redis.command("ACL", "SETUSER", "app", "resetchannels");
-            redis.command("CLIENT", "KILL", "TYPE", "pubsub");
-            Await.until("it is told", () -> !warnings().isEmpty());
+            unsubscribe();
             int asked = refusals("subscribe");
             Await.until("it is asked for again", () -> refusals("subscribe") >= asked + 3);
 
@@ -68,6 +74,99 @@ class SubscriptionTest {
             assertThat(warnings().get(1)).endsWith("subscribed to pushes again");
             assertThat(store.reconnections()).isOne();
         }
+    }
+
+    @Test
+    void aWaiterThatIsNotSubscribedKeepsItsPlaceAndFindsItsGrantByItsPoll() {
+        try (StartedStore deaf = startedUnsubscribed();
+                StartedStore holder = StartedStore.on(redis);
+                StartedStore next = StartedStore.on(redis)) {
+            String held = newToken();
+            String first = newToken();
+            String second = newToken();
+            get(holder.tryAcquire("k", held));
+            get(poll(deaf, first, 8_000));
+            get(next.queue("k", second));
+
+            get(holder.store().release("k", held, 0));
+
+            assertThat((String) redis.command("GET", "lock:k")).startsWith(first + "|");
+            assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(1L, 2_000L);
+            assertThat(get(poll(deaf, first, 8_000))).isInstanceOf(AcquireReply.Granted.class);
+            // Its own user may not publish.
+            get(holder.store().forceRelease("k"));
+            StartedStore.Grant grant = next.nextGrant();
+            assertThat(grant).isNotNull();
+            assertThat(grant.token()).isEqualTo(second);
+        }
+    }
+
+    @Test
+    void aWaiterThatIsNotSubscribedAndPollsTooLateForAGrantIsPassedOver() {
+        try (StartedStore deaf = startedUnsubscribed();
+                StartedStore holder = StartedStore.on(redis);
+                StartedStore next = StartedStore.on(redis)) {
+            String held = newToken();
+            String second = newToken();
+            get(holder.tryAcquire("k", held));
+            get(poll(deaf, newToken(), 8_004));
+            get(next.queue("k", second));
+
+            get(holder.store().release("k", held, 0));
+
+            StartedStore.Grant grant = next.nextGrant();
+            assertThat(grant).isNotNull();
+            assertThat(grant.token()).isEqualTo(second);
+        }
+    }
+
+    @Test
+    void anInstanceThatIsNotSubscribedGetsItsTurnsBesideThoseThatAre() throws Exception {
+        AtomicBoolean ended = new AtomicBoolean();
+        List<DistributedMutex> others = new ArrayList<>();
+        List<Thread> threads = new ArrayList<>();
+        AtomicInteger turns = new AtomicInteger();
+        try (DistributedMutex deaf = RedisMutex.connect("redis://app:secret@127.0.0.1:" + proxy.port())) {
+            unsubscribe();
+            for (int i = 0; i < 3; i++) {
+                DistributedMutex other = RedisMutex.connect(redis.uri());
+                others.add(other);
+                Thread thread = new Thread(() -> {
+                    while (!ended.get()) {
+                        other.run("k", lease -> turns.incrementAndGet());
+                    }
+                });
+                threads.add(thread);
+                thread.start();
+            }
+            for (int i = 0; i < 5; i++) {
+                int before = turns.get();
+                deaf.with(o -> o.waitTime(Await.BOUND)).acquire("k").close();
+                Await.until("others have theirs", () -> turns.get() >= before + 3);
+            }
+        } finally {
+            ended.set(true);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            others.forEach(DistributedMutex::close);
+        }
+    }
+
+    private StartedStore startedUnsubscribed() {
+        StartedStore store = started();
+        unsubscribe();
+        return store;
+    }
+
+    private void unsubscribe() {
+        redis.command("ACL", "SETUSER", "app", "resetchannels");
+        redis.command("CLIENT", "KILL", "TYPE", "pubsub");
+        Await.until("it is told", () -> !warnings().isEmpty());
+    }
+
+    private static CompletionStage<AcquireReply> poll(StartedStore waiter, String token, long aliveMillis) {
+        return waiter.store().acquire(new AcquireRequest("k", token, 10_000, true, 2_000, aliveMillis, null));
     }
 
     @Test
