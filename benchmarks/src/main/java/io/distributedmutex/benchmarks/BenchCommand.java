@@ -37,7 +37,8 @@ final class BenchCommand implements Callable<Integer> {
             new TakeOverCase(),
             new LeasesCase(false),
             new LeasesCase(true),
-            new FootprintCase());
+            new FootprintCase(),
+            new OutageCase());
 
     @Option(
             names = "--cases",

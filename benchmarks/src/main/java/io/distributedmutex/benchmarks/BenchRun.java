@@ -41,7 +41,12 @@ final class BenchRun {
 
     /** Starts a worker of this measurement, with the numbers that its job wants. */
     WorkerLink start(Worker.Job job, Subject subject, int... numbers) throws IOException {
-        return WorkerLink.start(server.uri(), job, subject, boardFile, numbers);
+        return start(server.uri(), job, subject, numbers);
+    }
+
+    /** The same on another Redis than that of all. */
+    WorkerLink start(String uri, Worker.Job job, Subject subject, int... numbers) throws IOException {
+        return WorkerLink.start(uri, job, subject, boardFile, numbers);
     }
 
     /**

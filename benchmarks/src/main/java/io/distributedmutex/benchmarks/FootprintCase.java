@@ -51,7 +51,7 @@ final class FootprintCase implements BenchCase {
     /** The process' part. */
     static void work(Worker worker) throws Exception {
         int threads = ManagementFactory.getThreadMXBean().getThreadCount();
-        long heap = usedKilobytes();
+        long heap = Worker.usedKilobytes();
         long start = System.nanoTime();
         try (Locks locks = worker.subject.open(worker.uri)) {
             worker.say("started", (System.nanoTime() - start) / 1e6);
@@ -61,21 +61,16 @@ final class FootprintCase implements BenchCase {
             // Not before what was only needed to start has ended.
             TimeUnit.SECONDS.sleep(6);
             worker.say("threads", ManagementFactory.getThreadMXBean().getThreadCount() - threads);
-            worker.say("heap", usedKilobytes() - heap);
+            worker.say("heap", Worker.usedKilobytes() - heap);
             worker.hear();
             for (int i = 0; i < PAIRS; i++) {
                 locks.lockRenewed("short-" + i % KEYS).unlock();
             }
             Locks.Held held = locks.lockRenewed("long");
             worker.say("held");
-            worker.say("heap", usedKilobytes() - heap);
+            worker.say("heap", Worker.usedKilobytes() - heap);
             worker.hear();
             held.unlock();
         }
-    }
-
-    private static long usedKilobytes() {
-        System.gc();
-        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / 1024;
     }
 }

@@ -3,6 +3,7 @@ package io.distributedmutex.benchmarks;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,6 +43,7 @@ final class Worker {
         HOLD_MANY(LeasesCase::work),
         TAKE(TakeOverCase::work),
         IDLE(FootprintCase::work),
+        ENDURE(OutageCase::work),
         TAKE_TURNS(TurnsCase::work);
 
         private final Work work;
@@ -101,6 +103,12 @@ final class Worker {
         for (Thread thread : running) {
             thread.join();
         }
+    }
+
+    /** The heap that is in use after a collection. */
+    static long usedKilobytes() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / 1024;
     }
 
     /** A number of the job, by its place on the command line. */

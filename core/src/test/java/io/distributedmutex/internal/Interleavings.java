@@ -18,6 +18,9 @@ final class Interleavings {
 
     private static final int TIMES = Integer.getInteger("interleavings.times", 1);
 
+    /** What takes longer has hung. */
+    private static final long HANGING_MILLIS = 120_000;
+
     private Interleavings() {}
 
     static ModelCheckingOptions modelChecking(int scenarios, int interleavings) {
@@ -40,6 +43,8 @@ final class Interleavings {
     }
 
     private static <O extends Options<O, ?>> O shape(O options, int scenarios, int interleavings) {
+        // Lincheck's 10 s are too few on a busy machine, where the JVM instruments a class for longer than that.
+        options.invocationTimeout$lincheck(HANGING_MILLIS);
         return options.executionGenerator(OtherScenarios.class)
                 .iterations(scenarios * TIMES)
                 .invocationsPerIteration(interleavings)

@@ -157,15 +157,18 @@ class ConnectionLossTest {
                                 .commandTimeout(Duration.ofMinutes(1))
                                 .connect(),
                         "label")) {
-            proxy.swallow();
+            redis.pause();
+            long before = proxy.passed(FaultyProxy.Direction.TO_SERVER);
             CompletionStage<AcquireReply> lost = store.tryAcquire("k", newToken());
-            proxy.cut();
+            Await.until("it is on its way", () -> proxy.passed(FaultyProxy.Direction.TO_SERVER) > before);
+            redis.kill();
 
             assertThat(failureOf(lost))
                     .isInstanceOfSatisfying(
                             StoreUnreachableException.class,
                             failure -> assertThat(failure.isSurelyNotSent()).isFalse())
                     .hasMessageContaining("lost");
+            redis.restart();
             Await.until("it works again", () -> !failed(store.store().inspect("k")));
             assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
         }
