@@ -122,8 +122,8 @@ final class Events {
         outage.loss();
         record(hold, lease, "lost");
         quietly(() -> {
-            FlightEvents.Loss event = new FlightEvents.Loss();
-            if (event.shouldCommit()) {
+            FlightEvents.Loss event = FlightEvents.loss();
+            if (event != null) {
                 event.key = lease.key();
                 event.reason = reason.name();
                 event.fencingToken = lease.fencingToken();

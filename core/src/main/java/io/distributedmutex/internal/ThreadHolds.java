@@ -1,18 +1,21 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.Lease;
+import java.util.Collections;
 import java.util.Map;
+import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which keys each thread holds, and how often it entered. Kept with the thread, so it goes when the thread does; a thread
- * that holds nothing keeps nothing.
+ * Which keys each thread holds, and how often it entered. Kept for as long as the thread lives, but not in the thread: one
+ * that lives on and never unlocks, as a container's may, would keep a closed instance, and with it the class loader of an
+ * application that was stopped.
  */
 public final class ThreadHolds {
 
-    /** Concurrent, because a loss is noticed by another thread. */
-    private final ThreadLocal<Map<String, Hold>> holds = ThreadLocal.withInitial(() -> new ConcurrentHashMap<>(4));
+    /** The inner maps are concurrent, because a loss is noticed by another thread. A thread without holds has none. */
+    private final Map<Thread, Map<String, Hold>> holds = Collections.synchronizedMap(new WeakHashMap<>());
 
     private final boolean forgetsLost;
 
@@ -27,17 +30,20 @@ public final class ThreadHolds {
 
     /** What the calling thread holds of a key. */
     public @Nullable Hold get(String key) {
-        Map<String, Hold> mine = holds.get();
+        Map<String, Hold> mine = holds.get(Thread.currentThread());
+        if (mine == null) {
+            return null;
+        }
         Hold hold = mine.get(key);
         if (hold == null && mine.isEmpty()) {
-            holds.remove();
+            holds.remove(Thread.currentThread());
         }
         return hold;
     }
 
     /** The calling thread now holds a key, once. */
     public void put(String key, Lease lease) {
-        Map<String, Hold> mine = holds.get();
+        Map<String, Hold> mine = holds.computeIfAbsent(Thread.currentThread(), thread -> new ConcurrentHashMap<>(4));
         Hold hold = new Hold(lease);
         mine.put(key, hold);
         if (forgetsLost) {
@@ -47,10 +53,12 @@ public final class ThreadHolds {
 
     /** The calling thread holds a key no longer. */
     public void remove(String key) {
-        Map<String, Hold> mine = holds.get();
-        mine.remove(key);
-        if (mine.isEmpty()) {
-            holds.remove();
+        Map<String, Hold> mine = holds.get(Thread.currentThread());
+        if (mine != null) {
+            mine.remove(key);
+            if (mine.isEmpty()) {
+                holds.remove(Thread.currentThread());
+            }
         }
     }
 

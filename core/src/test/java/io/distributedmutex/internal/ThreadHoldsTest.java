@@ -5,14 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LossReason;
+import java.lang.ref.WeakReference;
 import java.lang.reflect.Field;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -121,32 +124,58 @@ class ThreadHoldsTest {
     }
 
     @Test
-    void aThreadThatHoldsNothingKeepsNothing() throws Exception {
-        ThreadLocal<?> kept = threadLocal(forgetting);
+    void nothingIsKeptForAThreadThatHoldsNothing() throws Exception {
+        Map<?, ?> kept = kept(forgetting);
+        forgetting.get("a");
+        assertThat(kept).isEmpty();
 
-        Object whileHolding = keptAfter(() -> forgetting.put("a", lease), kept);
-        assertThat(keptAfter(() -> forgetting.put("b", lease), kept)).isSameAs(whileHolding);
-        assertThat(keptAfter(() -> forgetting.remove("b"), kept)).isSameAs(whileHolding);
-        assertThat(keptAfter(() -> forgetting.remove("a"), kept)).isNotSameAs(whileHolding);
+        forgetting.put("a", lease);
+        forgetting.put("b", lease);
+        forgetting.remove("b");
+        assertThat(kept).hasSize(1);
+        forgetting.remove("a");
+        assertThat(kept).isEmpty();
 
-        Object afterALook = keptAfter(() -> forgetting.get("a"), kept);
-        assertThat(keptAfter(() -> forgetting.get("a"), kept)).isNotSameAs(afterALook);
-
-        Object whileHoldingAgain = keptAfter(() -> forgetting.put("a", lease), kept);
+        forgetting.put("a", lease);
         lease.lose();
-        assertThat(keptAfter(() -> forgetting.get("a"), kept)).isNotSameAs(whileHoldingAgain);
+        forgetting.get("a");
+        assertThat(kept).isEmpty();
     }
 
-    /** What the thread keeps; a new object if it kept nothing. */
-    private static Object keptAfter(Runnable action, ThreadLocal<?> kept) {
-        action.run();
-        return kept.get();
+    @Test
+    void aThreadThatHasEndedIsForgotten() throws Exception {
+        inAnotherThread(() -> {
+            remembering.put("a", lease);
+            return lease;
+        });
+        Map<?, ?> kept = kept(remembering);
+        awaitGarbageCollected(kept::isEmpty);
     }
 
-    private static ThreadLocal<?> threadLocal(ThreadHolds holds) throws ReflectiveOperationException {
+    @Test
+    void aThreadThatLivesOnDoesNotKeepWhatItHasNotUnlocked() {
+        WeakReference<Lease> left = leftLocked();
+        awaitGarbageCollected(() -> left.get() == null);
+    }
+
+    private static WeakReference<Lease> leftLocked() {
+        Lease left = new FakeLease();
+        new ThreadHolds(false).put("a", left);
+        return new WeakReference<>(left);
+    }
+
+    private static void awaitGarbageCollected(BooleanSupplier done) {
+        long start = System.nanoTime();
+        while (!done.getAsBoolean()) {
+            assertThat(System.nanoTime() - start).as("ns until collected").isLessThan(20_000_000_000L);
+            System.gc();
+        }
+    }
+
+    private static Map<?, ?> kept(ThreadHolds holds) throws ReflectiveOperationException {
         Field field = ThreadHolds.class.getDeclaredField("holds");
         field.setAccessible(true);
-        return (ThreadLocal<?>) field.get(holds);
+        return (Map<?, ?>) field.get(holds);
     }
 
     private static <T> T inAnotherThread(Callable<T> action) throws Exception {

@@ -20,6 +20,8 @@ import io.netty.util.concurrent.DefaultEventExecutorGroup;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.security.AccessController;
+import java.security.PrivilegedAction;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -232,9 +234,16 @@ final class OwnClient {
         return (AddressResolverGroup<InetSocketAddress>) DefaultClientResources.DEFAULT_ADDRESS_RESOLVER_GROUP;
     }
 
+    /** A thread that has nothing of the one by which it happens to be made, as the engine's own: no application's classes. */
+    // Removal: as long as threads keep an access control context, it keeps the caller's classes. The priority is the
+    // default.
+    @SuppressWarnings({"removal", "ThreadPriorityCheck"})
     private Thread newThread(String name, Runnable task) {
-        Thread thread = new Thread(task, name + "-" + THREAD_NUMBERS.incrementAndGet());
+        Thread thread = AccessController.doPrivileged((PrivilegedAction<Thread>)
+                () -> new Thread(null, task, name + "-" + THREAD_NUMBERS.incrementAndGet(), 0, false));
         thread.setDaemon(true);
+        thread.setPriority(Thread.NORM_PRIORITY);
+        thread.setContextClassLoader(OwnClient.class.getClassLoader());
         threads.add(thread);
         return thread;
     }
