@@ -1,21 +1,25 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.Lease;
-import java.util.Collections;
 import java.util.Map;
-import java.util.WeakHashMap;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which keys each thread holds, and how often it entered. Kept for as long as the thread lives, but not in the thread: one
- * that lives on and never unlocks, as a container's may, would keep a closed instance, and with it the class loader of an
- * application that was stopped.
+ * Which keys each thread holds, and how often it entered. Not kept in the thread: one that lives on and never unlocks, as a
+ * container's may, would keep a closed instance, and with it the class loader of an application that was stopped. Threads
+ * that have ended without unlocking are forgotten when so many threads hold something that it is worth a look.
  */
 public final class ThreadHolds {
 
+    /** So many threads may have ended unnoticed, or as many as live. */
+    static final int UNNOTICED = 64;
+
     /** The inner maps are concurrent, because a loss is noticed by another thread. A thread without holds has none. */
-    private final Map<Thread, Map<String, Hold>> holds = Collections.synchronizedMap(new WeakHashMap<>());
+    private final Map<Thread, Map<String, Hold>> holds = new ConcurrentHashMap<>();
+
+    /** When holds are so many, those of threads that have ended are removed. */
+    private volatile int lookedAtNext = UNNOTICED;
 
     private final boolean forgetsLost;
 
@@ -43,11 +47,24 @@ public final class ThreadHolds {
 
     /** The calling thread now holds a key, once. */
     public void put(String key, Lease lease) {
-        Map<String, Hold> mine = holds.computeIfAbsent(Thread.currentThread(), thread -> new ConcurrentHashMap<>(4));
+        Map<String, Hold> mine = holds.get(Thread.currentThread());
+        if (mine == null) {
+            forgetEnded();
+            mine = new ConcurrentHashMap<>(4);
+            holds.put(Thread.currentThread(), mine);
+        }
+        Map<String, Hold> all = mine;
         Hold hold = new Hold(lease);
         mine.put(key, hold);
         if (forgetsLost) {
-            lease.onLost(lost -> mine.remove(key, hold));
+            lease.onLost(lost -> all.remove(key, hold));
+        }
+    }
+
+    private void forgetEnded() {
+        if (holds.size() >= lookedAtNext) {
+            holds.keySet().removeIf(thread -> !thread.isAlive());
+            lookedAtNext = Math.max(UNNOTICED, 2 * holds.size());
         }
     }
 
