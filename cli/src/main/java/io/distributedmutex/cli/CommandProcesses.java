@@ -74,9 +74,7 @@ sealed interface CommandProcesses {
         }
 
         private List<ProcessTable.Row> rows() throws IOException {
-            return ProcessTable.read().stream()
-                    .filter(row -> row.session() == leader.pid())
-                    .toList();
+            return ProcessTable.running(leader.pid(), pid -> true);
         }
     }
 
