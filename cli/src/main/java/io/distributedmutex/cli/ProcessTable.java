@@ -89,6 +89,35 @@ final class ProcessTable {
                 && (!IS_THERE || row(process.pid()).filter(row -> !row.ended()).isPresent());
     }
 
+    /** The id of our session; 0 where the system does not tell. */
+    static long ownSession() {
+        return row(ProcessHandle.current().pid()).map(Row::session).orElse(0L);
+    }
+
+    /** Those of our session that run and have something in their environment; known on Linux alone. */
+    static List<ProcessHandle> ofOwnSession(String mark) {
+        if (!IS_THERE) {
+            return List.of();
+        }
+        try {
+            return running(ownSession(), pid -> hasInEnvironment(pid, mark)).stream()
+                    .flatMap(row -> ProcessHandle.of(row.pid()).stream())
+                    .toList();
+        } catch (IOException e) {
+            return List.of();
+        }
+    }
+
+    private static boolean hasInEnvironment(long pid, String mark) {
+        try {
+            byte[] environment = Files.readAllBytes(file(pid, "environ"));
+            return List.of(new String(environment, StandardCharsets.ISO_8859_1).split("\0", -1)).contains(mark);
+        } catch (IOException e) {
+            // It has ended, or belongs to somebody else.
+            return false;
+        }
+    }
+
     private static Optional<Row> row(long pid) {
         try {
             // proc(5): after the name in brackets, which may hold anything, follow state, ppid, pgrp, session
