@@ -164,6 +164,9 @@ final class GuardedCommand {
         long pause = FIRST_PAUSE_MILLIS;
         for (Set<Long> running = all.running(); !running.isEmpty() && !isEnded(); running = all.running()) {
             Long asked = askedNanos;
+            if (asked != null && end - asked > grace.plus(QUIET).toNanos()) {
+                asked = null; // Long ago, and it went on: that is not why it has ended.
+            }
             long now = System.nanoTime();
             if (asked != null && !isEnding() && now - end >= grace.toNanos() && now - asked >= grace.toNanos()) {
                 askedNanos = null; // Somebody may ask again.

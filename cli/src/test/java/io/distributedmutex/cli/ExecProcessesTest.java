@@ -338,6 +338,27 @@ class ExecProcessesTest {
     }
 
     @Test
+    void whoWasAskedToEndLongAgoMayLeaveProcessesBehind() throws Exception {
+        Path go = directory.resolve("go");
+        String left = "sh -c 'echo step $$; while [ ! -e " + go + " ]; do sleep 0.05; done; echo all'";
+        String script = "trap 'echo int' INT; echo ready; while [ ! -e " + directory + "/end ]; do sleep 0.05; done; "
+                + left + " & exit 3";
+        try (Tool.Running running = start(script, "--grace", "0")) {
+            running.awaitOut("ready");
+            running.signal("INT");
+            running.awaitOut("int");
+            long asked = System.nanoTime();
+            Tool.await("that it is long ago", () -> System.nanoTime() - asked > 1_500_000_000L);
+            Files.createFile(directory.resolve("end"));
+            awaitStep(running);
+            running.awaitErr("; the lock is kept until that ends\n");
+            Files.createFile(go);
+            assertThat(running.end().exitCode()).isEqualTo(3);
+            assertThat(running.out()).contains("all");
+        }
+    }
+
+    @Test
     void aSignalIsSentOnceByBusyboxToo() throws Exception {
         String script = "trap 'echo usr1' USR1; sleep 60 & echo ready; while :; do wait; done";
         try (Tool.Running running = start(Map.of("PATH", pathOf("busybox")), script)) {
