@@ -80,8 +80,8 @@ final class Guardian implements AutoCloseable {
     static Guardian start(Duration grace, String mark) {
         List<String> command =
                 new ArrayList<>(CommandProcesses.OfSession.prefix().orElse(List.of()));
-        command.addAll(List.of(
-                "sh", "-c", SCRIPT, Long.toString(grace.plusMillis(999).toSeconds()), mark));
+        command.addAll(
+                List.of("sh", "-c", SCRIPT, Long.toString(grace.plusMillis(999).toSeconds()), mark));
         try {
             return new Guardian(new ProcessBuilder(command)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)

@@ -111,7 +111,8 @@ final class ProcessTable {
     private static boolean hasInEnvironment(long pid, String mark) {
         try {
             byte[] environment = Files.readAllBytes(file(pid, "environ"));
-            return List.of(new String(environment, StandardCharsets.ISO_8859_1).split("\0", -1)).contains(mark);
+            return List.of(new String(environment, StandardCharsets.ISO_8859_1).split("\0", -1))
+                    .contains(mark);
         } catch (IOException e) {
             // It has ended, or belongs to somebody else.
             return false;
@@ -123,8 +124,7 @@ final class ProcessTable {
             // proc(5): after the name in brackets, which may hold anything, follow state, ppid, pgrp, session
             String status = Files.readString(file(pid, "stat"), StandardCharsets.ISO_8859_1);
             String[] fields = status.substring(status.lastIndexOf(')') + 2).split(" ", 5);
-            return Optional.of(
-                    new Row(pid, Long.parseLong(fields[2]), Long.parseLong(fields[3]), hasEnded(fields[0])));
+            return Optional.of(new Row(pid, Long.parseLong(fields[2]), Long.parseLong(fields[3]), hasEnded(fields[0])));
         } catch (IOException | RuntimeException e) {
             // It has ended while we read.
             return Optional.empty();
