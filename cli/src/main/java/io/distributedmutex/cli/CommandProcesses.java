@@ -1,7 +1,6 @@
 package io.distributedmutex.cli;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -74,43 +73,45 @@ sealed interface CommandProcesses {
         }
 
         private List<ProcessTable.Row> rows() throws IOException {
-            return ProcessTable.read().stream()
-                    .filter(row -> row.session() == leader.pid())
-                    .toList();
+            return ProcessTable.running(leader.pid(), pid -> true);
         }
     }
 
     /**
-     * The command and its descendants, as far as we see them: one whose parent has ended is known only if it was seen
-     * before.
+     * The command and its descendants, as far as we see them: one whose parent has ended is known if it was seen before, or,
+     * on Linux, if it is in our session and has kept the command's environment.
      */
     final class Descendants implements CommandProcesses {
+
+        private final String mark;
 
         /** Guarded by this. */
         private final Set<ProcessHandle> seen = new LinkedHashSet<>();
 
-        Descendants(ProcessHandle command) {
+        /** The command, and what only its processes have in their environment. */
+        Descendants(ProcessHandle command, String mark) {
+            this.mark = mark;
             seen.add(command);
         }
 
         @Override
-        public synchronized Set<Long> running() {
-            look();
+        public Set<Long> running() {
             Set<Long> running = new LinkedHashSet<>();
-            seen.forEach(process -> running.add(process.pid()));
+            look().forEach(process -> running.add(process.pid()));
             return running;
         }
 
         @Override
-        public synchronized void signal(String name) {
-            look();
-            seen.forEach(process -> Kill.send(name, process));
+        public void signal(String name) {
+            look().forEach(process -> Kill.send(name, process));
         }
 
-        private void look() {
-            List<ProcessHandle> found = new ArrayList<>(seen);
-            found.forEach(process -> process.descendants().forEach(seen::add));
+        private synchronized Set<ProcessHandle> look() {
+            List.copyOf(seen).forEach(process -> process.descendants().forEach(seen::add));
             seen.removeIf(process -> !ProcessTable.isRunning(process));
+            Set<ProcessHandle> found = new LinkedHashSet<>(seen);
+            found.addAll(ProcessTable.ofOwnSession(mark)); // Not for ever: they may leave it on purpose.
+            return found;
         }
     }
 }

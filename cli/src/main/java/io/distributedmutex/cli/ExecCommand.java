@@ -47,6 +47,9 @@ import picocli.CommandLine.Spec;
                     + " every process in it, Ctrl-Z stops it, and what COMMAND leaves behind when it was asked to end gets"
                     + " SIGKILL after --grace. What leaves the session (setsid, daemons) is not ours any more.",
             "",
+            "In a session of its own COMMAND cannot ask on the terminal (/dev/tty): use --foreground for sudo, ssh and"
+                    + " whatever else asks for passwords.",
+            "",
             "The lock is kept by renewing its lease every third of --lease until COMMAND ends. If that fails, or somebody"
                     + " releases the lock by force, the lease is lost: every process of COMMAND gets SIGTERM, then"
                     + " SIGKILL, because another holder may work already. The same happens if dmutex itself is killed.",
@@ -75,6 +78,7 @@ import picocli.CommandLine.Spec;
             "  dmutex exec -n backup -- ./backup.sh            cron: skip this time if it still runs",
             "  dmutex exec -n --minimum-hold 30s mail -- ./mail.sh    cron on several machines: once",
             "  dmutex exec --wait 10m --renew 2h deploy -- make deploy",
+            "  dmutex exec --foreground deploy -- sudo make install    asks for a password",
             "  dmutex exec k -- sh -c 'echo $DMUTEX_FENCING_TOKEN'",
             "  dmutex exec --embedded k -- dmutex list         try it without a Redis"
         })
@@ -146,8 +150,8 @@ final class ExecCommand implements Callable<Integer> {
     @Option(
             names = "--foreground",
             description =
-                    "Keep COMMAND in our session, so that it can ask for passwords on the terminal (/dev/tty). Then"
-                            + " its children are found less surely.")
+                    "Keep COMMAND in our session, so that it can ask on the terminal (/dev/tty). Then its children are"
+                            + " found less surely: as its descendants, and on Linux by their environment.")
     private boolean foreground;
 
     @Option(

@@ -36,6 +36,8 @@ final class GuardedCommand {
     /** What a terminal sends to its own session alone, beside SIGINT and SIGQUIT. */
     private static final List<String> OF_TERMINAL = List.of("TSTP", "CONT", "WINCH");
 
+    private static final String TOKEN = "DMUTEX_FENCING_TOKEN";
+
     private static final long FIRST_PAUSE_MILLIS = 5;
     private static final long LONGEST_PAUSE_MILLIS = 250;
 
@@ -100,6 +102,7 @@ final class GuardedCommand {
             tell.accept(command.get(0) + ": command not " + (isThere ? "executable" : "found"));
             return isThere ? ExitCodes.NOT_EXECUTABLE : ExitCodes.NOT_FOUND;
         }
+        String mark = TOKEN + "=" + lease.fencingToken(); // In the environment of all that the command starts.
         List<String> prefix =
                 foreground ? List.of() : CommandProcesses.OfSession.prefix().orElse(List.of());
         List<String> received = new ArrayList<>(PASSED_ON);
@@ -111,10 +114,10 @@ final class GuardedCommand {
         }
         // Before the command starts, so that no signal can end us and leave it alone.
         try (Signals signals = Signals.receive(signal -> receive(signal, lease), received);
-                Guardian guardian = Guardian.start(grace)) {
+                Guardian guardian = Guardian.start(grace, mark)) {
             Process leader;
             try {
-                leader = start(lease, prefix, guardian);
+                leader = start(lease, prefix, guardian, mark);
             } catch (IOException e) {
                 tell.accept(command.get(0) + ": command not executable: " + e.getMessage());
                 return ExitCodes.NOT_EXECUTABLE;
@@ -130,7 +133,7 @@ final class GuardedCommand {
     }
 
     /** Starts the command unless we are ending, and sends on what came meanwhile. */
-    private synchronized @Nullable Process start(Lease lease, List<String> prefix, Guardian guardian)
+    private synchronized @Nullable Process start(Lease lease, List<String> prefix, Guardian guardian, String mark)
             throws IOException {
         if (ending) {
             return null;
@@ -139,11 +142,11 @@ final class GuardedCommand {
         words.addAll(command);
         ProcessBuilder builder = new ProcessBuilder(words).inheritIO().redirectInput(StandardStreams.input());
         builder.environment().putAll(environment);
-        builder.environment().put("DMUTEX_FENCING_TOKEN", Long.toString(lease.fencingToken()));
+        builder.environment().put(TOKEN, Long.toString(lease.fencingToken()));
         Process started = builder.start();
         guardian.guard(started.pid(), !prefix.isEmpty());
         CommandProcesses all = prefix.isEmpty()
-                ? new CommandProcesses.Descendants(started.toHandle())
+                ? new CommandProcesses.Descendants(started.toHandle(), mark)
                 : new CommandProcesses.OfSession(started);
         processes = all;
         early.forEach(all::signal);
@@ -161,6 +164,9 @@ final class GuardedCommand {
         long pause = FIRST_PAUSE_MILLIS;
         for (Set<Long> running = all.running(); !running.isEmpty() && !isEnded(); running = all.running()) {
             Long asked = askedNanos;
+            if (asked != null && end - asked > grace.plus(QUIET).toNanos()) {
+                asked = null; // Long ago, and it went on: that is not why it has ended.
+            }
             long now = System.nanoTime();
             if (asked != null && !isEnding() && now - end >= grace.toNanos() && now - asked >= grace.toNanos()) {
                 askedNanos = null; // Somebody may ask again.

@@ -14,28 +14,41 @@ import org.jspecify.annotations.Nullable;
  */
 final class Guardian implements AutoCloseable {
 
-    /** $0: the grace in seconds. Reads the id of the command, and later that it has ended, or nothing if we have died. */
-    private static final String SCRIPT = """
-            trap '' HUP INT QUIT TERM
-            read -r command || exit 0
-            read -r ended && exit 0
+    /**
+     * $0: the grace in seconds. $1: what the command has in its environment. Reads the command's id and the session to look
+     * for its processes in, and later that it has ended, or nothing if we have died. Works in dash, bash and busybox.
+     */
+    static final String SCRIPT = """
+            trap '' HUP INT QUIT TERM PIPE USR1 USR2 ALRM
+            mark=$1
+            if read -r command session; then
+              if [ "$command" = ended ] || read -r ended; then exit 0; fi
+            else
+              command=none session=any
+              sleep 1 # It may be about to start.
+            fi
             targets() {
-              case $command in -*) ;; *) echo "$command"; return ;; esac
               echo "$command"
-              for status in /proc/[0-9]*/stat; do
-                { read -r line <"$status"; } 2>/dev/null || continue
+              for process in /proc/[0-9]*; do
+                { read -r line <"$process/stat"; } 2>/dev/null || continue
                 set -- ${line##*') '}
-                if [ "$1" != Z ] && [ "-${4-}" = "$command" ]; then echo "-$3"; fi
+                if [ "$1" = Z ]; then continue; fi
+                if [ "-${4-}" = "$command" ]; then
+                  echo "-$3"
+                elif [ "$session" = any ] || [ "${4-}" = "$session" ]; then
+                  { tr '\\0' '\\n' <"$process/environ" | grep -qxF "$mark"; } 2>/dev/null && echo "${process#/proc/}"
+                fi
               done
             }
             send() {
               sent=1
               for target in $(targets); do
-                kill -s "$1" -- "$target" && sent=0
+                kill -"$1" "$target" && sent=0
               done 2>/dev/null
               return $sent
             }
-            send TERM || exit 0
+            # A command that has only just been started has no session yet.
+            send TERM || kill -TERM "${command#-}" 2>/dev/null || exit 0
             send CONT
             echo "dmutex: ended before its command, which gets SIGTERM, and SIGKILL after $0 s" >&2
             passed=0
@@ -44,7 +57,10 @@ final class Guardian implements AutoCloseable {
               send 0 || exit 0
               passed=$((passed + 1))
             done
-            send KILL
+            for again in 1 2 3 4 5; do # For what was started meanwhile.
+              send KILL || exit 0
+              sleep 1
+            done
             """;
 
     private final @Nullable Process process;
@@ -58,12 +74,14 @@ final class Guardian implements AutoCloseable {
      * does nothing yet. Where there is no shell, it never will.
      *
      * @param grace how long after SIGTERM SIGKILL follows; rounded up to seconds
+     * @param mark what no process but those of the command has in its environment: by that they are found if we die
+     *     before {@link #guard}, and in our session
      */
-    static Guardian start(Duration grace) {
+    static Guardian start(Duration grace, String mark) {
         List<String> command =
                 new ArrayList<>(CommandProcesses.OfSession.prefix().orElse(List.of()));
         command.addAll(
-                List.of("sh", "-c", SCRIPT, Long.toString(grace.plusMillis(999).toSeconds())));
+                List.of("sh", "-c", SCRIPT, Long.toString(grace.plusMillis(999).toSeconds()), mark));
         try {
             return new Guardian(new ProcessBuilder(command)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
@@ -81,7 +99,7 @@ final class Guardian implements AutoCloseable {
      * @param ofSession whether it is the first of a session, all of which is meant then
      */
     void guard(long pid, boolean ofSession) {
-        tell((ofSession ? "-" : "") + pid);
+        tell(ofSession ? "-" + pid + " none" : pid + " " + ProcessTable.ownSession());
     }
 
     /** Says that the command has ended. */

@@ -15,7 +15,7 @@ final class Kill {
 
     /**
      * Sends a signal to processes and, by a minus before them, process groups. By the shell's own kill, since /bin/kill is
-     * missing on slim images. It is sent when this returns.
+     * missing on slim images; in the one form that dash, bash and busybox all take. It is sent when this returns.
      *
      * @return whether there was a shell, and all of the targets were there
      */
@@ -23,7 +23,7 @@ final class Kill {
         if (targets.isEmpty()) {
             return true;
         }
-        List<String> command = new ArrayList<>(List.of("sh", "-c", "kill -s \"$0\" -- \"$@\"", signal));
+        List<String> command = new ArrayList<>(List.of("sh", "-c", "kill -\"$0\" \"$@\"", signal));
         command.addAll(targets);
         try {
             Process kill = new ProcessBuilder(command)

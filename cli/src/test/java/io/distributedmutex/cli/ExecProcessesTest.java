@@ -25,6 +25,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** exec, whose command seldom is a single process: none of them may work on without the lock. */
@@ -33,6 +34,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ExecProcessesTest {
 
     private static final Pattern STEP = Pattern.compile("step (\\d+)");
+    /** Starts script(1), which has a terminal for us, with words quoted for the shell that it starts. */
+    private static final String IN_SCRIPT =
+            "for word in \"$@\"; do line=\"$line '$(printf %s \"$word\" | sed \"s/'/'\\\\\\\\''/g\")'\"; done;"
+                    + " exec script -qefc \"exec $line\" /dev/null";
+
     private static final Pattern TOOL = Pattern.compile("tool (\\d+)");
 
     @TempDir
@@ -93,6 +99,26 @@ class ExecProcessesTest {
         Matcher matcher = pattern.matcher(out);
         assertThat(matcher.find()).as(out).isTrue();
         return Long.parseLong(matcher.group(1));
+    }
+
+    /** A PATH on which sh is a certain shell; with busybox, all that a guardian needs is of that. */
+    private String pathOf(String shell) throws IOException {
+        Path found = Programs.find(shell).orElse(null);
+        assumeTrue(found != null, shell);
+        Path programs = Files.createDirectory(directory.resolve("bin"));
+        if (shell.equals("busybox")) {
+            for (String name : List.of("sh", "setsid", "sleep", "tr", "grep")) {
+                program(programs, name, "exec " + found + " " + name + " \"$@\"\n");
+            }
+            return programs.toString();
+        }
+        program(programs, "sh", "exec " + found + " \"$@\"\n");
+        return programs + ":" + System.getenv("PATH");
+    }
+
+    private static void program(Path directory, String name, String script) throws IOException {
+        Path program = Files.writeString(directory.resolve(name), "#!/bin/sh\n" + script);
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
     }
 
     private boolean isFree() {
@@ -175,12 +201,13 @@ class ExecProcessesTest {
         }
     }
 
-    @Test
-    void whatACommandLeavesBehindKeepsTheLockAndIsLeftAlone() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"--grace=10s", "--foreground"})
+    void whatACommandLeavesBehindKeepsTheLockAndIsLeftAlone(String option) throws Exception {
         Path go = directory.resolve("go");
         String left =
                 "(echo step $(exec sh -c 'echo $PPID'); while [ ! -e " + go + " ]; do sleep 0.05; done; echo all)";
-        try (Tool.Running running = start(left + " & exit 3")) {
+        try (Tool.Running running = start(left + " & exit 3", option)) {
             long step = awaitStep(running);
             running.awaitErr("the command has ended with 3, but what it has started runs, process ");
             running.awaitErr("; the lock is kept until that ends\n");
@@ -194,9 +221,10 @@ class ExecProcessesTest {
         }
     }
 
-    @Test
-    void whatLeavesTheSessionOnPurposeIsNotWaitedFor() throws Exception {
-        try (Tool.Running running = start("setsid " + step("exit 0") + " & exit 0")) {
+    @ParameterizedTest
+    @ValueSource(strings = {"--grace=10s", "--foreground"})
+    void whatLeavesTheSessionOnPurposeIsNotWaitedFor(String option) throws Exception {
+        try (Tool.Running running = start("setsid " + step("exit 0") + " & exit 0", option)) {
             assertThat(running.end()).isEqualTo(new Tool.Result(0, running.out(), ""));
             assertThat(isRunning(awaitStep(running))).isTrue();
         }
@@ -218,19 +246,53 @@ class ExecProcessesTest {
         }
     }
 
-    @Test
-    void aKillOfOursEndsTheCommandAndItsSteps() throws Exception {
-        String guarded = "trap 'echo guarded' WINCH; echo command $$; " + step("") + " & while :; do wait; done";
-        try (Tool.Running running = start(guarded, "--grace", "1s")) {
+    @ParameterizedTest
+    @CsvSource({"sh, --lease=1m", "sh, --foreground", "bash, --lease=1m", "busybox, --lease=1m", "busybox, --foreground"
+    })
+    void aKillOfOursEndsTheCommandAndItsSteps(String shell, String option) throws Exception {
+        String guarded = "echo command $$; " + step("") + " & while :; do wait; done";
+        try (Tool.Running running = start(Map.of("PATH", pathOf(shell)), guarded, "--grace", "2s", option)) {
             long step = awaitStep(running);
             long command = number(Pattern.compile("command (\\d+)"), running.out());
-            // A command may run before the tool has told its guardian which one it is; a signal is passed on only then.
-            running.signal("WINCH");
-            running.awaitOut("guarded");
             running.process().destroyForcibly();
             Tool.await("the end of the command", () -> !isRunning(command));
             Tool.await("the end of its step by SIGKILL", () -> !isRunning(step));
-            running.awaitErr("dmutex: ended before its command, which gets SIGTERM, and SIGKILL after 1 s\n");
+            running.awaitErr("dmutex: ended before its command, which gets SIGTERM, and SIGKILL after 2 s\n");
+        }
+    }
+
+    @Test
+    void aKillOfOursEndsTheCommandAlthoughNobodyReadsWhatIsSaidOfIt() throws Exception {
+        try (Tool.Running running = Tool.startInShell(
+                directory,
+                "{ \"$@\" 2>&1 >&3 | :; } 3>&1",
+                arguments("echo tool $PPID; " + step("") + "; true", "--grace", "1s"))) {
+            long step = awaitStep(running);
+            assertThat(ProcessHandle.of(number(TOOL, running.out()))
+                            .orElseThrow()
+                            .destroyForcibly())
+                    .isTrue();
+            Tool.await("the end of the step by SIGKILL", () -> !isRunning(step));
+        }
+    }
+
+    @Test
+    void aKillOfOursWhileTheCommandStartsEndsItToo() throws Exception {
+        Path programs = Files.createDirectory(directory.resolve("bin"));
+        Path started = directory.resolve("started");
+        // The guardian's session starts at once; the command's own not before it is too late.
+        program(programs, "setsid", """
+                [ "$2" != sh ] || exec %s "$@"
+                kill -9 $PPID
+                echo $$ >%s.new && mv %s.new %s
+                while :; do sleep 0.1; done
+                """.formatted(Programs.find("setsid").orElseThrow(), started, started, started));
+        try (Tool.Running running = start(Map.of("PATH", programs + ":" + System.getenv("PATH")), "echo ran")) {
+            Tool.await("the start of the command", () -> Files.exists(started));
+            long command = Long.parseLong(Files.readString(started).strip());
+            steps.add(command);
+            Tool.await("the end of the command", () -> !isRunning(command));
+            assertThat(running.out()).isEmpty();
         }
     }
 
@@ -250,12 +312,12 @@ class ExecProcessesTest {
 
     @Test
     void aCommandThatWasStoppedForTooLongGoesOnOnlyToEnd() throws Exception {
-        try (Tool.Running running = start(step("echo term; exit 0") + "; echo next", "--lease", "600ms")) {
+        try (Tool.Running running = start(step("echo term; exit 0") + "; echo next", "--lease", "2s")) {
             long step = awaitStep(running);
             running.signal("TSTP");
             Tool.await("us to be stopped", () -> status(running.process().pid())[0].equals("T"));
             Tool.await("the lease's end", this::isFree);
-            assertThat(status(step)[0]).isEqualTo("T");
+            assertThat(status(step)[0]).as(running.out() + running.err()).isEqualTo("T");
             running.signal("CONT");
             Tool.Result result = running.end();
             assertThat(result.exitCode()).isEqualTo(76);
@@ -275,6 +337,40 @@ class ExecProcessesTest {
         }
     }
 
+    @Test
+    void whoWasAskedToEndLongAgoMayLeaveProcessesBehind() throws Exception {
+        Path go = directory.resolve("go");
+        String left = "sh -c 'echo step $$; while [ ! -e " + go + " ]; do sleep 0.05; done; echo all'";
+        String script = "trap 'echo int' INT; echo ready; while [ ! -e " + directory + "/end ]; do sleep 0.05; done; "
+                + left + " & exit 3";
+        try (Tool.Running running = start(script, "--grace", "0")) {
+            running.awaitOut("ready");
+            running.signal("INT");
+            running.awaitOut("int");
+            long asked = System.nanoTime();
+            Tool.await("that it is long ago", () -> System.nanoTime() - asked > 1_500_000_000L);
+            Files.createFile(directory.resolve("end"));
+            awaitStep(running);
+            running.awaitErr("; the lock is kept until that ends\n");
+            Files.createFile(go);
+            assertThat(running.end().exitCode()).isEqualTo(3);
+            assertThat(running.out()).contains("all");
+        }
+    }
+
+    @Test
+    void aSignalIsSentOnceByBusyboxToo() throws Exception {
+        String script = "trap 'echo usr1' USR1; sleep 60 & echo ready; while :; do wait; done";
+        try (Tool.Running running = start(Map.of("PATH", pathOf("busybox")), script)) {
+            running.awaitOut("ready");
+            running.signal("USR1");
+            running.awaitOut("usr1");
+            running.signal("TERM");
+            assertThat(running.end().exitCode()).isEqualTo(128 + 15);
+            assertThat(running.out()).containsOnlyOnce("usr1");
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"perl", "nothing"})
     void whereThereIsNoSetsidStepsAreEndedToo(String instead) throws Exception {
@@ -285,9 +381,7 @@ class ExecProcessesTest {
         }
         for (String link : links) {
             assumeTrue(Programs.find(link).isPresent(), link);
-            Path wrapper = programs.resolve(link);
-            Files.writeString(wrapper, "#!/bin/sh\nexec " + Programs.find(link).orElseThrow() + " \"$@\"\n");
-            Files.setPosixFilePermissions(wrapper, PosixFilePermissions.fromString("rwx------"));
+            program(programs, link, "exec " + Programs.find(link).orElseThrow() + " \"$@\"\n");
         }
         try (Tool.Running running = start(Map.of("PATH", programs.toString()), step("exit 0") + "; true")) {
             long step = awaitStep(running);
@@ -300,18 +394,12 @@ class ExecProcessesTest {
         }
     }
 
-    /** script(1) has a terminal for us, whose keyboard is its standard input. */
     @Test
     void onATerminalEachSignalReachesTheCommandOnceWhetherTypedOrSent() throws Exception {
         assumeTrue(Programs.find("script").isPresent(), "script(1)");
         String command = "echo tool $PPID; trap \"echo int\" INT; trap \"echo usr1\" USR1; " + step("exit 0")
                 + " & while :; do wait; done";
-        try (Tool.Running running = Tool.startInShell(
-                directory,
-                // A script's words, quoted for the shell that script(1) starts.
-                "for word in \"$@\"; do line=\"$line '$(printf %s \"$word\" | sed \"s/'/'\\\\\\\\''/g\")'\"; done;"
-                        + " exec script -qefc \"exec $line\" /dev/null",
-                arguments(command))) {
+        try (Tool.Running running = Tool.startInShell(directory, IN_SCRIPT, arguments(command))) {
             awaitStep(running);
             long tool = number(TOOL, running.out());
             assertThat(status(tool)[2]).as("in the terminal's foreground").isEqualTo(status(tool)[5]);
@@ -328,6 +416,21 @@ class ExecProcessesTest {
             signal(tool, "TERM");
             assertThat(running.end().exitCode()).isEqualTo(128 + 15);
             assertThat(isFree()).isTrue();
+        }
+    }
+
+    @Test
+    void inTheForegroundTheCommandAsksOnTheTerminal() throws Exception {
+        assumeTrue(Programs.find("script").isPresent(), "script(1)");
+        try (Tool.Running running = Tool.startInShell(
+                directory,
+                IN_SCRIPT,
+                arguments("echo ready; read -r line </dev/tty; echo got $line", "--foreground"))) {
+            running.awaitOut("ready");
+            type(running, 'A');
+            type(running, '\n');
+            running.awaitOut("got A");
+            assertThat(running.end().exitCode()).isZero();
         }
     }
 

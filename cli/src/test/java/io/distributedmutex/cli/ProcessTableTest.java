@@ -3,10 +3,14 @@ package io.distributedmutex.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What the system tells of its processes. */
 class ProcessTableTest {
@@ -32,6 +36,28 @@ class ProcessTableTest {
             child.destroyForcibly().waitFor();
         }
         assertThat(ProcessTable.read()).noneMatch(row -> row.pid() == child.pid());
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aSessionRunsWhileEachOfItsProcessesStartsTheNextAndEnds(@TempDir Path directory) throws Exception {
+        Path done = directory.resolve("done");
+        String chain = "chain() { sleep 0.02; if [ $1 = 0 ]; then : >\"$0\"; else chain $(($1 - 1)) & fi; }; chain 40";
+        Process first = new ProcessBuilder("setsid", "sh", "-c", chain, done.toString()).start();
+        assertThat(first.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        Tool.await("the end of the last", () -> {
+            boolean runs = !running(first.pid()).isEmpty();
+            assertThat(runs || Files.exists(done)).isTrue();
+            return !runs;
+        });
+    }
+
+    private static List<ProcessTable.Row> running(long session) {
+        try {
+            return ProcessTable.running(session, pid -> true);
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private static List<String> groups(List<ProcessTable.Row> rows, List<Long> pids) {
