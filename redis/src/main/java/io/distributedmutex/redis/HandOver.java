@@ -11,6 +11,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Hands calls to Lettuce in the order in which they come, several at a time: one write to the socket, and one read for the
@@ -27,6 +29,8 @@ import java.util.function.BooleanSupplier;
  * has goes out with the next call, or when a call times out.
  */
 final class HandOver {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
     /** How many commands are handed to Lettuce before whoever does it lets others do something. */
     private static final int MAXIMUM_HAND_OVER = 1_000;
@@ -128,9 +132,23 @@ final class HandOver {
         }
     }
 
+    /** Never throws: what a task throws ends some executors of Netty for good. The calls that it met have its error. */
     private void runPassedOn() {
-        if (CLAIM.compareAndSet(this, PASSED_ON, TAKEN)) {
-            run();
+        try {
+            if (CLAIM.compareAndSet(this, PASSED_ON, TAKEN)) {
+                run();
+            }
+        } catch (Throwable e) {
+            failed(e);
+        }
+    }
+
+    @SuppressWarnings("EmptyCatch")
+    private static void failed(Throwable thrown) {
+        try {
+            log.error("an error while requests were handed over, which goes on", thrown);
+        } catch (Throwable e) {
+            // There is no place left where this could be told.
         }
     }
 

@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -163,7 +164,8 @@ final class OwnClient {
      */
     void reconnectIfForgotten() {
         if (timer.idleNanos() > forgottenNanos) {
-            executor.execute(this::reconnectWhatIsForgotten);
+            // Not execute(): what a task throws then ends the executor for good.
+            Future<?> unused = executor.submit(this::reconnectWhatIsForgotten);
         }
     }
 
