@@ -18,7 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /**
- * Case F7: the server's clock is stepped by an hour. Keys are counted by that clock: after a step forward leases and
+ * The server's clock is stepped by an hour. Keys are counted by that clock: after a step forward leases and
  * queues are gone, after a step back they last an hour longer. ({@code SteppedServerClockTest} does it to a real Redis.)
  */
 class ServerClockTest {

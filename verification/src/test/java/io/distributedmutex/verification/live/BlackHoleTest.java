@@ -30,7 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Case F2: a lease ends while the acquire's reply is on the way. Case F3: all packets are lost, on the way to the server,
+ * A lease ends while the acquire's reply is on the way. All packets are lost, on the way to the server,
  * on the way back, or on both; connections stay open. ({@code SilentRedisTest} has a server that stands still instead.)
  */
 @WithRedis
@@ -66,7 +66,7 @@ class BlackHoleTest {
                 EnumSet.of(Direction.TO_SERVER), EnumSet.of(Direction.TO_CLIENT), EnumSet.allOf(Direction.class));
     }
 
-    /** Case F3, for leases that are renewed. */
+    /** For leases that are renewed. */
     @ParameterizedTest
     @MethodSource("ways")
     void aHolderIsToldNoLaterThanTheTrueExpiry(Set<Direction> ways) throws Exception {
@@ -114,7 +114,7 @@ class BlackHoleTest {
         }
     }
 
-    /** Case F2, for one who waits: the late grant is not given, but another that is valid. */
+    /** For one who waits: the late grant is not given, but another that is valid. */
     @Test
     void aLeaseThatEndsWhileItsGrantIsOnTheWayIsAskedForAnew() throws Exception {
         DistributedMutex mutex = behindTheProxy(lease300());
@@ -136,7 +136,7 @@ class BlackHoleTest {
         }
     }
 
-    /** Case F2, for one who only tries: it is told, and nothing is left. */
+    /** For one who only tries: it is told, and nothing is left. */
     @Test
     void aTryWhoseLeaseEndsWhileItsGrantIsOnTheWayFailsAndLeavesNothing() throws Exception {
         DistributedMutex mutex = behindTheProxy(lease300());

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Cases J8 and J16: many who want the same, and many who want different things. */
+/** Many who want the same, and many who want different things. */
 @WithRedis
 @LeavesNothing(warnings = "AT RISK")
 class ContentionTest {

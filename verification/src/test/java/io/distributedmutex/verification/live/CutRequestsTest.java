@@ -26,9 +26,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Case F12: the connection is cut at a byte of each request and each reply, before its first and after its last byte
- * too. Whatever was cut, the promise is kept after the reconnection: one holder, whose one release frees the key (case
- * B19), tokens that rise, nothing left in Redis.
+ * The connection is cut at a byte of each request and each reply, before its first and after its last byte
+ * too. Whatever was cut, the promise is kept after the reconnection: one holder, whose one release frees the key,
+ * tokens that rise, nothing left in Redis.
  *
  * <p>Cut is every {@value #STRIDE}th byte, beginning at one that a seed decides, and the last: {@code -Dcuts.seed=N} begins at
  * another, {@code -Dcuts.stride=1} cuts at each byte, which takes some minutes.

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Case B17: any text is a key, and no two texts are the same one. */
+/** Any text is a key, and no two texts are the same one. */
 @WithRedis
 @LeavesNothing(warnings = "AT RISK")
 class KeyTextTest {

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Case F9: the connection on which grants are pushed is lost before, during or after a release, because the server kills
+ * The connection on which grants are pushed is lost before, during or after a release, because the server kills
  * it (CLIENT KILL) or the network cuts it.
  */
 @WithRedis

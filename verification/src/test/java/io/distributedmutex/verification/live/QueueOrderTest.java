@@ -25,7 +25,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Case J10: first come, first served. */
+/** First come, first served. */
 @WithRedis
 @LeavesNothing(warnings = "AT RISK")
 class QueueOrderTest {

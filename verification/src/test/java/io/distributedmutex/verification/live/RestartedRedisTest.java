@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Cases J6, J7 and B13: the server is killed, comes back empty, or forgets its scripts. */
+/** The server is killed, comes back empty, or forgets its scripts. */
 @WithRedis
 @LeavesNothing(
         warnings = {

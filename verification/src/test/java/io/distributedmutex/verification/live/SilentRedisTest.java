@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Cases F2 and F3: a server that answers nothing for a while, and then all at once. */
+/** A server that answers nothing for a while, and then all at once. */
 @WithRedis
 @LeavesNothing(warnings = {"LOST (silent\\d*|renewed) \\(EXPIRED", "has been silent", "AT RISK", "OUTAGE"})
 class SilentRedisTest {

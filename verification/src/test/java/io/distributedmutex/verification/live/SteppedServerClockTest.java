@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Case F7: the clock of a real Redis is stepped by an hour, by libfaketime (Debian's package faketime; where that is not
+ * The clock of a real Redis is stepped by an hour, by libfaketime (Debian's package faketime; where that is not
  * installed only {@code ServerClockTest} does it, to the in-memory store). Its monotonic clock goes on.
  */
 class SteppedServerClockTest {

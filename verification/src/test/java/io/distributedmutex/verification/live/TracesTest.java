@@ -22,7 +22,7 @@ import java.util.concurrent.locks.Lock;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** Cases B1 and B16: what stands in Redis while something is held, and that nothing remains of it anywhere. */
+/** What stands in Redis while something is held, and that nothing remains of it anywhere. */
 @WithRedis
 @LeavesNothing(
         warnings = {

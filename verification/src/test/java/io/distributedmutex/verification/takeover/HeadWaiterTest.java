@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Case F10: the process that waits first is killed or stopped, just before or just after its grant. */
+/** The process that waits first is killed or stopped, just before or just after its grant. */
 @WithRedis
 class HeadWaiterTest {
 

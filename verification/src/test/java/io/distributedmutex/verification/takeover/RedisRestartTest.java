@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Case F4: Redis is killed and restarted, with and without its data, while four processes of four threads each share three
+ * Redis is killed and restarted, with and without its data, while four processes of four threads each share three
  * keys.
  */
 class RedisRestartTest {

@@ -48,7 +48,6 @@ class TakeOverTest {
         assertThat(delaysMicros.get(ROUNDS / 2)).as("median").isLessThanOrEqualTo(50_000);
     }
 
-    /** Case F1. */
     @Test
     void aStoppedHolderIsToldAtOnceWhenItGoesOnAndItsReleaseAndItsFencedWriteHarmNobody() {
         try (Child holder = Child.start(redis.uri());
