@@ -72,7 +72,7 @@ public final class DistributedMutex implements AutoCloseable {
      *
      * @param key the key
      * @return the lease; use try-with-resources
-     * @throws LockNotObtainedException if others held the key all the time; says who, and for how long still
+     * @throws LockNotAcquiredException if others held the key all the time; says who, and for how long still
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
@@ -87,7 +87,7 @@ public final class DistributedMutex implements AutoCloseable {
      * @param waitTime from 0 (one attempt) to 365 days; a fraction of a millisecond is rounded up
      * @return the lease; use try-with-resources
      * @throws IllegalArgumentException if the time is out of bounds
-     * @throws LockNotObtainedException if others held the key all the time; says who, and for how long still
+     * @throws LockNotAcquiredException if others held the key all the time; says who, and for how long still
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
@@ -128,7 +128,7 @@ public final class DistributedMutex implements AutoCloseable {
         }
         try {
             return Optional.of(engine.acquire(key, waiting));
-        } catch (LockNotObtainedException e) {
+        } catch (LockNotAcquiredException e) {
             return Optional.empty();
         }
     }

@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What can go wrong with a lock. Each outcome that a caller may want to tell apart has a type of its own. */
 public abstract sealed class LockException extends RuntimeException
-        permits LockNotObtainedException,
+        permits LockNotAcquiredException,
                 LeaseLostException,
                 LockInterruptedException,
                 MutexClosedException,

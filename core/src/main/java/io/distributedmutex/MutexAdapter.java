@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * outermost release frees it. A thread that releases what it does not hold, for instance because its acquire failed or its
  * lease expired, frees nobody else's lock. An expired lock leaves no entry behind. Thread-safe.
  *
- * <p>Logged at debug: acquired, released. At warn: release of what this thread does not hold. At error: not acquired,
+ * <p>Logged at debug: acquired, released. At warn: release of what this thread does not hold. At error: acquire failed,
  * timed out, release failed. Nothing is thrown for a lock that failed; bad input is a mistake in the program and is.
  */
 public final class MutexAdapter {
@@ -159,10 +159,10 @@ public final class MutexAdapter {
             unreachable.set(false);
             log.debug("acquired '{}', fencing token {}", Checks.shown(key), lease.fencingToken());
             return true;
-        } catch (LockNotObtainedException e) {
+        } catch (LockNotAcquiredException e) {
             log.error("timed out: {}", e.getMessage());
         } catch (LockException e) {
-            failed("not acquired", e);
+            failed("acquire failed", e);
         }
         return false;
     }

@@ -27,7 +27,7 @@ public interface MutexListener {
      * @param waited how long the caller waited
      * @param outcome why
      */
-    default void onNotObtained(String key, Duration waited, LockException outcome) {}
+    default void onNotAcquired(String key, Duration waited, LockException outcome) {}
 
     /**
      * A holder gave its lease back.

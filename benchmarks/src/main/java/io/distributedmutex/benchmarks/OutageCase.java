@@ -54,9 +54,9 @@ final class OutageCase implements BenchCase {
     /** The process' part. */
     static void work(Worker worker) throws Exception {
         try (DistributedMutex mutex = RedisMutex.connect(worker.uri)) {
-            AtomicLongArray obtained = new AtomicLongArray(THREADS);
+            AtomicLongArray acquired = new AtomicLongArray(THREADS);
             AtomicLongArray failed = new AtomicLongArray(THREADS);
-            List<Thread> callers = Worker.start(THREADS, index -> tryForEver(mutex, index, obtained, failed));
+            List<Thread> callers = Worker.start(THREADS, index -> tryForEver(mutex, index, acquired, failed));
             TimeUnit.SECONDS.sleep(3);
             worker.say("ready");
             worker.hear();
@@ -73,11 +73,11 @@ final class OutageCase implements BenchCase {
             long first = Long.MAX_VALUE;
             long last = Long.MIN_VALUE;
             for (int i = 0; i < THREADS; i++) {
-                while (obtained.get(i) <= failed.get(i)) {
+                while (acquired.get(i) <= failed.get(i)) {
                     TimeUnit.MILLISECONDS.sleep(1);
                 }
-                first = Math.min(first, obtained.get(i));
-                last = Math.max(last, obtained.get(i));
+                first = Math.min(first, acquired.get(i));
+                last = Math.max(last, acquired.get(i));
             }
             worker.say("first", first);
             worker.say("last", last);
@@ -86,13 +86,13 @@ final class OutageCase implements BenchCase {
     }
 
     /** Notes the time of the last failure, and of the first success after it. */
-    private static void tryForEver(DistributedMutex mutex, int index, AtomicLongArray obtained, AtomicLongArray failed)
+    private static void tryForEver(DistributedMutex mutex, int index, AtomicLongArray acquired, AtomicLongArray failed)
             throws InterruptedException {
         while (true) {
             try {
                 mutex.tryAcquire("outage-" + index).orElseThrow().close();
-                if (obtained.get(index) <= failed.get(index)) {
-                    obtained.set(index, System.nanoTime());
+                if (acquired.get(index) <= failed.get(index)) {
+                    acquired.set(index, System.nanoTime());
                 }
             } catch (LockException e) {
                 failed.set(index, System.nanoTime());

@@ -73,7 +73,7 @@ final class ChaosCallChecks {
         return switch (outcome) {
             case "MutexClosedException" ->
                 call.kind() == Kind.CALL && closing.getOrDefault(call.worker(), Long.MAX_VALUE) < call.endNanos();
-            case "LockNotObtainedException" -> call.waits();
+            case "LockNotAcquiredException" -> call.waits();
             case "LockInterruptedException" -> call.how().equals("interrupt");
             case ChaosClient.CANCELLED -> call.how().equals("cancel");
             case ChaosClient.TAKEN -> call.how().equals("try");

@@ -129,11 +129,11 @@ final class ChaosClient {
         } catch (RuntimeException e) {
             // An interrupt of ours is over with the call.
             Thread.interrupted();
-            telling.tell(Kind.NOT_OBTAINED, call, key, 0, 0, name(e));
+            telling.tell(Kind.NOT_ACQUIRED, call, key, 0, 0, name(e));
             return null;
         }
         if (lease == null) {
-            telling.tell(Kind.NOT_OBTAINED, call, key, 0, 0, TAKEN);
+            telling.tell(Kind.NOT_ACQUIRED, call, key, 0, 0, TAKEN);
             return null;
         }
         telling.entered(lease, call, view.options().leaseTime());

@@ -25,7 +25,7 @@ record ChaosEvent(long nanos, int worker, Kind kind, long call, String key, long
         /** It asks for a key. value: its wait time; text: how. */
         CALL,
         /** The call ended without a lease. text: the outcome's type. */
-        NOT_OBTAINED,
+        NOT_ACQUIRED,
         /** The call ended with a lease. value: how long it is valid still; text: its lease time. */
         ENTER,
         /** The lease's deadline is another. value: how long it is valid still; text: the lease time that made it so. */

@@ -120,7 +120,7 @@ final class ChaosHistory {
             String id = event.worker() + " " + event.call();
             switch (event.kind()) {
                 case CALL, EXTEND, RELEASING -> open.put(id, event);
-                case ENTER, NOT_OBTAINED, EXTENDED, RELEASED -> {
+                case ENTER, NOT_ACQUIRED, EXTENDED, RELEASED -> {
                     ChaosEvent asked = open.remove(id);
                     if (asked != null) {
                         String outcome = event.kind() == Kind.ENTER ? ChaosClient.OK : event.text();

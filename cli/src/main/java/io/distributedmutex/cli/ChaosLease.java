@@ -6,7 +6,7 @@ package io.distributedmutex.cli;
  * @param worker whose
  * @param key of what
  * @param token its fencing token
- * @param call the call that obtained it
+ * @param call the call that acquired it
  * @param enteredNanos when its holder had it
  * @param deadlineNanos until when the holder believed in it, by the last that it told of it
  * @param ownedAtEnterNanos a moment at or after which Redis had it as the owner, as far as was known when it was entered: a

@@ -67,7 +67,7 @@ final class ChaosTelling {
         tell(kind, call, lease.key(), lease.fencingToken(), value, text);
     }
 
-    /** A lease was obtained. From now on its deadline is looked at. */
+    /** A lease was acquired. From now on its deadline is looked at. */
     void entered(Lease lease, long call, Duration leaseTime) {
         Told told = new Told(lease, call, leaseTime.toMillis());
         deadline(Kind.ENTER, told);

@@ -4,7 +4,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockInfo;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreException;
@@ -66,7 +66,7 @@ import picocli.CommandLine.Spec;
             "64:the command line is wrong",
             "69:Redis was not reached",
             "70:something else failed",
-            "75:not obtained: others held the lock all the time (try again later)",
+            "75:not acquired: others held the lock all the time (try again later)",
             "76:the lease was lost while COMMAND ran, whatever it ended with",
             "77:Redis refused (password, permissions, memory, a key of another type)",
             "126:COMMAND cannot be executed",
@@ -182,7 +182,7 @@ final class ExecCommand implements Callable<Integer> {
                     foreground,
                     message -> Failures.tell(spec.commandLine(), message));
             try (ShutdownHook hook = ShutdownHook.of(() -> endedFromOutside(guarded, mutex))) {
-                return runUnder(obtain(mutex), guarded, server, spec);
+                return runUnder(acquire(mutex), guarded, server, spec);
             } catch (MutexClosedException e) {
                 if (givenBack.get()) {
                     return ExitCodes.INTERRUPTED; // Not seen by anybody: the JVM ends with the signal's code.
@@ -284,7 +284,7 @@ final class ExecCommand implements Callable<Integer> {
         }
     }
 
-    private Lease obtain(DistributedMutex mutex) {
+    private Lease acquire(DistributedMutex mutex) {
         if (!noWait && !wait.isZero()) {
             return mutex.acquire(key);
         }
@@ -293,8 +293,8 @@ final class ExecCommand implements Callable<Integer> {
             return now.get();
         }
         Optional<LockInfo> holder = mutex.inspect(key);
-        throw new LockNotObtainedException(
-                "'" + Texts.shown(key) + "' not obtained: "
+        throw new LockNotAcquiredException(
+                "'" + Texts.shown(key) + "' not acquired: "
                         + holder.map(LockText::holding).orElse("others were waiting for it"),
                 key,
                 null,

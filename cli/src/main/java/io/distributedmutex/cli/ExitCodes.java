@@ -18,7 +18,7 @@ final class ExitCodes {
     /** EX_IOERR: standard output could not be written. */
     static final int OUTPUT_LOST = 74;
     /** EX_TEMPFAIL: others held the lock for all of the wait time. */
-    static final int NOT_OBTAINED = 75;
+    static final int NOT_ACQUIRED = 75;
     /** EX_PROTOCOL: the lease was lost while the command ran. */
     static final int LEASE_LOST = 76;
     /** EX_NOPERM: Redis answered, and refused. */

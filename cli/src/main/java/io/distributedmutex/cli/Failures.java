@@ -1,7 +1,7 @@
 package io.distributedmutex.cli;
 
 import io.distributedmutex.LeaseLostException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testkit.EmbeddedRedisException;
@@ -66,8 +66,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         if (failure instanceof StoreRefusedException) {
             return ExitCodes.REFUSED;
         }
-        if (failure instanceof LockNotObtainedException) {
-            return ExitCodes.NOT_OBTAINED;
+        if (failure instanceof LockNotAcquiredException) {
+            return ExitCodes.NOT_ACQUIRED;
         }
         if (failure instanceof LeaseLostException) {
             return ExitCodes.LEASE_LOST;

@@ -98,7 +98,7 @@ final class LockText {
     }
 
     /**
-     * When the lock was obtained, in whole seconds of the server's clock: a fencing token is that time in microseconds,
+     * When the lock was acquired, in whole seconds of the server's clock: a fencing token is that time in microseconds,
      * unless an earlier token of the slot was larger. Empty if it cannot be a time.
      */
     static Optional<Instant> since(LockInfo lock) {

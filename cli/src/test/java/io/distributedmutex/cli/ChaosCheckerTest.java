@@ -55,7 +55,7 @@ class ChaosCheckerTest {
     private void refused(int worker, String how, long asked, long bound, long end, String outcome) {
         long call = calls++;
         at(asked, worker, Kind.CALL, call, KEY, 0, bound * MS, how);
-        at(end, worker, Kind.NOT_OBTAINED, call, KEY, 0, 0, outcome);
+        at(end, worker, Kind.NOT_ACQUIRED, call, KEY, 0, 0, outcome);
     }
 
     private void fault(long from, long to, ChaosFault fault) {
@@ -466,7 +466,7 @@ class ChaosCheckerTest {
     void aPlaceInTheQueueBelongsToAllThreadsOfAWorker() {
         hold(3, 90, 100, 900, 9);
         // Worker 2's place is older than its call that is granted: another thread of it had waited before.
-        refused(2, "acquire", 150, 600, 700, "LockNotObtainedException");
+        refused(2, "acquire", 150, 600, 700, "LockNotAcquiredException");
         hold(1, 300, 1_900, 1_910, 11);
         hold(2, 600, 901, 950, 10);
         findsNothing();
@@ -489,23 +489,23 @@ class ChaosCheckerTest {
 
     @Test
     void aFreeKeyThatIsNotGrantedInCalmIsFound() {
-        refused(1, "acquire", 8_000, 3_000, 9_001, "LockNotObtainedException");
+        refused(1, "acquire", 8_000, 3_000, 9_001, "LockNotAcquiredException");
         onlyFinds(ChaosCheck.SERVICE, "on 'key-1' was free for 1001.0 ms although somebody waited for it");
     }
 
     @Test
     void afterTheLastFaultAKeyMayTakeALittleLonger() {
         fault(1_000, 8_000, ChaosFault.BLACK_HOLE);
-        refused(1, "acquire", 7_000, 6_900, 14_249, "LockNotObtainedException");
+        refused(1, "acquire", 7_000, 6_900, 14_249, "LockNotAcquiredException");
         assertThat(violations(ChaosCheck.SERVICE)).isEmpty();
-        refused(1, "acquire", 14_240, 3_000, 14_251, "LockNotObtainedException");
+        refused(1, "acquire", 14_240, 3_000, 14_251, "LockNotAcquiredException");
         assertThat(violations(ChaosCheck.SERVICE)).hasSize(1);
     }
 
     @Test
     void aKeyThatIsHeldOrThatNobodyWaitsForIsNotUnserved() {
         hold(1, 8_000, 8_010, 8_900, 10);
-        refused(2, "acquire", 8_011, 800, 8_890, "LockNotObtainedException");
+        refused(2, "acquire", 8_011, 800, 8_890, "LockNotAcquiredException");
         hold(1, 12_000, 12_010, 12_020, 11);
         findsNothing();
     }
@@ -515,7 +515,7 @@ class ChaosCheckerTest {
         granted(1, 8_000, 8_010, 10);
         at(8_020, 1, Kind.KEPT, 0, KEY, 10, 2_000 * MS, "");
         release(1, 8_020, 10, "ok");
-        refused(2, "acquire", 8_015, 2_800, 10_800, "LockNotObtainedException");
+        refused(2, "acquire", 8_015, 2_800, 10_800, "LockNotAcquiredException");
         assertThat(violations(ChaosCheck.SERVICE)).isEmpty();
     }
 

@@ -123,7 +123,7 @@ class ExecCommandTest {
         Tool.Result result = run("-n", "k", "--", "touch", directory + "/ran");
         assertThat(result.exitCode()).isEqualTo(75);
         assertThat(result.err())
-                .startsWith("dmutex: 'k' not obtained: held by tester, for ")
+                .startsWith("dmutex: 'k' not acquired: held by tester, for ")
                 .hasLineCount(1);
         assertThat(directory.resolve("ran")).doesNotExist();
     }
@@ -138,7 +138,7 @@ class ExecCommandTest {
     }
 
     @Test
-    void aLockThatIsFreedIsObtained() throws Exception {
+    void aLockThatIsFreedIsAcquired() throws Exception {
         Lease lease = mutex.acquire("k");
         try (Tool.Running running = start(shell("echo ran", "--wait", "30s"))) {
             Tool.await("a waiter", () -> mutex.inspect("k").orElseThrow().waiters() == 1);

@@ -4,7 +4,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockInterruptedException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.MutexListener;
@@ -118,22 +118,22 @@ public final class Engine implements StoreEvents {
             await(enqueue(waiter), waiter, interruptible);
         }
         HeldLease lease = waiter.lease();
-        return lease != null ? lease : notObtained(waiter);
+        return lease != null ? lease : notAcquired(waiter);
     }
 
     /** Returns null if the key is taken. */
     public @Nullable Lease tryAcquire(String key, LockOptions options) {
         Checks.key(key);
         KeyQueue queue = queues.get(key);
-        LockNotObtainedException refusal = queue == null ? null : queue.refusal();
+        LockNotAcquiredException refusal = queue == null ? null : queue.refusal();
         if (refusal != null) {
             checkOpen(key);
-            events.notObtained(key, FlightEvents.beginAcquire(), 0, refusal);
+            events.notAcquired(key, FlightEvents.beginAcquire(), 0, refusal);
             return null;
         }
         try {
             return acquire(key, options, 0, false);
-        } catch (LockNotObtainedException e) {
+        } catch (LockNotAcquiredException e) {
             return null;
         }
     }
@@ -153,8 +153,8 @@ public final class Engine implements StoreEvents {
                     String by = future.isCancelled() ? "cancelled" : "completed by its user";
                     queue.giveUpBecause(
                             waiter,
-                            new LockNotObtainedException(
-                                    "'" + Checks.shown(key) + "' not obtained: the future was " + by, key, null, null));
+                            new LockNotAcquiredException(
+                                    "'" + Checks.shown(key) + "' not acquired: the future was " + by, key, null, null));
                 }
             });
         }
@@ -278,7 +278,7 @@ public final class Engine implements StoreEvents {
         }
     }
 
-    /** One attempt. If it is interrupted, whatever it may still obtain is given back; see {@link Waiter#signal}. */
+    /** One attempt. If it is interrupted, whatever it may still acquire is given back; see {@link Waiter#signal}. */
     private void awaitAnswer(Waiter waiter, boolean interruptible) {
         boolean interrupted = false;
         try {
@@ -355,22 +355,22 @@ public final class Engine implements StoreEvents {
         } else if (queue != null) {
             queue.giveUpBecause(
                     waiter,
-                    new LockNotObtainedException(
-                            "'" + Checks.shown(waiter.key) + "' not obtained: its thread has given up",
+                    new LockNotAcquiredException(
+                            "'" + Checks.shown(waiter.key) + "' not acquired: its thread has given up",
                             waiter.key,
                             null,
                             null));
         }
     }
 
-    private Lease notObtained(Waiter waiter) {
+    private Lease notAcquired(Waiter waiter) {
         LockException failure = waiter.failure();
         if (failure == null) {
             throw new IllegalStateException("neither granted nor failed");
         }
         // Made by another thread: what its stack says is of no use to the caller.
         failure.fillInStackTrace();
-        events.notObtained(waiter.key, waiter.event, now() - waiter.startNanos, failure);
+        events.notAcquired(waiter.key, waiter.event, now() - waiter.startNanos, failure);
         throw failure;
     }
 
@@ -394,7 +394,7 @@ public final class Engine implements StoreEvents {
         try {
             askOnce(waiter);
         } catch (Throwable t) {
-            waiter.fail(copy("'" + Checks.shown(waiter.key) + "' not obtained: ", storeException(t)));
+            waiter.fail(copy("'" + Checks.shown(waiter.key) + "' not acquired: ", storeException(t)));
             waiter.signal(this);
             throw t;
         }
@@ -420,7 +420,7 @@ public final class Engine implements StoreEvents {
                     // It may have taken effect, or may do so still.
                     giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 }
-                waiter.fail(ending ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not obtained: ", error));
+                waiter.fail(ending ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not acquired: ", error));
             } else if (reply instanceof AcquireReply.Granted granted) {
                 long deadline = sent + validNanos(leaseMillis);
                 if (now() < deadline && adopt(owner, granted.fencingToken(), deadline, waiter)) {
@@ -431,12 +431,12 @@ public final class Engine implements StoreEvents {
                         ending
                                 ? closedMeanwhile(key)
                                 : new StoreUnreachableException(
-                                        "'" + Checks.shown(key) + "' not obtained: "
+                                        "'" + Checks.shown(key) + "' not acquired: "
                                                 + grantedTooLate(now() - sent, leaseMillis),
                                         null));
             } else if (reply instanceof AcquireReply.Refused refused) {
-                waiter.fail(notObtained(
-                        "'" + Checks.shown(key) + "' not obtained: ",
+                waiter.fail(notAcquired(
+                        "'" + Checks.shown(key) + "' not acquired: ",
                         key,
                         refused.holder(),
                         refused.remainingMillis()));
@@ -459,12 +459,12 @@ public final class Engine implements StoreEvents {
     }
 
     private static MutexClosedException closedMeanwhile(String key) {
-        return new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed meanwhile");
+        return new MutexClosedException("'" + Checks.shown(key) + "' not acquired: closed meanwhile");
     }
 
     private void checkOpen(String key) {
         if (ending) {
-            throw new MutexClosedException("'" + Checks.shown(key) + "' not obtained: this DistributedMutex is closed");
+            throw new MutexClosedException("'" + Checks.shown(key) + "' not acquired: this DistributedMutex is closed");
         }
     }
 
@@ -784,7 +784,7 @@ public final class Engine implements StoreEvents {
 
     private static LockInterruptedException interrupted(String key, InterruptedException cause) {
         Thread.currentThread().interrupt();
-        return new LockInterruptedException("'" + Checks.shown(key) + "' not obtained: interrupted", cause);
+        return new LockInterruptedException("'" + Checks.shown(key) + "' not acquired: interrupted", cause);
     }
 
     static String grantedTooLate(long afterNanos, long leaseMillis) {
@@ -796,11 +796,11 @@ public final class Engine implements StoreEvents {
         return " for " + Checks.about(Duration.ofMillis(millis)) + " still";
     }
 
-    static LockNotObtainedException notObtained(
+    static LockNotAcquiredException notAcquired(
             String prefix, String key, @Nullable String holder, long remainingMillis) {
         String who = holder == null ? "another client that is not of this library" : Checks.shown(holder);
         String howLong = remainingMillis < 0 ? ", without an expiry" : stillFor(remainingMillis);
-        return new LockNotObtainedException(
+        return new LockNotAcquiredException(
                 prefix + "held by " + who + howLong,
                 key,
                 holder,

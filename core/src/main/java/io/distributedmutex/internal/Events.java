@@ -61,9 +61,9 @@ final class Events {
         }
     }
 
-    void notObtained(String key, FlightEvents.@Nullable Acquire event, long waitedNanos, LockException outcome) {
+    void notAcquired(String key, FlightEvents.@Nullable Acquire event, long waitedNanos, LockException outcome) {
         if (listener != null) {
-            tell(l -> l.onNotObtained(key, Duration.ofNanos(waitedNanos), outcome));
+            tell(l -> l.onNotAcquired(key, Duration.ofNanos(waitedNanos), outcome));
         }
         record(event, key, outcome.getClass().getSimpleName(), 0);
         if (logsDebug()) {

@@ -2,7 +2,7 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreException;
@@ -150,7 +150,7 @@ final class KeyQueue extends Waiters {
     }
 
     private LockException outcomeOfTimeOut(Waiter waiter) {
-        String waited = "'" + Checks.shown(key) + "' not obtained within "
+        String waited = "'" + Checks.shown(key) + "' not acquired within "
                 + Checks.about(Duration.ofNanos(waiter.waitNanos)) + ": ";
         Holding here = holding;
         if (here != null) {
@@ -163,7 +163,7 @@ final class KeyQueue extends Waiters {
         if (asked == null || !asked.answered) {
             return new StoreUnreachableException(waited + "the store has not answered yet", null);
         }
-        return Engine.notObtained(
+        return Engine.notAcquired(
                 waited,
                 key,
                 asked.holder,
@@ -175,13 +175,13 @@ final class KeyQueue extends Waiters {
     /**
      * @param asking the thread that wants the key; null if that is none
      */
-    private LockNotObtainedException heldHere(String prefix, Holding here, @Nullable Thread asking) {
+    private LockNotAcquiredException heldHere(String prefix, Holding here, @Nullable Thread asking) {
         Duration remaining = Duration.ofNanos(Math.max(0, here.deadline() - engine.now()));
         Thread owner = here.current().owner();
         String who = owner == null || asking == null
                 ? "this instance ("
                 : owner == asking ? "the same thread of this instance (" : "another thread of this instance (";
-        return new LockNotObtainedException(
+        return new LockNotAcquiredException(
                 prefix + "held by " + who + Checks.shown(engine.label()) + ")" + Engine.stillFor(remaining.toMillis()),
                 key,
                 engine.label(),
@@ -387,7 +387,7 @@ final class KeyQueue extends Waiters {
         }
         for (Waiter waiter : failing) {
             removeWaiter(waiter);
-            waiter.fail(Engine.copy("'" + Checks.shown(key) + "' not obtained: ", error));
+            waiter.fail(Engine.copy("'" + Checks.shown(key) + "' not acquired: ", error));
         }
         if (!failing.isEmpty()) {
             afterWaitersLeft();
@@ -471,7 +471,7 @@ final class KeyQueue extends Waiters {
         drain();
     }
 
-    /** Takes over a grant that was obtained without queueing. Returns false if this queue has retired. */
+    /** Takes over a grant that was acquired without queueing. Returns false if this queue has retired. */
     boolean adopt(Holding granted, Waiter waiter) {
         synchronized (this) {
             if (retired) {
@@ -528,10 +528,10 @@ final class KeyQueue extends Waiters {
 
     /** Why a try fails without the store being asked: the key is held here. Null if it is not. */
     @Nullable
-    LockNotObtainedException refusal() {
+    LockNotAcquiredException refusal() {
         Holding here = holding;
         return here != null && here.deadline() > engine.now()
-                ? heldHere("'" + Checks.shown(key) + "' not obtained: ", here, Thread.currentThread())
+                ? heldHere("'" + Checks.shown(key) + "' not acquired: ", here, Thread.currentThread())
                 : null;
     }
 
@@ -671,7 +671,7 @@ final class KeyQueue extends Waiters {
         List<Waiter> told = allWaiters();
         for (Waiter waiter : told) {
             removeWaiter(waiter);
-            waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not obtained: closed while waiting"));
+            waiter.fail(new MutexClosedException("'" + Checks.shown(key) + "' not acquired: closed while waiting"));
         }
         afterWaitersLeft();
         told.forEach(this::thenSignal);

@@ -3,7 +3,7 @@ package io.distributedmutex.internal;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockInterruptedException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -60,7 +60,7 @@ public final class LockView implements Lock {
             // One below FOREVER: the longest time is still a limit, though nobody will see its end.
             acquireInterruptibly(Math.min(Math.max(0, unit.toNanos(time)), Waiter.FOREVER - 1));
             return true;
-        } catch (LockNotObtainedException e) {
+        } catch (LockNotAcquiredException e) {
             return false;
         }
     }

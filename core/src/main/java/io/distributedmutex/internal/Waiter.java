@@ -113,7 +113,7 @@ final class Waiter {
             if (abandoned && granted != null) {
                 granted.giveBackUnused();
             } else if (abandoned && outcome != null) {
-                engine.events().notObtained(key, event, engine.now() - startNanos, outcome);
+                engine.events().notAcquired(key, event, engine.now() - startNanos, outcome);
             }
             return;
         }
@@ -124,7 +124,7 @@ final class Waiter {
         // On a callback thread, because what the user attached to the future may block.
         engine.execute(() -> {
             if (outcome != null) {
-                engine.events().notObtained(key, event, engine.now() - startNanos, outcome);
+                engine.events().notAcquired(key, event, engine.now() - startNanos, outcome);
                 future.completeExceptionally(outcome);
             } else if (granted != null && !future.complete(granted)) {
                 // The user ended it between the grant and now.

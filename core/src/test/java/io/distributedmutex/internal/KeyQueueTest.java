@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import ch.qos.logback.classic.Level;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreRefusedException;
@@ -149,7 +149,7 @@ class KeyQueueTest {
     }
 
     @Test
-    void whatATryObtainsWhenTheInstanceClosesIsGivenBack() throws InterruptedException {
+    void whatATryAcquiresWhenTheInstanceClosesIsGivenBack() throws InterruptedException {
         ObservedEnvironment environment = new ObservedEnvironment();
         OneKeyStore store = new OneKeyStore(true);
         Engine engine = new Engine(store, environment, "test", null);
@@ -165,7 +165,7 @@ class KeyQueueTest {
         };
         assertThatExceptionOfType(MutexClosedException.class)
                 .isThrownBy(() -> engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults()))
-                .withMessage("'k' not obtained: closed meanwhile");
+                .withMessage("'k' not acquired: closed meanwhile");
         closing.get(0).join();
         assertThat(store.isEmpty()).as(store.contents()).isTrue();
     }
@@ -216,7 +216,7 @@ class KeyQueueTest {
         Engine engine = new Engine(broken, time, "test", null);
         assertThatExceptionOfType(StoreRefusedException.class)
                 .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults()))
-                .withMessage("'k' not obtained: the store failed: java.lang.IllegalStateException: thrown by the test")
+                .withMessage("'k' not acquired: the store failed: java.lang.IllegalStateException: thrown by the test")
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(StoreRefusedException.Reason.OTHER));
         engine.close();
         assertThat(time.parks()).isZero();
@@ -261,7 +261,7 @@ class KeyQueueTest {
     }
 
     @Test
-    void closingWaitsForTheReleaseOfWhatATryObtainedAlsoAfterManyTries() throws InterruptedException {
+    void closingWaitsForTheReleaseOfWhatATryAcquiredAlsoAfterManyTries() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(false);
         StandingTime time = new StandingTime();
         Engine engine = new Engine(store, time, "test", null);
@@ -276,7 +276,7 @@ class KeyQueueTest {
         closesWithTheAnswerToTheRelease(engine, time, store);
         assertThatExceptionOfType(MutexClosedException.class)
                 .isThrownBy(() -> engine.acquireAsync(OneKeyStore.KEY, ONCE))
-                .withMessage("'k' not obtained: this DistributedMutex is closed");
+                .withMessage("'k' not acquired: this DistributedMutex is closed");
         assertThat(store.deliver()).as("the store was asked").isFalse();
     }
 
@@ -298,10 +298,10 @@ class KeyQueueTest {
 
     @Test
     void aHolderWithoutTimeLeftStillHasAnExpiry() {
-        LockNotObtainedException ending = Engine.notObtained("", KEY, "other", 0);
+        LockNotAcquiredException ending = Engine.notAcquired("", KEY, "other", 0);
         assertThat(ending.remaining()).contains(Duration.ZERO);
         assertThat(ending).hasMessage("held by other for 0 ms still");
-        LockNotObtainedException endless = Engine.notObtained("", KEY, "other", -1);
+        LockNotAcquiredException endless = Engine.notAcquired("", KEY, "other", -1);
         assertThat(endless.remaining()).isEmpty();
         assertThat(endless).hasMessage("held by other, without an expiry");
     }

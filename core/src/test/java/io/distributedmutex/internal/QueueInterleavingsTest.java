@@ -192,7 +192,7 @@ class QueueInterleavingsTest {
             CompletableFuture<Lease> unused = future.whenComplete((lease, failure) -> {
                 outcomes.incrementAndGet();
                 if (lease != null) {
-                    obtained(lease);
+                    acquired(lease);
                 }
             });
         }
@@ -201,7 +201,7 @@ class QueueInterleavingsTest {
             try {
                 Lease lease = engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults());
                 if (lease != null) {
-                    obtained(lease);
+                    acquired(lease);
                 }
             } catch (MutexClosedException e) {
                 // As it should when it is closed.
@@ -209,7 +209,7 @@ class QueueInterleavingsTest {
         }
 
         /** A lease that is valid before and after another was seen valid was so in that moment too. */
-        private void obtained(Lease lease) {
+        private void acquired(Lease lease) {
             List<Lease> before;
             synchronized (asked) {
                 before = List.copyOf(leases);
@@ -242,7 +242,7 @@ class QueueInterleavingsTest {
             }
         }
 
-        /** The other holder goes, every message arrives, and whoever obtains the key releases it, until nobody waits. */
+        /** The other holder goes, every message arrives, and whoever acquires the key releases it, until nobody waits. */
         void settle() {
             store.releasedByTheOther();
             boolean progress = true;
@@ -251,11 +251,11 @@ class QueueInterleavingsTest {
                 while (store.deliver()) {
                     progress = true;
                 }
-                List<Lease> obtained;
+                List<Lease> acquired;
                 synchronized (asked) {
-                    obtained = List.copyOf(leases);
+                    acquired = List.copyOf(leases);
                 }
-                for (Lease lease : obtained) {
+                for (Lease lease : acquired) {
                     if (lease.isValid()) {
                         lease.close();
                         progress = true;

@@ -21,7 +21,7 @@ class TryAcquireInterleavingsTest {
         Interleavings.check(Interleavings.stress(3, 100).sequentialSpecification(OneOwner.class), Tries.class);
     }
 
-    /** What the threads do; the lease that a thread has obtained last stands at its number. */
+    /** What the threads do; the lease that a thread has acquired last stands at its number. */
     @Param(name = "thread", gen = ThreadIdGen.class)
     public static class Tries {
         private final StandingTime time = new StandingTime();

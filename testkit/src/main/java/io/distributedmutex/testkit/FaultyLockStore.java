@@ -381,23 +381,25 @@ public final class FaultyLockStore implements LockStore {
             case FAIL -> CompletableFuture.failedStage(fault.error);
             case LOSE_REPLY -> {
                 Waiting<T> waiting = new Waiting<>();
+                waiting.begin(null);
                 CompletionStage<T> unused = request.get().whenComplete((reply, error) -> waiting.fail(fault.error));
                 yield waiting.reply;
             }
             case HANG -> {
                 Waiting<T> waiting = new Waiting<>();
+                waiting.begin(null);
                 waiting.timer = time.runAfter(() -> waiting.fail(fault.error), fault.hangNanos);
                 yield waiting.reply;
             }
             case HOLD_REQUEST -> {
                 Waiting<T> waiting = new Waiting<>();
-                hold(heldCalls, () -> waiting.follow(request.get()));
+                waiting.begin(() -> waiting.follow(request.get()));
                 yield waiting.reply;
             }
             case HOLD_REPLY -> {
                 Waiting<T> waiting = new Waiting<>();
                 CompletionStage<T> answered = request.get();
-                hold(heldCalls, () -> waiting.follow(answered));
+                waiting.begin(() -> waiting.follow(answered));
                 yield waiting.reply;
             }
         };
@@ -463,15 +465,6 @@ public final class FaultyLockStore implements LockStore {
         }
     }
 
-    private void hold(List<Runnable> held, Runnable call) {
-        lock.lock();
-        try {
-            held.add(call);
-        } finally {
-            lock.unlock();
-        }
-    }
-
     private List<Runnable> take(List<Runnable> held) {
         lock.lock();
         try {
@@ -492,10 +485,18 @@ public final class FaultyLockStore implements LockStore {
         final CompletableFuture<T> reply = new CompletableFuture<>();
         volatile @Nullable Timer timer;
 
-        Waiting() {
+        /**
+         * Counts as waiting from now on.
+         *
+         * @param held what lets it go; null if nobody can. In order as soon as it counts, so that a test can wait for that
+         */
+        void begin(@Nullable Runnable held) {
             lock.lock();
             try {
                 waiting.add(this);
+                if (held != null) {
+                    heldCalls.add(held);
+                }
             } finally {
                 lock.unlock();
             }

@@ -9,7 +9,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockInterruptedException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexAdapter;
 import io.distributedmutex.MutexClosedException;
@@ -84,7 +84,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofMillis(700).minusNanos(1));
         assertThat(waiting.isDone()).isFalse();
         deployment.time.advance(Duration.ofNanos(1));
-        assertThat(waiting.failure()).isInstanceOf(LockNotObtainedException.class);
+        assertThat(waiting.failure()).isInstanceOf(LockNotAcquiredException.class);
         held.close();
     }
 
@@ -98,7 +98,7 @@ class BlockingTest {
             // The best of three, as the machine may be busy; never too early.
             for (int i = 0; i < 3; i++) {
                 long start = System.nanoTime();
-                assertThatExceptionOfType(LockNotObtainedException.class).isThrownBy(() -> impatient.acquire(KEY));
+                assertThatExceptionOfType(LockNotAcquiredException.class).isThrownBy(() -> impatient.acquire(KEY));
                 Duration took = Duration.ofNanos(System.nanoTime() - start);
                 assertThat(took).isBetween(Duration.ofMillis(200), Await.LONG);
                 best = took.compareTo(best) < 0 ? took : best;
@@ -112,9 +112,9 @@ class BlockingTest {
     void aWaitTimeOfZeroIsOneAttemptAndThatSaysWhoHoldsTheKey() {
         DistributedMutex impatient = mutex.with(o -> o.waitTime(Duration.ZERO));
         Lease held = other.acquire(KEY);
-        assertThatExceptionOfType(LockNotObtainedException.class)
+        assertThatExceptionOfType(LockNotAcquiredException.class)
                 .isThrownBy(() -> impatient.acquire(KEY))
-                .withMessage("'tenant:1' not obtained: held by other for 60 s still");
+                .withMessage("'tenant:1' not acquired: held by other for 60 s still");
         assertThat(app.store().counts()).isEqualTo(Map.of(Operation.ACQUIRE, 1));
         held.close();
         impatient.acquire(KEY).close();
@@ -131,8 +131,8 @@ class BlockingTest {
         assertThat(waiting.isDone()).isFalse();
         deployment.time.advance(Duration.ofNanos(1));
         assertThat(waiting.failure())
-                .isInstanceOf(LockNotObtainedException.class)
-                .hasMessageContaining("not obtained within 300 ms");
+                .isInstanceOf(LockNotAcquiredException.class)
+                .hasMessageContaining("not acquired within 300 ms");
         held.close();
         mutex.acquire(KEY, Duration.ofMillis(300)).close();
     }
@@ -198,8 +198,8 @@ class BlockingTest {
         Worker<Lease> waiting = Worker.startAndBlock(() -> mutex.acquire(KEY));
         deployment.awaitWaiters(KEY, 1);
         deployment.advanceWaiter(Duration.ofSeconds(5));
-        assertThat(waiting.failure()).isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
-            assertThat(e).hasMessage("'tenant:1' not obtained within 5 s: held by other for 45 s still");
+        assertThat(waiting.failure()).isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
+            assertThat(e).hasMessage("'tenant:1' not acquired within 5 s: held by other for 45 s still");
             assertThat(e.key()).isEqualTo(KEY);
             assertThat(e.holder()).contains("other");
             assertThat(e.remaining()).contains(Duration.ofSeconds(45));
@@ -218,9 +218,9 @@ class BlockingTest {
         Lease held = mutex.acquire(KEY);
         Worker<Lease> waiting = Worker.startAndBlock(() -> mutex.acquire(KEY));
         deployment.advanceWaiter(Duration.ofMillis(5_000));
-        assertThat(waiting.failure()).isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
+        assertThat(waiting.failure()).isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
             assertThat(e)
-                    .hasMessage("'tenant:1' not obtained within 5 s: held by another thread of this instance (app)"
+                    .hasMessage("'tenant:1' not acquired within 5 s: held by another thread of this instance (app)"
                             + " for 54.4 s still");
             assertThat(e.holder()).contains("app");
             assertThat(e.remaining()).contains(Duration.ofMillis(54_398));
@@ -232,16 +232,16 @@ class BlockingTest {
     void aForeignHolderIsNamedAsSuch() {
         DistributedMutex impatient = mutex.with(o -> o.waitTime(Duration.ZERO));
         deployment.server.putForeign(KEY, Duration.ofSeconds(9));
-        assertThatExceptionOfType(LockNotObtainedException.class)
+        assertThatExceptionOfType(LockNotAcquiredException.class)
                 .isThrownBy(() -> impatient.acquire(KEY))
-                .withMessage("'tenant:1' not obtained: held by another client that is not of this library"
+                .withMessage("'tenant:1' not acquired: held by another client that is not of this library"
                         + " for 9 s still")
                 .satisfies(e -> assertThat(e.holder()).isEmpty())
                 .satisfies(e -> assertThat(e.remaining()).contains(Duration.ofSeconds(9)));
         deployment.server.putForeign(KEY, null);
-        assertThatExceptionOfType(LockNotObtainedException.class)
+        assertThatExceptionOfType(LockNotAcquiredException.class)
                 .isThrownBy(() -> impatient.acquire(KEY))
-                .withMessage("'tenant:1' not obtained: held by another client that is not of this library,"
+                .withMessage("'tenant:1' not acquired: held by another client that is not of this library,"
                         + " without an expiry")
                 .satisfies(e -> assertThat(e.holder()).isEmpty())
                 .satisfies(e -> assertThat(e.remaining()).isEmpty());
@@ -251,9 +251,9 @@ class BlockingTest {
     @Test
     void theMessageStaysOneLineWhateverTheKeyAndTheLabel() {
         Lease held = deployment.instance("host\nERROR forged").mutex().acquire("a\tb");
-        assertThatExceptionOfType(LockNotObtainedException.class)
+        assertThatExceptionOfType(LockNotAcquiredException.class)
                 .isThrownBy(() -> mutex.with(o -> o.waitTime(Duration.ZERO)).acquire("a\tb"))
-                .withMessage("'a\\u0009b' not obtained: held by host\\u000AERROR forged for 60 s still");
+                .withMessage("'a\\u0009b' not acquired: held by host\\u000AERROR forged for 60 s still");
         held.close();
     }
 
@@ -275,7 +275,7 @@ class BlockingTest {
         deployment.awaitWaiters(KEY, 1);
         waiting.interrupt();
         assertThat(waiting.result())
-                .containsExactly("'tenant:1' not obtained: interrupted", InterruptedException.class, true);
+                .containsExactly("'tenant:1' not acquired: interrupted", InterruptedException.class, true);
         assertThat(deployment.server.contents().waiters()).isEmpty();
         held.close();
         assertThat(deployment.holder(KEY)).isEqualTo("nobody");
@@ -287,7 +287,7 @@ class BlockingTest {
         Thread.currentThread().interrupt();
         assertThatExceptionOfType(LockInterruptedException.class)
                 .isThrownBy(() -> mutex.acquire(KEY))
-                .withMessage("'tenant:1' not obtained: interrupted");
+                .withMessage("'tenant:1' not acquired: interrupted");
         assertThat(Thread.currentThread().isInterrupted()).isTrue();
         assertThat(app.store().counts()).isEmpty();
     }
@@ -350,7 +350,7 @@ class BlockingTest {
     }
 
     @Test
-    void anInterruptEndsAnAcquireThatDoesNotWaitForOthersAndWhatItObtainsIsGivenBack() {
+    void anInterruptEndsAnAcquireThatDoesNotWaitForOthersAndWhatItAcquiresIsGivenBack() {
         DistributedMutex kept = mutex.with(o -> o.waitTime(Duration.ZERO).minimumHold(Duration.ofMinutes(1)));
         for (boolean refused : List.of(false, true)) {
             Lease held = refused ? other.acquire(KEY) : null;
@@ -364,7 +364,7 @@ class BlockingTest {
             });
             Await.until(() -> app.store().waitingCalls() == 1);
             acquiring.interrupt();
-            assertThat(acquiring.result()).containsExactly("'tenant:1' not obtained: interrupted", true);
+            assertThat(acquiring.result()).containsExactly("'tenant:1' not acquired: interrupted", true);
             app.store().releaseHeld();
             assertThat(deployment.holder(KEY)).isEqualTo(refused ? "other" : "nobody");
             if (held != null) {
@@ -454,7 +454,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(acquiring.failure())
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'tenant:1' not obtained within 5 s: made to fail by the test");
+                .hasMessage("'tenant:1' not acquired within 5 s: made to fail by the test");
         assertThat(app.store().count(Operation.ACQUIRE)).as("retries").isBetween(20, 21);
         assertThat(app.store().count(Operation.CANCEL))
                 .as("it may have taken effect")
@@ -468,7 +468,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(acquiring.failure())
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'tenant:1' not obtained within 5 s: the store has not answered yet");
+                .hasMessage("'tenant:1' not acquired within 5 s: the store has not answered yet");
         deployment.time.advance(Duration.ofDays(1));
     }
 
@@ -477,11 +477,11 @@ class BlockingTest {
         app.store().failNext(1, Operation.ACQUIRE);
         assertThatExceptionOfType(StoreUnreachableException.class)
                 .isThrownBy(() -> mutex.tryAcquire(KEY))
-                .withMessage("'tenant:1' not obtained: made to fail by the test");
+                .withMessage("'tenant:1' not acquired: made to fail by the test");
         app.store().loseReplies(1, Operation.ACQUIRE);
         assertThatExceptionOfType(StoreUnreachableException.class)
                 .isThrownBy(() -> mutex.tryAcquire(KEY))
-                .withMessage("'tenant:1' not obtained: reply lost by the test");
+                .withMessage("'tenant:1' not acquired: reply lost by the test");
         assertThat(app.store().count(Operation.ACQUIRE)).isEqualTo(2);
         assertThat(deployment.holder(KEY)).isEqualTo("nobody");
     }
@@ -497,7 +497,7 @@ class BlockingTest {
         app.store().releaseHeld();
         assertThat(trying.failure())
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'tenant:1' not obtained: the store's grant arrived after 995 ms,"
+                .hasMessage("'tenant:1' not acquired: the store's grant arrived after 995 ms,"
                         + " when the lease time of 1 s was over");
         assertThat(deployment.holder(KEY)).isEqualTo("nobody");
     }
@@ -571,7 +571,7 @@ class BlockingTest {
         app.store().failNext(1, call -> true, new StoreRefusedException(reason, "said no", null));
         assertThatExceptionOfType(StoreRefusedException.class)
                 .isThrownBy(() -> mutex.acquire(KEY))
-                .withMessage("'tenant:1' not obtained: said no")
+                .withMessage("'tenant:1' not acquired: said no")
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(reason));
         assertThat(app.store().count(Operation.ACQUIRE)).isEqualTo(1);
     }
@@ -593,7 +593,7 @@ class BlockingTest {
         deployment.advanceWaiter(Duration.ofSeconds(5));
         assertThat(failing.failure()).isInstanceOfSatisfying(StoreRefusedException.class, e -> {
             assertThat(e.reason()).isEqualTo(reason);
-            assertThat(e).hasMessage("'tenant:1' not obtained within 5 s: said no");
+            assertThat(e).hasMessage("'tenant:1' not acquired within 5 s: said no");
         });
     }
 

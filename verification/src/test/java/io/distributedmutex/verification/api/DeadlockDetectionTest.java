@@ -8,7 +8,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.verification.api.Deployment.Instance;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,7 +43,7 @@ class DeadlockDetectionTest {
     @Test
     void aThreadThatWaitsForWhatItHoldsItselfIsNoticed() {
         try (Lease held = mutex.acquire("a\nb")) {
-            assertThatExceptionOfType(LockNotObtainedException.class)
+            assertThatExceptionOfType(LockNotAcquiredException.class)
                     .isThrownBy(() -> mutex.acquire("a\nb"))
                     .withMessageContaining("held by the same thread of this instance (app) for ");
             assertThat(mutex.tryAcquire("a\nb")).isEmpty();
@@ -90,8 +90,8 @@ class DeadlockDetectionTest {
     @Test
     void twoThreadsThatWaitForEachOtherAreNoticedOnce() {
         CyclicBarrier bothHold = new CyclicBarrier(2);
-        Worker<Optional<LockNotObtainedException>> one = Worker.start(() -> holdAndAcquire("a", bothHold, "b"));
-        Worker<Optional<LockNotObtainedException>> other = Worker.start(() -> holdAndAcquire("b", bothHold, "a"));
+        Worker<Optional<LockNotAcquiredException>> one = Worker.start(() -> holdAndAcquire("a", bothHold, "b"));
+        Worker<Optional<LockNotAcquiredException>> other = Worker.start(() -> holdAndAcquire("b", bothHold, "a"));
         // The wait time ends it: for one of them at least, and the other may have the key then.
         assertThat(one.result().isPresent() || other.result().isPresent()).isTrue();
         assertThat(awaitSuspicions())
@@ -103,7 +103,7 @@ class DeadlockDetectionTest {
     @Test
     void aLateSecondThreadClosesTheCircleAndNamesTheKeyItAskedForFirst() {
         CountDownLatch end = new CountDownLatch(1);
-        Worker<Optional<LockNotObtainedException>> late = Worker.startAndBlock(() -> {
+        Worker<Optional<LockNotAcquiredException>> late = Worker.startAndBlock(() -> {
             try (Lease held = mutex.acquire("b")) {
                 end.await();
                 return attempt("a");
@@ -130,7 +130,7 @@ class DeadlockDetectionTest {
     @Test
     void aCircleOfThreeIsNoticed() {
         CyclicBarrier allHold = new CyclicBarrier(3);
-        List<Worker<Optional<LockNotObtainedException>>> workers = List.of(
+        List<Worker<Optional<LockNotAcquiredException>>> workers = List.of(
                 Worker.start(() -> holdAndAcquire("a", allHold, "b")),
                 Worker.start(() -> holdAndAcquire("b", allHold, "c")),
                 Worker.start(() -> holdAndAcquire("c", allHold, "a")));
@@ -251,26 +251,26 @@ class DeadlockDetectionTest {
         assertThat(suspicions()).isEmpty();
     }
 
-    private Optional<LockNotObtainedException> holdAndAcquire(String held, CyclicBarrier allHold, String wanted) {
+    private Optional<LockNotAcquiredException> holdAndAcquire(String held, CyclicBarrier allHold, String wanted) {
         try (Lease lease = mutex.acquire(held)) {
             await(allHold);
-            Optional<LockNotObtainedException> outcome = attempt(wanted);
+            Optional<LockNotAcquiredException> outcome = attempt(wanted);
             assertThat(lease.isValid()).isTrue();
             return outcome;
         }
     }
 
     /** Waits for a key in vain, as a rule. */
-    private Optional<LockNotObtainedException> attempt(String key) {
+    private Optional<LockNotAcquiredException> attempt(String key) {
         try (Lease lease = mutex.acquire(key)) {
             assertThat(lease.isValid()).isTrue();
             return Optional.empty();
-        } catch (LockNotObtainedException e) {
+        } catch (LockNotAcquiredException e) {
             return Optional.of(e);
         }
     }
 
-    private Optional<LockNotObtainedException> attemptByAnother(String key) {
+    private Optional<LockNotAcquiredException> attemptByAnother(String key) {
         return Worker.start(() -> attempt(key)).result();
     }
 

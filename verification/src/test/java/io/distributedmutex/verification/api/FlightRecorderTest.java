@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.verification.api.Deployment.Instance;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -108,8 +108,8 @@ class FlightRecorderTest {
             DistributedMutex mutex = deployment.instance("app").mutex().with(o -> o.waitTime(Duration.ofMillis(20)));
             try {
                 mutex.acquire(KEY);
-                throw new AssertionError("obtained");
-            } catch (LockNotObtainedException expected) {
+                throw new AssertionError("acquired");
+            } catch (LockNotAcquiredException expected) {
                 held.close();
             }
         });
@@ -118,7 +118,7 @@ class FlightRecorderTest {
                 .singleElement()
                 .satisfies(event -> {
                     assertThat(event.getString("key")).isEqualTo(KEY);
-                    assertThat(event.getString("outcome")).isEqualTo("LockNotObtainedException");
+                    assertThat(event.getString("outcome")).isEqualTo("LockNotAcquiredException");
                     assertThat(event.getLong("fencingToken")).isZero();
                     assertThat(event.getDuration()).isGreaterThanOrEqualTo(Duration.ofMillis(20));
                 });
@@ -161,7 +161,7 @@ class FlightRecorderTest {
                 mutex.acquire("quick").close();
             }
             Lease held = other.acquire(KEY);
-            assertThatExceptionOfType(LockNotObtainedException.class)
+            assertThatExceptionOfType(LockNotAcquiredException.class)
                     .isThrownBy(() ->
                             mutex.with(o -> o.waitTime(Duration.ofMillis(100))).acquire(KEY));
             CompletableFuture<Lease> asked = mutex.acquireAsync(KEY);
@@ -172,7 +172,7 @@ class FlightRecorderTest {
         assertThat(named(events, ACQUIRE))
                 .filteredOn(event -> event.getString("key").equals(KEY))
                 .extracting(event -> event.getString("outcome"))
-                .contains("acquired", "LockNotObtainedException");
+                .contains("acquired", "LockNotAcquiredException");
         assertThat(named(events, HOLD))
                 .extracting(event -> event.getString("key"))
                 .contains(KEY);

@@ -9,7 +9,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
@@ -78,7 +78,7 @@ class LifecycleTest {
                 for (Worker<?> waiter : waiters) {
                     assertThat(waiter.failure())
                             .isInstanceOf(MutexClosedException.class)
-                            .hasMessageEndingWith("not obtained: closed while waiting");
+                            .hasMessageEndingWith("not acquired: closed while waiting");
                 }
                 Await.until(asynchronous::isDone);
                 assertThat(failure(asynchronous)).isInstanceOf(MutexClosedException.class);
@@ -281,7 +281,7 @@ class LifecycleTest {
         }
 
         @Test
-        void releasesWhatARequestThatIsStillOnItsWayObtains() {
+        void releasesWhatARequestThatIsStillOnItsWayAcquires() {
             for (boolean asynchronous : List.of(false, true)) {
                 try (Deployment deployment = Deployment.onManualTime()) {
                     Instance app = deployment.instance("app");
@@ -314,7 +314,7 @@ class LifecycleTest {
                 DistributedMutex mutex = deployment.instance("app").mutex();
                 DistributedMutex tries = mutex.with(o -> o.waitTime(Duration.ZERO));
                 Lock lock = mutex.asLock("lock");
-                AtomicInteger obtained = new AtomicInteger();
+                AtomicInteger acquired = new AtomicInteger();
                 List<Worker<Void>> workers = new ArrayList<>();
                 for (int t = 0; t < 6; t++) {
                     int kind = t;
@@ -333,11 +333,11 @@ class LifecycleTest {
                                     lock.unlock();
                                 }
                             }
-                            obtained.incrementAndGet();
+                            acquired.incrementAndGet();
                         }
                     }));
                 }
-                Await.until(() -> obtained.get() > 500);
+                Await.until(() -> acquired.get() > 500);
                 mutex.close();
                 for (Worker<Void> worker : workers) {
                     Throwable failure = worker.failure();
@@ -590,7 +590,7 @@ class LifecycleTest {
                         .whenComplete((lease, error) ->
                                 thread.set(Thread.currentThread().getName()));
                 Await.until(failed::isDone);
-                assertThat(failure(failed)).isInstanceOf(LockNotObtainedException.class);
+                assertThat(failure(failed)).isInstanceOf(LockNotAcquiredException.class);
                 assertThat(thread.get()).startsWith("dmutex-callback-");
                 held.close();
             }
@@ -605,7 +605,7 @@ class LifecycleTest {
                 CompletableFuture<Lease> taken = tries.acquireAsync(KEY);
                 deployment.time.runDue();
                 assertThat(free).isCompleted();
-                assertThat(failure(taken)).isInstanceOf(LockNotObtainedException.class);
+                assertThat(failure(taken)).isInstanceOf(LockNotAcquiredException.class);
                 free.join().close();
             }
         }

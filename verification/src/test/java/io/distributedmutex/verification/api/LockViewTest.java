@@ -307,7 +307,7 @@ class LockViewTest {
         waiting.interrupt();
         assertThat(waiting.result())
                 .as("the message, the flag, which the exception replaces, and whether the thread holds the lock")
-                .containsExactly("'tenant:1' not obtained: interrupted", false, false);
+                .containsExactly("'tenant:1' not acquired: interrupted", false, false);
         assertThat(deployment.server.contents().waiters()).isEmpty();
         assertThat(deployment.holder(KEY)).isEqualTo("other");
         others.unlock();
@@ -471,7 +471,7 @@ class LockViewTest {
         deployment.time.advance(Duration.ofMillis(1));
         assertThat(waiting.failure())
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'tenant:1' not obtained: made to fail by the test");
+                .hasMessage("'tenant:1' not acquired: made to fail by the test");
         app.store().heal();
         // The entry that may be in the queue is given up until that is confirmed or it is dead anyway.
         deployment.time.advance(Duration.ofSeconds(3));

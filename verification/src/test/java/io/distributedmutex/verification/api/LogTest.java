@@ -64,14 +64,14 @@ class LogTest {
     }
 
     @Test
-    void aKeyThatIsNotObtainedIsLoggedWithTheTimeWaitedAndTheReason() {
+    void aKeyThatIsNotAcquiredIsLoggedWithTheTimeWaitedAndTheReason() {
         Lease held = other.acquire(KEY);
         log.list.clear();
         CompletableFuture<Lease> asked = mutex.acquireAsync(KEY);
         advanceMillis(LockOptions.defaults().waitTime().toMillis());
         assertThat(asked).isCompletedExceptionally();
         assertThat(lines())
-                .containsExactly("DEBUG not acquired after 5000000 us: 'tenant:1' not obtained within 5 s: held by"
+                .containsExactly("DEBUG not acquired after 5000000 us: 'tenant:1' not acquired within 5 s: held by"
                         + " other for 55 s still");
         held.close();
     }

@@ -105,7 +105,7 @@ class MutexAdapterTest {
         Lease held = other.acquire(KEY);
         assertThat(adapter.acquire(KEY, Duration.ZERO)).isFalse();
         assertThat(lines())
-                .containsExactly("ERROR timed out: '" + KEY + "' not obtained: held by other for 60 s still");
+                .containsExactly("ERROR timed out: '" + KEY + "' not acquired: held by other for 60 s still");
         held.close();
     }
 
@@ -130,7 +130,8 @@ class MutexAdapterTest {
     void anUnreachableStoreIsLoggedAtErrorWithItsCauseAndNotThrown() {
         app.store().failNext(1, Operation.ACQUIRE);
         assertThat(adapter.acquire(KEY, Duration.ZERO)).isFalse();
-        assertThat(lines()).containsExactly("ERROR not acquired: '" + KEY + "' not obtained: made to fail by the test");
+        assertThat(lines())
+                .containsExactly("ERROR acquire failed: '" + KEY + "' not acquired: made to fail by the test");
         assertThat(log.list.get(0).getThrowableProxy()).isNotNull();
     }
 
@@ -156,7 +157,7 @@ class MutexAdapterTest {
     void aRefusalOfTheStoreIsLoggedAtErrorAndNotThrown() {
         deployment.server.putWrongType(KEY);
         assertThat(adapter.acquire(KEY)).isFalse();
-        assertThat(lines()).singleElement().asString().startsWith("ERROR not acquired: '" + KEY + "' not obtained: ");
+        assertThat(lines()).singleElement().asString().startsWith("ERROR acquire failed: '" + KEY + "' not acquired: ");
         deployment.server.delete(KEY);
     }
 
@@ -168,7 +169,7 @@ class MutexAdapterTest {
         deployment.awaitWaiters(KEY, 1);
         waiting.interrupt();
         assertThat(waiting.result()).as("acquired, or the flag was lost").isFalse();
-        assertThat(lines()).containsExactly("ERROR not acquired: '" + KEY + "' not obtained: interrupted");
+        assertThat(lines()).containsExactly("ERROR acquire failed: '" + KEY + "' not acquired: interrupted");
         assertThat(deployment.server.contents().waiters()).isEmpty();
         held.close();
     }
@@ -182,7 +183,7 @@ class MutexAdapterTest {
         assertThat(adapter.acquire(KEY)).isFalse();
         assertThat(lines()).hasSize(2);
         assertThat(lines().get(0)).startsWith("WARN release of '" + KEY + "'");
-        assertThat(lines().get(1)).startsWith("ERROR not acquired: ").contains("closed");
+        assertThat(lines().get(1)).startsWith("ERROR acquire failed: ").contains("closed");
         assertThat(deployment.takeWarnings()).hasSize(1);
     }
 

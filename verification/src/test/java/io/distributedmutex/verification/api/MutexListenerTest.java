@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.MutexListener;
@@ -62,18 +62,18 @@ class MutexListenerTest {
         CompletableFuture<Lease> timedOut = mutex.acquireAsync(KEY);
         advanceMillis(5_000);
         assertThat(timedOut).isCompletedExceptionally();
-        assertThat(told()).containsExactly("not obtained tenant:1 after 5000: LockNotObtainedException");
-        assertThat(listener.outcomes).singleElement().isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
+        assertThat(told()).containsExactly("not acquired tenant:1 after 5000: LockNotAcquiredException");
+        assertThat(listener.outcomes).singleElement().isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
             assertThat(e.key()).isEqualTo(KEY);
             assertThat(e.holder()).contains("other");
         });
 
         assertThat(mutex.tryAcquire(KEY)).isEmpty();
-        assertThat(told()).containsExactly("not obtained tenant:1 after 0: LockNotObtainedException");
+        assertThat(told()).containsExactly("not acquired tenant:1 after 0: LockNotAcquiredException");
 
         app.store().failNext(1, Operation.ACQUIRE);
         assertThatExceptionOfType(StoreUnreachableException.class).isThrownBy(() -> mutex.tryAcquire("unreachable"));
-        assertThat(told()).containsExactly("not obtained unreachable after 0: StoreUnreachableException");
+        assertThat(told()).containsExactly("not acquired unreachable after 0: StoreUnreachableException");
 
         app.store()
                 .failNext(
@@ -81,21 +81,21 @@ class MutexListenerTest {
                         Operation.ACQUIRE,
                         new StoreRefusedException(StoreRefusedException.Reason.PERMISSION, "NOPERM", null));
         assertThatExceptionOfType(StoreRefusedException.class).isThrownBy(() -> mutex.acquire("refused"));
-        assertThat(told()).containsExactly("not obtained refused after 0: StoreRefusedException");
+        assertThat(told()).containsExactly("not acquired refused after 0: StoreRefusedException");
 
         Worker<Lease> waiting = Worker.startAndBlock(() -> mutex.acquire(KEY));
         deployment.awaitWaiters(KEY, 1);
         advanceMillis(300);
         waiting.interrupt();
         waiting.failure();
-        assertThat(told()).containsExactly("not obtained tenant:1 after 300: LockInterruptedException");
+        assertThat(told()).containsExactly("not acquired tenant:1 after 300: LockInterruptedException");
 
         mutex.acquireAsync(KEY).cancel(true);
-        assertThat(told()).containsExactly("not obtained tenant:1 after 0: LockNotObtainedException");
+        assertThat(told()).containsExactly("not acquired tenant:1 after 0: LockNotAcquiredException");
 
         CompletableFuture<Lease> closed = mutex.acquireAsync(KEY);
         mutex.close();
-        assertThat(told()).containsExactly("not obtained tenant:1 after 0: MutexClosedException");
+        assertThat(told()).containsExactly("not acquired tenant:1 after 0: MutexClosedException");
         assertThat(closed).isCompletedExceptionally();
         held.close();
     }
@@ -105,7 +105,7 @@ class MutexListenerTest {
         Lease held = mutex.acquire(KEY);
         told();
         assertThat(mutex.tryAcquire(KEY)).isEmpty();
-        assertThat(told()).containsExactly("not obtained tenant:1 after 0: LockNotObtainedException");
+        assertThat(told()).containsExactly("not acquired tenant:1 after 0: LockNotAcquiredException");
         held.close();
     }
 
@@ -381,10 +381,10 @@ class MutexListenerTest {
 
     @Test
     void aListenerMayUseTheMutex() {
-        List<Boolean> obtained = new ArrayList<>();
+        List<Boolean> acquired = new ArrayList<>();
         listener.then = () -> {
             listener.then = () -> {};
-            mutex.tryAcquire("from the listener").ifPresent(lease -> obtained.add(lease.release()));
+            mutex.tryAcquire("from the listener").ifPresent(lease -> acquired.add(lease.release()));
         };
         mutex.acquire(KEY).close();
         assertThat(told())
@@ -393,7 +393,7 @@ class MutexListenerTest {
                         "released tenant:1 after 0",
                         "acquired from the listener after 0",
                         "released from the listener after 0");
-        assertThat(obtained).containsExactly(true);
+        assertThat(acquired).containsExactly(true);
     }
 
     @Test

@@ -27,9 +27,9 @@ final class RecordingListener implements MutexListener {
     }
 
     @Override
-    public void onNotObtained(String key, Duration waited, LockException outcome) {
+    public void onNotAcquired(String key, Duration waited, LockException outcome) {
         outcomes.add(outcome);
-        record("not obtained " + key + " after " + waited.toMillis() + ": "
+        record("not acquired " + key + " after " + waited.toMillis() + ": "
                 + outcome.getClass().getSimpleName());
     }
 

@@ -8,7 +8,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.verification.api.Deployment.Instance;
@@ -171,15 +171,15 @@ class ScopedFormsTest {
     }
 
     @Test
-    void workWhoseKeyIsNotObtainedDoesNotRun() {
+    void workWhoseKeyIsNotAcquiredDoesNotRun() {
         Instance other = deployment.instance("other");
         DistributedMutex impatient = mutex.with(o -> o.waitTime(Duration.ZERO));
         try (Lease held = other.mutex().acquire(KEY)) {
-            assertThatExceptionOfType(LockNotObtainedException.class)
+            assertThatExceptionOfType(LockNotAcquiredException.class)
                     .isThrownBy(() -> impatient.run(KEY, lease -> {
                         throw new AssertionError("ran");
                     }));
-            assertThatExceptionOfType(LockNotObtainedException.class)
+            assertThatExceptionOfType(LockNotAcquiredException.class)
                     .isThrownBy(() -> impatient.call(KEY, lease -> {
                         throw new AssertionError("ran");
                     }));

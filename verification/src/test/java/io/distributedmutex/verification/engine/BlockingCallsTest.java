@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockInterruptedException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreRefusedException;
@@ -41,9 +41,9 @@ class BlockingCallsTest {
             Lease held = world.held(world.instance("a"), KEY);
             Instance b = world.instance("b", OPTIONS, time);
             world.advanceMillis(10_000);
-            assertThatExceptionOfType(LockNotObtainedException.class)
+            assertThatExceptionOfType(LockNotAcquiredException.class)
                     .isThrownBy(() -> b.mutex().acquire(KEY))
-                    .withMessageStartingWith("'tenant:1' not obtained within 1 s: held by a for ");
+                    .withMessageStartingWith("'tenant:1' not acquired within 1 s: held by a for ");
             assertThat(time.parks()).containsExactly(Duration.ofMillis(50), Duration.ofMillis(950));
             held.close();
         }
@@ -67,11 +67,11 @@ class BlockingCallsTest {
             Lease mine = mutex.acquire("mine");
             Lease others = other.submit(() -> mutex.acquire("others")).get(20, TimeUnit.SECONDS);
             // One after the other, so never both.
-            assertThatExceptionOfType(LockNotObtainedException.class).isThrownBy(() -> mutex.acquire("others"));
+            assertThatExceptionOfType(LockNotAcquiredException.class).isThrownBy(() -> mutex.acquire("others"));
             assertThat(other.submit(() -> mutex.acquire("mine")))
                     .failsWithin(Duration.ofSeconds(20))
                     .withThrowableThat()
-                    .withCauseInstanceOf(LockNotObtainedException.class);
+                    .withCauseInstanceOf(LockNotAcquiredException.class);
             world.time.runDue();
             assertThat(suspected).isEmpty();
             mine.close();

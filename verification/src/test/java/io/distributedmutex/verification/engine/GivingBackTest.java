@@ -101,7 +101,7 @@ class GivingBackTest {
     }
 
     @Test
-    void whatATryMayHaveObtainedIsGivenBackUntilThatIsHeard() {
+    void whatATryMayHaveAcquiredIsGivenBackUntilThatIsHeard() {
         try (World world = new World()) {
             Instance a = world.instance("a", TRY);
             world.advanceMillis(1_000);
@@ -115,7 +115,7 @@ class GivingBackTest {
     }
 
     @Test
-    void whatATryObtainedTooLateIsGivenBackUntilThatIsHeard() {
+    void whatATryAcquiredTooLateIsGivenBackUntilThatIsHeard() {
         try (World world = new World()) {
             Instance a = world.instance(
                     "a",
@@ -271,7 +271,7 @@ class GivingBackTest {
 
     @ParameterizedTest
     @EnumSource
-    void whatATryObtainsForAFutureThatItsUserHasEndedIsGivenBack(Ending ending) {
+    void whatATryAcquiresForAFutureThatItsUserHasEndedIsGivenBack(Ending ending) {
         try (World world = new World()) {
             Lease other = world.held(world.instance("a"), "other");
             Instance b = world.instance("b", TRY);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
@@ -316,11 +316,11 @@ class HandOffTest {
             world.advanceMillis(4_999);
             world.waits(asked);
             world.advanceMillis(1);
-            assertThat(world.failure(asked)).isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
+            assertThat(world.failure(asked)).isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
                 assertThat(e.key()).isEqualTo(KEY);
                 assertThat(e.holder()).contains("host-a:17");
                 assertThat(e.remaining().orElseThrow()).isBetween(Duration.ofMillis(54_900), Duration.ofMillis(55_000));
-                assertThat(e).hasMessageContaining("'tenant:1' not obtained within 5 s: held by host-a:17 for 5");
+                assertThat(e).hasMessageContaining("'tenant:1' not acquired within 5 s: held by host-a:17 for 5");
             });
             assertThat(world.server.contents().waiters()).isEmpty();
             first.close();
@@ -381,7 +381,7 @@ class HandOffTest {
             world.advanceMillis(5_000);
             assertThat(world.failure(failing))
                     .isInstanceOf(StoreUnreachableException.class)
-                    .hasMessage("'tenant:1' not obtained within 5 s: made to fail by the test");
+                    .hasMessage("'tenant:1' not acquired within 5 s: made to fail by the test");
             a.store().heal();
         }
     }

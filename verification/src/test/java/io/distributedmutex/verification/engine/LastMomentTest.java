@@ -122,7 +122,7 @@ class LastMomentTest {
             assertThat(anew.remaining()).isEqualTo(DEADLINE);
             assertThat(world.failure(tried))
                     .hasMessage(
-                            "'another key' not obtained: the store's grant arrived after 988 ms, when the lease time"
+                            "'another key' not acquired: the store's grant arrived after 988 ms, when the lease time"
                                     + " of 1 s was over");
             anew.close();
         }

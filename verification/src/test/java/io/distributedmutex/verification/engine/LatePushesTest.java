@@ -137,7 +137,7 @@ class LatePushesTest {
                             Operation.ACQUIRE,
                             new StoreRefusedException(StoreRefusedException.Reason.WRONG_TYPE, "made to fail", null));
             world.advanceMillis(250);
-            assertThat(world.failure(asked)).hasMessage("'tenant:1' not obtained: made to fail");
+            assertThat(world.failure(asked)).hasMessage("'tenant:1' not acquired: made to fail");
             assertThat(world.server.contents().waiters()).isEmpty();
             first.close();
         }
@@ -159,7 +159,7 @@ class LatePushesTest {
             a.store().releaseHeld();
             world.advanceMillis(600);
             assertThat(world.failure(asked))
-                    .hasMessage("'tenant:1' not obtained within 1 s: the store's grant arrived after 400 ms, when the"
+                    .hasMessage("'tenant:1' not acquired within 1 s: the store's grant arrived after 400 ms, when the"
                             + " lease time of 300 ms was over");
             a.store().heal();
             world.advanceMillis(2_000);

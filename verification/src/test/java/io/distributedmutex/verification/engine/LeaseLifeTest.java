@@ -636,7 +636,7 @@ class LeaseLifeTest {
             a.mutex().close();
             assertThat(world.failure(here))
                     .isInstanceOf(MutexClosedException.class)
-                    .hasMessage("'tenant:1' not obtained: closed while waiting");
+                    .hasMessage("'tenant:1' not acquired: closed while waiting");
             assertThat(lease.lossReason()).contains(LossReason.CLOSED);
             world.granted(there).close();
             assertThatExceptionOfType(MutexClosedException.class)

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.fail;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
@@ -169,7 +169,7 @@ class CompanionFuzzTest {
         }
         if (failure instanceof StoreRefusedException refused) {
             assertThat(refused.reason()).as("%s", refused).isEqualTo(Reason.WRONG_TYPE);
-        } else if (!(failure instanceof LockNotObtainedException)) {
+        } else if (!(failure instanceof LockNotAcquiredException)) {
             fail("not documented", failure);
         }
         return null;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.MutexAdapter;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.redis.RedisMutex;
@@ -118,7 +118,7 @@ class KeyTextFuzzTest {
                 () -> other.with(options -> options.waitTime(Duration.ZERO)).acquire(key));
         assertThat(refused)
                 .isInstanceOfSatisfying(
-                        LockNotObtainedException.class,
+                        LockNotAcquiredException.class,
                         e -> assertThat(e.holder()).contains(label));
         assertThat(refused.getMessage()).matches(LoggedLines::isOneLine, "one line");
     }

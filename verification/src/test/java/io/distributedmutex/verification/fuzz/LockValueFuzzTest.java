@@ -8,7 +8,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockInfo;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testkit.EmbeddedRedis;
@@ -59,7 +59,7 @@ class LockValueFuzzTest {
                 // Zero would not queue.
                 DistributedMutex waiting = mutex.with(options -> options.waitTime(Duration.ofMillis(20)));
                 Throwable timedOut = catchThrowable(() -> waiting.acquire("k"));
-                assertThat(timedOut).isInstanceOf(LockNotObtainedException.class);
+                assertThat(timedOut).isInstanceOf(LockNotAcquiredException.class);
                 assertThat(timedOut.getMessage()).matches(LoggedLines::isOneLine, "one line");
             }
             checkInfo(mutex.inspect("k").orElseThrow());
@@ -158,7 +158,7 @@ class LockValueFuzzTest {
         DistributedMutex waiting =
                 mutex.with(options -> options.waitTime(Duration.ofSeconds(2)).retryInterval(Duration.ofMillis(20)));
 
-        assertThat(catchThrowable(() -> waiting.acquire("k"))).isInstanceOf(LockNotObtainedException.class);
+        assertThat(catchThrowable(() -> waiting.acquire("k"))).isInstanceOf(LockNotAcquiredException.class);
         assertThat(mutex.inspect("k").orElseThrow().holder()).isEmpty();
         assertThat(mutex.forceRelease("k").orElseThrow().holder()).isEmpty();
 

@@ -184,11 +184,11 @@ class BadInputTest {
             assertRefused(
                     mutex.acquireAsync(key).handle((lease, error) -> error).get(5, TimeUnit.SECONDS),
                     Reason.WRONG_TYPE,
-                    "'" + key + "' not obtained");
+                    "'" + key + "' not acquired");
             assertThat(errorsOf(() -> assertThat(adapter.acquire(key)).isFalse()))
                     .singleElement()
                     .asString()
-                    .startsWith("not acquired: '" + key + "' not obtained: ");
+                    .startsWith("acquire failed: '" + key + "' not acquired: ");
         }
         assertThat(redis.command("HGET", "lock:hash", "field")).isEqualTo("value");
         assertThat(redis.command("LRANGE", "lock:list", "0", "-1")).isEqualTo(List.of("element"));
@@ -294,14 +294,14 @@ class BadInputTest {
         assertRefused(
                 outcome,
                 Reason.OUT_OF_MEMORY,
-                "'tenant:1' not obtained within 400 ms: " + server() + " refused acquire of 'tenant:1': ",
+                "'tenant:1' not acquired within 400 ms: " + server() + " refused acquire of 'tenant:1': ",
                 "OOM command not allowed when used memory > 'maxmemory'",
                 "raise its maxmemory, or free memory");
         assertThat(((StoreException) outcome).isTransient()).isTrue();
         assertThat(errorsOf(() -> assertThat(adapter.acquire(KEY)).isFalse()))
                 .singleElement()
                 .asString()
-                .startsWith("not acquired: 'tenant:1' not obtained within 400 ms: ");
+                .startsWith("acquire failed: 'tenant:1' not acquired within 400 ms: ");
         assertThat(RedisContents.leftovers(redis)).containsExactly("lock:" + KEY);
         // Who holds can still extend and release.
         held.extend(Duration.ofSeconds(30));
@@ -375,13 +375,13 @@ class BadInputTest {
         assertThat(catchThrowable(() -> mutex.tryAcquire(KEY)))
                 .isInstanceOf(StoreUnreachableException.class)
                 .satisfiesAnyOf(
-                        e -> assertThat(e).hasMessage("'tenant:1' not obtained: " + text),
+                        e -> assertThat(e).hasMessage("'tenant:1' not acquired: " + text),
                         // The second silence in a row makes the client reconnect.
                         e -> assertThat(e).hasMessageContaining("the connection to " + server() + " was lost"));
         assertThat(errorsOf(() -> assertThat(adapter.acquire(KEY)).isFalse()))
                 .singleElement()
                 .asString()
-                .startsWith("not acquired: 'tenant:1' not obtained: ");
+                .startsWith("acquire failed: 'tenant:1' not acquired: ");
         slow.get();
         RedisContents.assertNothingLeft(redis);
         Await.until("the key to be had", () -> {
@@ -402,7 +402,7 @@ class BadInputTest {
         redis.command("DEL", fences.first());
         redis.command("RPUSH", fences.first(), "not a number");
 
-        assertRefused(catchThrowable(() -> mutex.acquire(KEY)), Reason.WRONG_TYPE, "'tenant:1' not obtained: ");
+        assertRefused(catchThrowable(() -> mutex.acquire(KEY)), Reason.WRONG_TYPE, "'tenant:1' not acquired: ");
 
         assertThat(RedisContents.keys(redis))
                 .as("no lock without a fencing token")

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.testkit.EmbeddedRedis;
@@ -75,11 +75,11 @@ class InteropTest {
         assertThat(mutex.tryAcquire(KEY)).isEmpty();
         assertThat(catchThrowable(
                         () -> mutex.with(o -> o.waitTime(Duration.ofMillis(20))).acquire(KEY)))
-                .isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
+                .isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
                     assertThat(e.holder()).isEmpty();
                     assertThat(e.remaining().orElseThrow()).isBetween(Duration.ZERO, Duration.ofMillis(800));
                 })
-                .hasMessageMatching("'shared with others' not obtained within 20 ms:"
+                .hasMessageMatching("'shared with others' not acquired within 20 ms:"
                         + " held by another client that is not of this library for [\\d.]+ m?s still");
         assertThat(mutex.inspect(KEY).orElseThrow()).satisfies(info -> {
             assertThat(info.holder()).isEmpty();
@@ -150,11 +150,11 @@ class InteropTest {
         assertThat(mutex.tryAcquire(KEY)).isEmpty();
         assertThat(catchThrowable(() ->
                         mutex.with(o -> o.waitTime(Duration.ofMillis(600))).acquire(KEY)))
-                .isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
+                .isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
                     assertThat(e.holder()).isEmpty();
                     assertThat(e.remaining()).isEmpty();
                 })
-                .hasMessage("'shared with others' not obtained within 600 ms:"
+                .hasMessage("'shared with others' not acquired within 600 ms:"
                         + " held by another client that is not of this library, without an expiry");
         assertThat(mutex.inspect(KEY).orElseThrow().remaining()).isEmpty();
         assertThat(RedisContents.pttl(redis, KEY)).isEqualTo(-1);
@@ -173,7 +173,7 @@ class InteropTest {
             assertThat(theyAcquire(value, 60_000)).isTrue();
             assertThat(catchThrowable(() -> mutex.with(o -> once.toBuilder()).acquire(KEY)))
                     .as(value)
-                    .isInstanceOf(LockNotObtainedException.class);
+                    .isInstanceOf(LockNotAcquiredException.class);
             assertThat(mutex.inspect(KEY)).isPresent();
             assertThat(redis.command("GET", KEY)).isEqualTo(value);
             assertThat(theyRelease(value)).isTrue();

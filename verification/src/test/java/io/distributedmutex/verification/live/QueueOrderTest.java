@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockInterruptedException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.testkit.EmbeddedRedis;
 import io.distributedmutex.testkit.LeavesNothing;
@@ -158,15 +158,15 @@ class QueueOrderTest {
         cancelled.cancel(true);
         assertThat(interrupted.get(5, TimeUnit.SECONDS))
                 .isInstanceOf(LockInterruptedException.class)
-                .hasMessage("'queued' not obtained: interrupted");
+                .hasMessage("'queued' not acquired: interrupted");
         interruptible.join(5_000);
         assertThat(flagKept).as("interrupt flag kept").hasValue(1);
         assertThat(timedOut.get(5, TimeUnit.SECONDS))
-                .isInstanceOfSatisfying(LockNotObtainedException.class, e -> {
+                .isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
                     assertThat(e.holder()).contains("0");
                     assertThat(e.remaining().orElseThrow()).isBetween(Duration.ofSeconds(50), Duration.ofMinutes(1));
                 })
-                .hasMessageMatching("'queued' not obtained within 400 ms: held by 0 for [\\d.]+ m?s still");
+                .hasMessageMatching("'queued' not acquired within 400 ms: held by 0 for [\\d.]+ m?s still");
         awaitWaiters(1);
 
         long released = System.nanoTime();
@@ -185,7 +185,7 @@ class QueueOrderTest {
         for (int millis : new int[] {0, 10, 100, 300}) {
             DistributedMutex waiter = strangers.get(1).with(o -> o.waitTime(Duration.ofMillis(millis)));
             long begun = System.nanoTime();
-            assertThat(catchThrowable(() -> waiter.acquire(KEY))).isInstanceOf(LockNotObtainedException.class);
+            assertThat(catchThrowable(() -> waiter.acquire(KEY))).isInstanceOf(LockNotAcquiredException.class);
             late.addNanos(System.nanoTime() - begun - millis * 1_000_000L);
         }
         late.print();

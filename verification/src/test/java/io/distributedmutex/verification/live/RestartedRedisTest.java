@@ -66,7 +66,7 @@ class RestartedRedisTest {
             tries.addNanos(System.nanoTime() - begun);
             assertThat(outcome)
                     .isInstanceOf(StoreUnreachableException.class)
-                    .hasMessageStartingWith("'restarted' not obtained: ")
+                    .hasMessageStartingWith("'restarted' not acquired: ")
                     .hasMessageContaining("Redis at 127.0.0.1:" + redis.port());
         }
         tries.print();
@@ -80,7 +80,7 @@ class RestartedRedisTest {
         Figures.say("acquire with a wait time of 600 ms ended after %.0f ms", millis);
         assertThat(outcome)
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessageStartingWith("'restarted' not obtained within 600 ms: not connected to Redis at");
+                .hasMessageStartingWith("'restarted' not acquired within 600 ms: not connected to Redis at");
         assertThat(millis).isBetween(600.0, 750.0);
 
         assertThat(catchThrowable(() -> mutex.inspect(KEY)))

@@ -134,7 +134,7 @@ class SilentRedisTest {
         late.addNanos(System.nanoTime() - begun - 700_000_000);
         assertThat(outcome)
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessage("'silent' not obtained within 700 ms: the store has not answered yet");
+                .hasMessage("'silent' not acquired within 700 ms: the store has not answered yet");
 
         begun = System.nanoTime();
         outcome = catchThrowable(
@@ -142,7 +142,7 @@ class SilentRedisTest {
         late.addNanos(System.nanoTime() - begun - 700_000_000);
         assertThat(outcome)
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessageStartingWith("'silent' not obtained within 700 ms: ")
+                .hasMessageStartingWith("'silent' not acquired within 700 ms: ")
                 .hasMessageContaining("Redis at 127.0.0.1:" + redis.port());
 
         begun = System.nanoTime();
@@ -195,7 +195,7 @@ class SilentRedisTest {
 
         assertThat(asked.get(5, TimeUnit.SECONDS))
                 .isInstanceOf(StoreUnreachableException.class)
-                .hasMessageMatching("'silent' not obtained: the store's grant arrived after [\\d.]+ m?s,"
+                .hasMessageMatching("'silent' not acquired: the store's grant arrived after [\\d.]+ m?s,"
                         + " when the lease time of 300 ms was over");
         RedisContents.assertNothingLeft(redis, Duration.ofMillis(250));
     }

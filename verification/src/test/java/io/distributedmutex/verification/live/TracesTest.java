@@ -166,7 +166,7 @@ class TracesTest {
 
             assertThat(waiter.handle((lease, error) -> error).get())
                     .isInstanceOf(MutexClosedException.class)
-                    .hasMessage("'wanted' not obtained: closed while waiting");
+                    .hasMessage("'wanted' not acquired: closed while waiting");
             assertThat(thread.get()).isInstanceOf(MutexClosedException.class);
             assertThat(held.isValid()).isFalse();
             assertThat(RedisContents.waiters(redis, "lock:wanted")).isZero();
@@ -174,7 +174,7 @@ class TracesTest {
             assertThat(wanted.release()).isTrue();
             assertThat(catchThrowable(() -> closed.acquire("held")))
                     .isInstanceOf(MutexClosedException.class)
-                    .hasMessage("'held' not obtained: this DistributedMutex is closed");
+                    .hasMessage("'held' not acquired: this DistributedMutex is closed");
             assertThat(catchThrowable(() -> closed.tryAcquire("held"))).isInstanceOf(MutexClosedException.class);
             assertThat(catchThrowable(() -> closed.acquireAsync("held"))).isInstanceOf(MutexClosedException.class);
             assertThat(catchThrowable(() -> closed.inspect("held")))

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LeaseLostException;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
@@ -195,7 +195,7 @@ class HostileServerFuzzTest {
                 if (failure != null) {
                     assertThat(failure)
                             .isInstanceOfAny(
-                                    StoreException.class, LockNotObtainedException.class, LeaseLostException.class);
+                                    StoreException.class, LockNotAcquiredException.class, LeaseLostException.class);
                     assertThat(failure.getMessage()).matches(LoggedLines::isOneLine, "one line");
                 }
                 assertThat(asked.get() - before).as("requests").isLessThan(100);

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.distributedmutex.DistributedMutex;
-import io.distributedmutex.LockNotObtainedException;
+import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.redis.RedisLockStore;
@@ -107,7 +107,7 @@ class HostileServerTest {
                 });
                 DistributedMutex mutex =
                         RedisMutex.connect(server.uri()).with(options -> options.waitTime(Duration.ofMillis(300)))) {
-            assertThat(catchThrowable(() -> mutex.acquire("k"))).isInstanceOf(LockNotObtainedException.class);
+            assertThat(catchThrowable(() -> mutex.acquire("k"))).isInstanceOf(LockNotAcquiredException.class);
             // The first, a poll or two, and the cancel.
             assertThat(asked.get()).isLessThan(8);
         }

@@ -64,7 +64,7 @@ class RedisRestartTest {
             children.forEach(Child::close);
         }
         System.out.println(holds.size() + " holds, errors: " + errors + ", data kept: " + dataKept);
-        assertThat(errors).isSubsetOf("StoreUnreachableException", "StoreRefusedException", "LockNotObtainedException");
+        assertThat(errors).isSubsetOf("StoreUnreachableException", "StoreRefusedException", "LockNotAcquiredException");
         // One retry interval, 250 ms, and 50 ms for a wake-up and a round trip on a busy machine.
         assertThat(medianResumeMillis(holds, outages))
                 .as("from the first answer")

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** The key was not obtained within the wait time, because others held it. */
-public final class LockNotObtainedException extends LockException {
+/** The key was not acquired within the wait time, because others held it. */
+public final class LockNotAcquiredException extends LockException {
 
     private static final long serialVersionUID = 1L;
 
@@ -24,7 +24,7 @@ public final class LockNotObtainedException extends LockException {
      * @param holder the label of who holds it, if known
      * @param remaining how long its lease lasts still, if known
      */
-    public LockNotObtainedException(String message, String key, @Nullable String holder, @Nullable Duration remaining) {
+    public LockNotAcquiredException(String message, String key, @Nullable String holder, @Nullable Duration remaining) {
         super(message, null);
         this.key = key;
         this.holder = holder;
@@ -32,7 +32,7 @@ public final class LockNotObtainedException extends LockException {
     }
 
     /**
-     * The key that was not obtained.
+     * The key that was not acquired.
      *
      * @return the key
      */
