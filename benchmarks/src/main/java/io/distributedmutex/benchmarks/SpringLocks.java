@@ -54,7 +54,7 @@ final class SpringLocks implements Locks {
             created.setRenewalTaskScheduler(scheduler);
             return created;
         });
-        var lock = renewed.acquire(key);
+        var lock = renewed.obtain(key);
         lock.lock(Duration.ofSeconds(30));
         return lock::unlock;
     }
@@ -77,7 +77,7 @@ final class SpringLocks implements Locks {
     }
 
     private static Held held(RedisLockRegistry registry, String key) {
-        Lock lock = registry.acquire(key);
+        Lock lock = registry.obtain(key);
         lock.lock();
         return lock::unlock;
     }
