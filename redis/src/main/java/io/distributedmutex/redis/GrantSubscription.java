@@ -44,7 +44,7 @@ final class GrantSubscription {
     private final CommandConnection commands;
     private final Connections connections;
     private final long timeoutNanos;
-    private final String channel;
+    private final ClientName client;
     private final String prefix;
     private final StoreEvents events;
     private final ScheduledExecutorService executor;
@@ -54,8 +54,11 @@ final class GrantSubscription {
 
     private volatile boolean closed;
 
-    /** Whether the server has confirmed that this connection is subscribed. */
+    /** Whether the server has confirmed that this connection is subscribed, to the channel of its name. */
     private volatile boolean subscribed;
+
+    /** The name that this connection gets when its channel is subscribed to; null if it has its name. */
+    private volatile @Nullable String nextName;
 
     /** Whether grants may have been missed that the instance was not told of. */
     private volatile boolean missed;
@@ -85,7 +88,7 @@ final class GrantSubscription {
      * @param connections where its connection is from
      * @param commands tells whether commands work
      * @param timeoutNanos how long the server may take to answer
-     * @param channel what to subscribe to
+     * @param client whose channel to subscribe to, and who gets a new name with each connection
      * @param prefix what the Redis key of each lock begins with
      * @param events who is told of grants
      */
@@ -93,14 +96,14 @@ final class GrantSubscription {
             Connections connections,
             CommandConnection commands,
             long timeoutNanos,
-            String channel,
+            ClientName client,
             String prefix,
             StoreEvents events) {
         this.connections = connections;
         this.connection = connections.pushes();
         this.commands = commands;
         this.timeoutNanos = timeoutNanos;
-        this.channel = channel;
+        this.client = client;
         this.prefix = prefix;
         this.events = events;
         this.executor = connection.getResources().eventExecutorGroup();
@@ -120,16 +123,21 @@ final class GrantSubscription {
 
             @Override
             public void subscribed(String to, long count) {
-                confirmed();
+                if (to.equals(channel())) {
+                    confirmed();
+                } else if (!to.equals(channelOf(client.current()))) {
+                    // Lettuce subscribes anew to whatever it was subscribed to when the connection was lost.
+                    unsubscribe(to);
+                }
             }
 
             /** Not by us. Whoever took the subscription from this connection has to give it back. */
             @Override
             public void unsubscribed(String from, long count) {
-                missed = true;
+                missed |= from.equals(channel());
             }
         });
-        RedisFuture<Void> first = connection.async().subscribe(channel);
+        RedisFuture<Void> first = connection.async().subscribe(channel());
         connection.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> channel, SocketAddress address) {
@@ -180,13 +188,25 @@ final class GrantSubscription {
     private void lost() {
         missed = true;
         subscribed = false;
+        nextName = ClientName.draw();
         synchronized (this) {
             unanswered = false;
         }
         lookIn(FIRST_PAUSE_MILLIS);
     }
 
+    /** What is to be subscribed to: of the name that this connection is to have. */
+    private String channel() {
+        String next = nextName;
+        return channelOf(next != null ? next : client.current());
+    }
+
+    private static String channelOf(String name) {
+        return RedisLockStore.GRANTS + name;
+    }
+
     private void confirmed() {
+        takeName();
         boolean toBeTold;
         synchronized (this) {
             toBeTold = warned;
@@ -202,6 +222,22 @@ final class GrantSubscription {
         if (toBeTold) {
             log.warn("{}: subscribed to pushes again", commands.errors().server());
         }
+    }
+
+    /** Until now what was pushed to the name before came here too, since Lettuce has subscribed to that channel anew. */
+    private void takeName() {
+        String next = nextName;
+        if (next != null) {
+            String before = client.current();
+            client.become(next);
+            nextName = null;
+            unsubscribe(channelOf(before));
+        }
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // If that is lost, the connection is too.
+    private void unsubscribe(String from) {
+        connection.async().unsubscribe(from);
     }
 
     /** Looks at the latest after a pause, or at an earlier time that is set already. */
@@ -256,7 +292,7 @@ final class GrantSubscription {
 
     @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
     private void ask() {
-        connection.async().subscribe(channel).whenComplete((ignored, error) -> {
+        connection.async().subscribe(channel()).whenComplete((ignored, error) -> {
             if (error != null) {
                 synchronized (this) {
                     unanswered = false;
@@ -335,7 +371,7 @@ final class GrantSubscription {
                             + " something else publish to channel {}?",
                     malformed.getAndSet(0),
                     push.length(),
-                    channel);
+                    channel());
         }
     }
 }

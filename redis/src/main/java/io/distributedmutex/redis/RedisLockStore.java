@@ -13,10 +13,8 @@ import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import java.nio.charset.StandardCharsets;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
-import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -47,8 +45,6 @@ public final class RedisLockStore implements LockStore {
     private static final byte[] YES = {'1'};
     private static final byte[] NO = {'0'};
 
-    private static final int CLIENT_ID_BYTES = 16;
-
     private final String prefix;
     /** Whether a user's key could be such that it is a companion: with an empty prefix above all. */
     private final boolean companionsHavePrefix;
@@ -59,7 +55,7 @@ public final class RedisLockStore implements LockStore {
     private final Connections connections;
     private final CommandConnection commands;
     private final KeySearch search;
-    private final String clientId;
+    private final ClientName client = new ClientName();
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile byte[] label = EMPTY;
 
@@ -76,7 +72,6 @@ public final class RedisLockStore implements LockStore {
         this.connections = connections;
         this.commands = new CommandConnection(connections, errors, commandTimeout);
         this.search = new KeySearch(commands, prefix);
-        this.clientId = newClientId();
     }
 
     /**
@@ -118,11 +113,11 @@ public final class RedisLockStore implements LockStore {
     }
 
     private void subscribe(StoreEvents events) {
-        GrantSubscription started = new GrantSubscription(
-                connections, commands, commandTimeout.toNanos(), GRANTS + clientId, prefix, events);
+        GrantSubscription started =
+                new GrantSubscription(connections, commands, commandTimeout.toNanos(), client, prefix, events);
         commands.onReconnect(started::commandsReconnected);
         StartCheck check = startCheck
-                ? new StartCheck(connections.commands().async(), errors, commandTimeout, prefix, clientId)
+                ? new StartCheck(connections.commands().async(), errors, commandTimeout, prefix, client.current())
                 : null;
         try {
             Connections.await(started.start(), errors, commandTimeout);
@@ -161,7 +156,14 @@ public final class RedisLockStore implements LockStore {
     private String waiter(AcquireRequest request) {
         GrantSubscription pushes = subscription;
         boolean polls = pushes != null && !pushes.isSubscribed() && request.aliveMillis() / 4 <= request.claimMillis();
-        return clientId + '|' + request.claimMillis() + '|' + request.aliveMillis() + (polls ? "!" : "");
+        String before = client.before(request.aliveMillis());
+        return client.current()
+                + '|'
+                + request.claimMillis()
+                + '|'
+                + request.aliveMillis()
+                + (polls ? "!" : "")
+                + (before.isEmpty() ? "" : '|' + before);
     }
 
     @Override
@@ -175,7 +177,12 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return ask(Script.CANCEL, key, keysOf(key).add(token).add(clientId));
+        Arguments arguments = keysOf(key).add(token).add(client.current());
+        String before = client.before(Long.MAX_VALUE);
+        if (!before.isEmpty()) {
+            arguments.add(before);
+        }
+        return ask(Script.CANCEL, key, arguments);
     }
 
     @Override
@@ -252,12 +259,6 @@ public final class RedisLockStore implements LockStore {
                 .add(keys.queue())
                 .add(keys.waiters())
                 .add(keys.fence());
-    }
-
-    private static String newClientId() {
-        byte[] random = new byte[CLIENT_ID_BYTES];
-        new SecureRandom().nextBytes(random);
-        return Base64.getUrlEncoder().withoutPadding().encodeToString(random);
     }
 
     /** Collects how to connect. Not thread-safe. */

@@ -3,7 +3,7 @@
 --
 -- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] holder label   ARGV[4] 'client|claim|alive' to queue if not free, or '':
 -- the claim time of a later grant, and how long the waiter is taken to be alive, both in ms; with '!' behind if it cannot
--- be pushed to, and so finds a grant by its next poll
+-- be pushed to, and so finds a grant by its next poll; and with '|before' if the client had another name a moment ago
 -- ARGV[5] token of a lease to give back first, or absent
 --
 -- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;
@@ -31,7 +31,7 @@ end
 -- include ownership
 -- include fence
 -- include grant
-local client, claim, alive, polls = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)(!?)$')
+local client, claim, alive, polls, before = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)(!?)|?([%w_-]*)$')
 local value = call('GET', lock)
 local released = NOT_ASKED
 if releasing then
@@ -42,6 +42,16 @@ if releasing then
     released = HELD
   else
     released = why_not(value)
+  end
+end
+
+if client and before ~= '' then
+  -- Its place goes along.
+  local place = call('ZSCORE', queue, before)
+  if place then
+    call('ZADD', queue, place, client)
+    call('ZREM', queue, before)
+    call('HDEL', waiters, before)
   end
 end
 

@@ -153,6 +153,62 @@ class SubscriptionTest {
         }
     }
 
+    @Test
+    void eachConnectionHasANameOfItsOwnAndAWaiterKeepsItsPlaceUnderTheNewOne() {
+        try (StartedStore waiter = started();
+                StartedStore holder = StartedStore.on(redis);
+                StartedStore next = StartedStore.on(redis)) {
+            String held = newToken();
+            String first = newToken();
+            get(holder.tryAcquire("k", held));
+            get(waiter.queue("k", first));
+            get(next.queue("k", newToken()));
+            List<?> before = queue();
+            reconnect(waiter);
+
+            get(waiter.queue("k", first));
+
+            assertThat(queue()).hasSize(2).element(1).isEqualTo(before.get(1));
+            assertThat(queue().get(0)).isNotEqualTo(before.get(0));
+            assertThat((Long) redis.command("HLEN", companion("waiters"))).isEqualTo(2);
+            assertThat(redis.command("PUBSUB", "NUMSUB", "dmutex:grants:" + before.get(0)))
+                    .isEqualTo(List.of("dmutex:grants:" + before.get(0), 0L));
+            get(holder.store().release("k", held, 0));
+            StartedStore.Grant grant = waiter.nextGrant();
+            assertThat(grant).isNotNull();
+            assertThat(grant.token()).isEqualTo(first);
+        }
+    }
+
+    @Test
+    void whoGivesUpLeavesNothingUnderTheNameBefore() {
+        try (StartedStore waiter = started();
+                StartedStore holder = StartedStore.on(redis)) {
+            String token = newToken();
+            get(holder.tryAcquire("k", newToken()));
+            get(waiter.queue("k", token));
+            assertThat(queue()).hasSize(1);
+            reconnect(waiter);
+
+            get(waiter.store().cancel("k", token));
+
+            assertThat((List<?>) redis.command("KEYS", "dmutex:*:lock:k")).isEmpty();
+        }
+    }
+
+    private void reconnect(StartedStore store) {
+        proxy.cut();
+        Await.until("reconnected", () -> store.reconnections() == 1);
+    }
+
+    private List<?> queue() {
+        return (List<?>) redis.command("ZRANGE", companion("queue"), "0", "-1");
+    }
+
+    private String companion(String kind) {
+        return (String) ((List<?>) redis.command("KEYS", "dmutex:*:" + kind + ":lock:k")).get(0);
+    }
+
     private StartedStore startedUnsubscribed() {
         StartedStore store = started();
         unsubscribe();
