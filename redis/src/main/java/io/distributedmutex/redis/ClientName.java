@@ -15,22 +15,32 @@ final class ClientName {
 
     private volatile Names names = new Names(draw(), "", System.nanoTime());
 
-    private record Names(String current, String before, long sinceNanos) {}
+    /**
+     * The name at one moment, and the one before.
+     *
+     * @param current the name
+     * @param previous the name before; empty if there was none
+     * @param sinceNanos when it got this name
+     */
+    record Names(String current, String previous, long sinceNanos) {
 
-    /** The name of now. */
-    String current() {
-        return names.current;
+        /**
+         * The name before.
+         *
+         * @param aliveMillis for how long what stands under a name counts as alive
+         * @return the name; empty if nothing can stand under it any more
+         */
+        String before(long aliveMillis) {
+            return System.nanoTime() - sinceNanos < TimeUnit.MILLISECONDS.toNanos(aliveMillis) ? previous : "";
+        }
     }
 
-    /**
-     * The name before.
-     *
-     * @param aliveMillis for how long what stands under a name counts as alive
-     * @return the name; empty if nothing can stand under it any more
-     */
-    String before(long aliveMillis) {
-        Names now = names;
-        return System.nanoTime() - now.sinceNanos < TimeUnit.MILLISECONDS.toNanos(aliveMillis) ? now.before : "";
+    Names names() {
+        return names;
+    }
+
+    String current() {
+        return names.current;
     }
 
     /** From now on this is the name. */

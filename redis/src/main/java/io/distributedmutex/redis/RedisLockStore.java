@@ -156,8 +156,9 @@ public final class RedisLockStore implements LockStore {
     private String waiter(AcquireRequest request) {
         GrantSubscription pushes = subscription;
         boolean polls = pushes != null && !pushes.isSubscribed() && request.aliveMillis() / 4 <= request.claimMillis();
-        String before = client.before(request.aliveMillis());
-        return client.current()
+        ClientName.Names names = client.names();
+        String before = names.before(request.aliveMillis());
+        return names.current()
                 + '|'
                 + request.claimMillis()
                 + '|'
@@ -177,10 +178,10 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        Arguments arguments = keysOf(key).add(token).add(client.current());
-        String before = client.before(Long.MAX_VALUE);
-        if (!before.isEmpty()) {
-            arguments.add(before);
+        ClientName.Names names = client.names();
+        Arguments arguments = keysOf(key).add(token).add(names.current());
+        if (!names.previous().isEmpty()) {
+            arguments.add(names.previous());
         }
         return ask(Script.CANCEL, key, arguments);
     }
