@@ -6,7 +6,10 @@ public enum LossReason {
     EXPIRED,
     /** The store says that another holder has the key. */
     TAKEN,
-    /** Somebody deleted the key or released it by force. */
+    /**
+     * Somebody deleted the key or released it by force. Also told if the store lost its data and a later lock has made the
+     * fence counter anew before anybody looked.
+     */
     REVOKED,
     /** The store has lost its data: neither the lease nor the fence counter is there. */
     STORE_LOST,
