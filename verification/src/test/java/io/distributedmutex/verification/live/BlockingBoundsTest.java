@@ -44,7 +44,7 @@ import org.junit.jupiter.params.provider.MethodSource;
             "was not confirmed",
             "DEADLOCK",
             "timed out: ",
-            "not acquired: ",
+            "acquire failed: ",
             "release of 'adapted' failed"
         })
 class BlockingBoundsTest {

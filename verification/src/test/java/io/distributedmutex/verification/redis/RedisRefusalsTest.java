@@ -5,7 +5,6 @@ import static io.distributedmutex.verification.redis.StartedStore.get;
 import static io.distributedmutex.verification.redis.StartedStore.newToken;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
@@ -257,17 +256,12 @@ class RedisRefusalsTest {
 
     @Test
     void keysThatTheUserMayOnlyReadAreNamed() {
-        assumeTrue(!redis.version().startsWith("6."), "6.2 does not tell reading from writing");
         user(ALL_THAT_IS_NEEDED);
-        redis.command(
-                "ACL",
-                "SETUSER",
-                "bob",
-                "resetkeys",
-                "~lock:*",
-                "~dmutex:*:queue:*",
-                "~dmutex:*:waiters:*",
-                "%R~dmutex:*:fence");
+        redis.command("ACL", "SETUSER", "bob", "resetkeys", "~lock:*", "~dmutex:*:queue:*", "~dmutex:*:waiters:*");
+        if (!redis.version().startsWith("6.")) {
+            // 6.2 does not tell reading from writing: there the user may do neither.
+            redis.command("ACL", "SETUSER", "bob", "%R~dmutex:*:fence");
+        }
 
         Throwable refused = catchThrowable(() -> as("bob"));
 
