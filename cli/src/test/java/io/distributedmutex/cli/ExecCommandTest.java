@@ -222,6 +222,8 @@ class ExecCommandTest {
             assertThat(result.err().lines().filter(line -> !line.equals("Terminated"))) // What its shell says of sleep.
                     .as("the library's warning too is one line")
                     .allMatch(line -> line.startsWith("dmutex: "))
+                    // A machine that is busy may put it at risk before.
+                    .filteredOn(line -> !line.contains("AT RISK"))
                     .hasSize(3);
         }
     }

@@ -61,9 +61,7 @@ class WithoutFlightRecorderTest {
                 .redirectOutput(output.toFile())
                 .start();
         try {
-            assertThat(process.waitFor(Await.LONG.toMillis(), TimeUnit.MILLISECONDS))
-                    .as("ended")
-                    .isTrue();
+            assertThat(process.waitFor(1, TimeUnit.MINUTES)).as("ended").isTrue();
         } finally {
             process.destroyForcibly();
         }
