@@ -38,7 +38,7 @@ class TracesTest {
 
     /** Those of the JDK and of Netty, which the whole process shares, and of the test's own making. */
     private static final Pattern SHARED_THREAD = Pattern.compile(
-            "dmutex-testkit-.*|process reaper.*|ForkJoinPool-.*|ForkJoinPool\\.commonPool-.*|CompletableFutureDelayScheduler|"
+            "dmutex-testkit-.*|process reaper.*|ForkJoinPool.*|VirtualThread-.*|CompletableFutureDelayScheduler|"
                     + "Common-Cleaner|globalEventExecutor-.*|Attach Listener|junit-.*");
 
     private final EmbeddedRedis redis;

@@ -30,8 +30,8 @@ class ClosingTest {
     private static final String GLOBAL = "globalEventExecutor";
 
     /** Threads that the JVM shares among all its code, and which outlive their work by up to a minute. */
-    private static final Pattern OF_THE_JVM = Pattern.compile(
-            "process reaper.*|ForkJoinPool-.*|ForkJoinPool\\.commonPool-.*|CompletableFutureDelayScheduler");
+    private static final Pattern OF_THE_JVM =
+            Pattern.compile("process reaper.*|ForkJoinPool.*|VirtualThread-.*|CompletableFutureDelayScheduler");
 
     private final EmbeddedRedis redis = EmbeddedRedis.start();
     private Set<Thread> before = Set.of();
