@@ -3,7 +3,7 @@ package io.distributedmutex.benchmarks;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LockException;
 import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.util.List;

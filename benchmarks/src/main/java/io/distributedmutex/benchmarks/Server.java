@@ -1,6 +1,6 @@
 package io.distributedmutex.benchmarks;
 
-import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;

@@ -2,8 +2,8 @@ package io.distributedmutex.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.distributedmutex.testkit.EmbeddedRedis;
-import io.distributedmutex.testkit.WithRedis;
+import io.distributedmutex.testkit.junit.WithRedis;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,5 +1,7 @@
 package io.distributedmutex.cli;
 
+import io.distributedmutex.cli.console.ExitCodes;
+import io.distributedmutex.cli.console.ToolVersion;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.AutoComplete;
@@ -12,7 +14,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "completion",
         mixinStandardHelpOptions = true,
-        versionProvider = DmutexCommand.Version.class,
+        versionProvider = ToolVersion.class,
         description = "Print a script that makes bash or zsh complete dmutex's commands and options.",
         footerHeading = "%nExamples:%n",
         footer = {

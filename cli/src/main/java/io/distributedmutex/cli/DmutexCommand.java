@@ -1,10 +1,12 @@
 package io.distributedmutex.cli;
 
+import io.distributedmutex.cli.console.ExitCodes;
+import io.distributedmutex.cli.console.ToolVersion;
+import io.distributedmutex.cli.exec.ExecCommand;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
-import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
@@ -12,7 +14,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "dmutex",
         mixinStandardHelpOptions = true,
-        versionProvider = DmutexCommand.Version.class,
+        versionProvider = ToolVersion.class,
         synopsisSubcommandLabel = "COMMAND",
         description = {
             "Take turns across processes and machines: a distributed lock on the Redis that you already run.",
@@ -21,10 +23,6 @@ import picocli.CommandLine.Spec;
         },
         commandListHeading = "%nCommands:%n",
         subcommands = {
-            DemoCommand.class,
-            ChaosCommand.class,
-            DemoWorkerCommand.class,
-            ChaosWorkerCommand.class,
             ExecCommand.class,
             InspectCommand.class,
             ListCommand.class,
@@ -34,8 +32,6 @@ import picocli.CommandLine.Spec;
         },
         footerHeading = "%nExamples:%n",
         footer = {
-            "  dmutex demo                                  see it work, with nothing to install",
-            "  dmutex chaos                                 attack it, and check what it promises",
             "  dmutex exec report:daily -- ./report.sh      run a script on one machine at a time",
             "  dmutex inspect report:daily                  who holds the lock, and for how long still",
             "  dmutex list 'report:*' --json                all held locks of a pattern, for jq",
@@ -54,17 +50,5 @@ final class DmutexCommand implements Callable<Integer> {
             spec.commandLine().usage(spec.commandLine().getErr());
         }
         return ExitCodes.USAGE;
-    }
-
-    /** The version out of the jar's manifest. */
-    static final class Version implements IVersionProvider {
-
-        @Override
-        public String[] getVersion() {
-            String version = Main.class.getPackage().getImplementationVersion();
-            return new String[] {
-                "dmutex " + (version == null ? "(not from a jar)" : version) + ", Java " + Runtime.version()
-            };
-        }
     }
 }

@@ -1,7 +1,13 @@
 package io.distributedmutex.cli;
 
 import io.distributedmutex.LockInfo;
-import io.distributedmutex.cli.StoreOptions.Server;
+import io.distributedmutex.cli.console.Arguments;
+import io.distributedmutex.cli.console.ExitCodes;
+import io.distributedmutex.cli.console.Json;
+import io.distributedmutex.cli.console.LockText;
+import io.distributedmutex.cli.console.StoreOptions;
+import io.distributedmutex.cli.console.StoreOptions.Server;
+import io.distributedmutex.cli.console.ToolVersion;
 import io.distributedmutex.redis.RedisLockStore;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -17,7 +23,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "inspect",
         mixinStandardHelpOptions = true,
-        versionProvider = DmutexCommand.Version.class,
+        versionProvider = ToolVersion.class,
         description = "Show who holds a lock, its fencing token, how long its lease lasts still, and how many wait.",
         abbreviateSynopsis = true,
         sortOptions = false,

@@ -2,7 +2,15 @@ package io.distributedmutex.cli;
 
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.StoreRefusedException;
-import io.distributedmutex.cli.StoreOptions.Server;
+import io.distributedmutex.cli.console.Arguments;
+import io.distributedmutex.cli.console.ExitCodes;
+import io.distributedmutex.cli.console.Failures;
+import io.distributedmutex.cli.console.Json;
+import io.distributedmutex.cli.console.LockText;
+import io.distributedmutex.cli.console.StoreOptions;
+import io.distributedmutex.cli.console.StoreOptions.Server;
+import io.distributedmutex.cli.console.Texts;
+import io.distributedmutex.cli.console.ToolVersion;
 import io.distributedmutex.redis.RedisLockStore;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -26,7 +34,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "list",
         mixinStandardHelpOptions = true,
-        versionProvider = DmutexCommand.Version.class,
+        versionProvider = ToolVersion.class,
         description = {
             "Show the locks that are held now: key, holder, fencing token, remaining time, waiting instances.",
             "",

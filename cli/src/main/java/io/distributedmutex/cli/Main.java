@@ -1,11 +1,18 @@
 package io.distributedmutex.cli;
 
+import io.distributedmutex.cli.console.ExitCodes;
+import io.distributedmutex.cli.console.Failures;
+import io.distributedmutex.cli.console.StandardOutput;
+import io.distributedmutex.cli.console.StandardStreams;
+import io.distributedmutex.cli.console.StoreOptions;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.BiFunction;
 import picocli.CommandLine;
 
 /** The entry of the {@code dmutex} tool. */
@@ -19,22 +26,52 @@ public final class Main {
      * @param arguments the command line
      */
     public static void main(String[] arguments) {
+        run(Main::commandLine, arguments);
+    }
+
+    /**
+     * Runs a tool and ends the process with its exit code.
+     *
+     * @param tool makes the tool with its standard output and standard error
+     * @param arguments the command line
+     */
+    public static void run(BiFunction<PrintWriter, PrintWriter, CommandLine> tool, String[] arguments) {
         StandardStreams.claim();
         StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
         PrintWriter out = utf8(output);
         PrintWriter err = utf8(new FileOutputStream(FileDescriptor.err));
-        CommandLine commandLine = commandLine(out, err);
+        CommandLine commandLine = tool.apply(out, err);
         int exitCode = commandLine.execute(arguments);
         out.flush();
         err.flush();
         System.exit(output.failure() == null ? exitCode : lost(output.failure(), exitCode, commandLine));
     }
 
-    /** The tool with its streams; a test gives its own. */
-    static CommandLine commandLine(PrintWriter out, PrintWriter err) {
+    /**
+     * Makes the tool.
+     *
+     * @param out its standard output
+     * @param err its standard error
+     * @return the tool, to be executed
+     */
+    public static CommandLine commandLine(PrintWriter out, PrintWriter err) {
+        return commandLine(out, err, List.of());
+    }
+
+    /**
+     * Makes the tool with more commands.
+     *
+     * @param out its standard output
+     * @param err its standard error
+     * @param more the commands
+     * @return the tool, to be executed
+     */
+    public static CommandLine commandLine(PrintWriter out, PrintWriter err, List<Object> more) {
+        CommandLine tool = new CommandLine(new DmutexCommand());
+        more.forEach(tool::addSubcommand);
+        StoreOptions.hideWhatIsMissing(tool);
         Failures failures = new Failures();
-        return new CommandLine(new DmutexCommand())
-                .setOut(out)
+        return tool.setOut(out)
                 .setErr(err)
                 .setUsageHelpWidth(100)
                 // "curl -d @file" is the command's own business.

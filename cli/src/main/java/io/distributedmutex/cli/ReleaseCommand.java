@@ -3,7 +3,16 @@ package io.distributedmutex.cli;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.cli.StoreOptions.Server;
+import io.distributedmutex.cli.console.Arguments;
+import io.distributedmutex.cli.console.ExitCodes;
+import io.distributedmutex.cli.console.Holder;
+import io.distributedmutex.cli.console.Json;
+import io.distributedmutex.cli.console.LockText;
+import io.distributedmutex.cli.console.Logging;
+import io.distributedmutex.cli.console.StoreOptions;
+import io.distributedmutex.cli.console.StoreOptions.Server;
+import io.distributedmutex.cli.console.Texts;
+import io.distributedmutex.cli.console.ToolVersion;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -21,7 +30,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "release",
         mixinStandardHelpOptions = true,
-        versionProvider = DmutexCommand.Version.class,
+        versionProvider = ToolVersion.class,
         description = {
             "Take a lock away from whoever holds it; the next that waits gets it.",
             "",

@@ -2,7 +2,8 @@ package io.distributedmutex.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.distributedmutex.testkit.EmbeddedRedis;
+import io.distributedmutex.testing.CommandLineTool;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -20,27 +21,27 @@ class CommandLineTest {
 
     @Test
     void withoutACommandTheToolExplainsItself() {
-        Tool.Result result = Tool.run();
+        CommandLineTool.Result result = Tool.run();
         assertThat(result.exitCode()).isEqualTo(64);
         assertThat(result.err()).startsWith("Usage: dmutex").contains("Examples:");
         assertThat(result.out()).isEmpty();
     }
 
     @Test
-    void helpTeachesTheCommandsButNotTheHiddenOne() {
-        Tool.Result result = Tool.run("--help");
+    void helpTeachesTheCommands() {
+        CommandLineTool.Result result = Tool.run("--help");
         assertThat(result.exitCode()).isZero();
         assertThat(result.out())
-                .contains("demo", "exec", "inspect", "list", "release", "completion")
-                .doesNotContain("demo-worker");
+                .contains("exec", "inspect", "list", "release", "completion")
+                .doesNotContain("demo", "chaos");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "exec", "inspect", "list", "release"})
+    @ValueSource(strings = {"exec", "inspect", "list", "release"})
     void everyCommandsHelpHasExamplesAndExitCodes(String command) {
-        Tool.Result result = Tool.run(command, "--help");
+        CommandLineTool.Result result = Tool.run(command, "--help");
         assertThat(result.exitCode()).isZero();
-        assertThat(result.out()).contains("Examples:", "Exit codes:", "REDIS_URL", "--embedded");
+        assertThat(result.out()).contains("Examples:", "Exit codes:", "REDIS_URL");
         assertThat(Tool.run("help", command).out()).isEqualTo(result.out());
     }
 
@@ -51,13 +52,12 @@ class CommandLineTest {
 
     @Test
     void completionIsAScriptOfAllCommands() {
-        Tool.Result result = Tool.run("completion");
+        CommandLineTool.Result result = Tool.run("completion");
         assertThat(result.exitCode()).isZero();
         assertThat(result.out())
                 .startsWith("#!/usr/bin/env bash")
                 .contains("complete -F _complete_dmutex")
-                .contains("--no-wait")
-                .doesNotContain("demo-worker");
+                .contains("--no-wait");
     }
 
     private static Stream<Arguments> mistakes() {
@@ -74,10 +74,8 @@ class CommandLineTest {
                 Arguments.of(
                         List.of("inspect", "k", "--timeout", "2"),
                         "Invalid value for option '--timeout': '2' has no unit"),
-                Arguments.of(List.of("inspect", "k", "--embedded", "--redis=redis://h"), "exclude each other"),
+                Arguments.of(List.of("inspect", "k", "--embedded"), "Unknown option: '--embedded'"),
                 Arguments.of(List.of("list", "--limit", "0"), "--limit must be from 1 to 1000000, but is 0"),
-                Arguments.of(List.of("demo", "--workers", "1"), "--workers must be from 2 to 16, but is 1"),
-                Arguments.of(List.of("demo", "--seconds", "4"), "--seconds must be from 5 to 600, but is 4"),
                 Arguments.of(List.of("exec", "k"), "COMMAND"),
                 Arguments.of(List.of("exec", "k", "ls"), "put -- between the key and the command"),
                 Arguments.of(List.of("exec", "--", "k", "ls"), "put -- between the key and the command"),
@@ -106,7 +104,7 @@ class CommandLineTest {
     @ParameterizedTest
     @MethodSource("mistakes")
     void aMistakeIsToldInOneLine(List<String> arguments, String message) {
-        Tool.Result result = Tool.run(arguments.toArray(String[]::new));
+        CommandLineTool.Result result = Tool.run(arguments.toArray(String[]::new));
         assertThat(result.exitCode()).isEqualTo(64);
         assertThat(result.err())
                 .startsWith("dmutex: ")
@@ -117,11 +115,11 @@ class CommandLineTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"inspect k", "release --force k", "list", "exec k -- true", "demo"})
+    @ValueSource(strings = {"inspect k", "release --force k", "list", "exec k -- true"})
     void anUnreachableRedisIsToldInOneLineWithoutThePassword(String command) {
         List<String> arguments = new ArrayList<>(List.of(command.split(" ")));
         arguments.add(1, "--redis=redis://user:sesame@" + NOWHERE);
-        Tool.Result result = Tool.run(arguments.toArray(String[]::new));
+        CommandLineTool.Result result = Tool.run(arguments.toArray(String[]::new));
         assertThat(result.exitCode()).isEqualTo(69);
         assertThat(result.err())
                 .startsWith("dmutex: could not connect to Redis at " + NOWHERE)
@@ -140,7 +138,7 @@ class CommandLineTest {
                 "sesame"
             })
     void aBadUriIsNotShown(String uri) {
-        Tool.Result result = Tool.run("inspect", "--redis", uri, "k");
+        CommandLineTool.Result result = Tool.run("inspect", "--redis", uri, "k");
         assertThat(result.exitCode()).isIn(64, 69);
         assertThat(result.err()).startsWith("dmutex: ").hasLineCount(1).doesNotContain("sesame");
     }
@@ -178,27 +176,13 @@ class CommandLineTest {
     void aWrongPasswordIsRefusedAndNotShown() {
         try (EmbeddedRedis redis = EmbeddedRedis.builder().password("right").start()) {
             String wrong = "redis://:sesame@127.0.0.1:" + redis.port();
-            Tool.Result result = Tool.run("inspect", "--redis", wrong, "k");
+            CommandLineTool.Result result = Tool.run("inspect", "--redis", wrong, "k");
             assertThat(result.exitCode()).isEqualTo(77);
             assertThat(result.err()).contains("WRONGPASS").hasLineCount(1).doesNotContain("sesame");
-            Tool.Result verbose = Tool.run("inspect", "-v", "--redis", wrong, "k");
+            CommandLineTool.Result verbose = Tool.run("inspect", "-v", "--redis", wrong, "k");
             assertThat(verbose.err()).contains("\tat ").doesNotContain("sesame");
             assertThat(Tool.run("inspect", "--redis", redis.uri(), "k").exitCode())
                     .isEqualTo(1);
         }
-    }
-
-    @Test
-    void anEmbeddedServerLivesAsLongAsTheCommand() {
-        long before = redisChildren();
-        assertThat(Tool.run("list", "--embedded").out()).isEqualTo("no locks are held\n");
-        assertThat(redisChildren()).isEqualTo(before);
-    }
-
-    private static long redisChildren() {
-        return ProcessHandle.current()
-                .descendants()
-                .filter(process -> process.info().command().orElse("").contains("redis"))
-                .count();
     }
 }

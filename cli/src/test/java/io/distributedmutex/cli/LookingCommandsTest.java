@@ -5,8 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testkit.EmbeddedRedis;
-import io.distributedmutex.testkit.WithRedis;
+import io.distributedmutex.testing.CommandLineTool;
+import io.distributedmutex.testkit.junit.WithRedis;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.time.Instant;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -38,7 +39,7 @@ class LookingCommandsTest {
         mutex.close();
     }
 
-    private Tool.Result run(String command, String... arguments) {
+    private CommandLineTool.Result run(String command, String... arguments) {
         String[] all = new String[arguments.length + 2];
         all[0] = command;
         all[1] = "--redis=" + redis.uri();
@@ -49,7 +50,7 @@ class LookingCommandsTest {
     @Test
     void inspectShowsAHeldLock() {
         Lease lease = mutex.acquire("job:42");
-        Tool.Result result = run("inspect", "job:42");
+        CommandLineTool.Result result = run("inspect", "job:42");
         assertThat(result.exitCode()).isZero();
         assertThat(result.err()).isEmpty();
         assertThat(result.out())
@@ -64,7 +65,7 @@ class LookingCommandsTest {
 
     @Test
     void inspectShowsAFreeLockByItsExitCode() {
-        Tool.Result result = run("inspect", "job:42");
+        CommandLineTool.Result result = run("inspect", "job:42");
         assertThat(result.exitCode()).isEqualTo(1);
         assertThat(result.out()).isEqualTo("key            job:42\nstate          free\n");
     }
@@ -79,7 +80,7 @@ class LookingCommandsTest {
     @Test
     void inspectSpeaksJson() {
         Lease lease = mutex.acquire(AWKWARD);
-        Tool.Result result = run("inspect", "--json", AWKWARD);
+        CommandLineTool.Result result = run("inspect", "--json", AWKWARD);
         Matcher matcher = Pattern.compile("\\{\"key\":(.*),\"held\":true,\"holder\":\"tester\",\"fencingToken\":(\\d+),"
                         + "\"since\":\"(.*)\",\"remainingMillis\":(\\d+),\"waiters\":0}\n")
                 .matcher(result.out());
@@ -111,7 +112,7 @@ class LookingCommandsTest {
     @Test
     void aKeyThatHoldsSomethingElseIsRefused() {
         redis.command("HSET", "lock:hash", "a", "b");
-        Tool.Result result = run("inspect", "hash");
+        CommandLineTool.Result result = run("inspect", "hash");
         assertThat(result.exitCode()).isEqualTo(77);
         assertThat(result.err()).startsWith("dmutex: ").contains("WRONGTYPE").hasLineCount(1);
     }
@@ -121,7 +122,7 @@ class LookingCommandsTest {
         mutex.acquire("tenant:2");
         mutex.acquire("tenant:1");
         mutex.acquire("other");
-        Tool.Result result = run("list");
+        CommandLineTool.Result result = run("list");
         assertThat(result.exitCode()).isZero();
         assertThat(result.out().lines().map(line -> line.split(" +", 3)[0]))
                 .containsExactly("KEY", "other", "tenant:1", "tenant:2");
@@ -161,11 +162,11 @@ class LookingCommandsTest {
         for (int i = 0; i < 5; i++) {
             mutex.acquire("k" + i);
         }
-        Tool.Result text = run("list", "--limit", "3");
+        CommandLineTool.Result text = run("list", "--limit", "3");
         assertThat(text.out().lines()).hasSize(4);
         assertThat(text.err()).isEqualTo("dmutex: there are more than 3; use --limit to see them\n");
         assertThat(run("list", "--limit", "3", "--json").out()).endsWith("\"more\":true}\n");
-        Tool.Result all = run("list", "--limit", "5", "--json");
+        CommandLineTool.Result all = run("list", "--limit", "5", "--json");
         assertThat(all.out()).endsWith("\"more\":false}\n");
         assertThat(all.err()).isEmpty();
     }
@@ -196,7 +197,7 @@ class LookingCommandsTest {
     @Test
     void releaseIsRefusedWithoutForce() {
         Lease lease = mutex.acquire("k");
-        Tool.Result result = run("release", "k");
+        CommandLineTool.Result result = run("release", "k");
         assertThat(result.exitCode()).isEqualTo(64);
         assertThat(result.err()).startsWith("dmutex: ").contains("--force").hasLineCount(1);
         assertThat(lease.release()).isTrue();
@@ -205,7 +206,7 @@ class LookingCommandsTest {
     @Test
     void releaseByForceEvictsTheHolder() {
         Lease lease = mutex.acquire("k");
-        Tool.Result result = run("release", "--force", "k");
+        CommandLineTool.Result result = run("release", "--force", "k");
         assertThat(result.exitCode()).isZero();
         assertThat(result.out()).matches("released 'k', held by tester, for .* still unless renewed; nobody waited\n");
         assertThat(result.err()).isEmpty();
@@ -219,7 +220,7 @@ class LookingCommandsTest {
         assertThat(run("release", "--force", "--json", AWKWARD).out())
                 .startsWith("{\"key\":" + AWKWARD_JSON + ",\"released\":true,\"evicted\":{\"key\":" + AWKWARD_JSON
                         + ",\"held\":true,\"holder\":\"tester\"");
-        Tool.Result free = run("release", "--force", "--json", AWKWARD);
+        CommandLineTool.Result free = run("release", "--force", "--json", AWKWARD);
         assertThat(free.exitCode()).isEqualTo(1);
         assertThat(free.out()).isEqualTo("{\"key\":" + AWKWARD_JSON + ",\"released\":false,\"evicted\":null}\n");
         assertThat(run("release", "--force", "k").out()).isEqualTo("'k' was free\n");

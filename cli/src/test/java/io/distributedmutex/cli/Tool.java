@@ -1,189 +1,39 @@
 package io.distributedmutex.cli;
 
-import java.io.File;
+import io.distributedmutex.testing.CommandLineTool;
+import io.distributedmutex.testing.CommandLineTool.Result;
+import io.distributedmutex.testing.CommandLineTool.Running;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
-/** Runs the tool: in this process, or as the process that users start. */
-final class Tool {
+/** Runs the tool of this module. */
+public final class Tool {
 
-    /** How a run ended. */
-    record Result(int exitCode, String out, String err) {}
-
-    private static final long BOUND_SECONDS = 30;
-
-    private static final Pattern PROCESS = Pattern.compile("\\(process (\\d+)\\)");
+    private static final CommandLineTool TOOL = new CommandLineTool(
+            Main.class, (out, err, arguments) -> Main.commandLine(out, err).execute(arguments));
 
     private Tool() {}
 
-    static Result run(String... arguments) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int exitCode =
-                Main.commandLine(new PrintWriter(out), new PrintWriter(err)).execute(arguments);
-        return new Result(exitCode, out.toString(), err.toString());
+    public static Result run(String... arguments) {
+        return TOOL.run(arguments);
     }
 
-    /** Waits for something that happens elsewhere. */
-    static void await(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(BOUND_SECONDS);
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
-                throw new AssertionError("not within " + BOUND_SECONDS + " s: " + what);
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
-        }
+    public static Running start(Path directory, String... arguments) throws IOException {
+        return TOOL.start(directory, Map.of(), arguments);
     }
 
-    /** The processes that a demo or a chaos run has told of. */
-    static List<Long> processes(String output) {
-        return PROCESS.matcher(output)
-                .results()
-                .map(match -> Long.valueOf(match.group(1)))
-                .distinct()
-                .toList();
-    }
-
-    static boolean isRunning(long pid) {
-        return ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
-    }
-
-    /** The tool as a process of its own, with its output in files. */
-    static final class Running implements AutoCloseable {
-
-        private final Process process;
-        private final Path out;
-        private final Path err;
-
-        private Running(Process process, Path out, Path err) {
-            this.process = process;
-            this.out = out;
-            this.err = err;
-        }
-
-        Process process() {
-            return process;
-        }
-
-        String out() {
-            return read(out);
-        }
-
-        String err() {
-            return read(err);
-        }
-
-        /** Waits until a text was printed. */
-        void awaitOut(String text) {
-            await("'" + text + "' in: " + out() + err(), () -> {
-                if (!process.isAlive() && !out().contains(text)) {
-                    throw new AssertionError("ended with " + process.exitValue() + ": " + out() + err());
-                }
-                return out().contains(text);
-            });
-        }
-
-        void awaitErr(String text) {
-            await("'" + text + "' in: " + err(), () -> err().contains(text));
-        }
-
-        Result end() throws InterruptedException {
-            return end(BOUND_SECONDS);
-        }
-
-        Result end(long boundSeconds) throws InterruptedException {
-            if (!process.waitFor(boundSeconds, TimeUnit.SECONDS)) {
-                throw new AssertionError("has not ended within " + boundSeconds + " s: " + out() + err());
-            }
-            return new Result(process.exitValue(), out(), err());
-        }
-
-        /** What a shell's kill does. */
-        void signal(String name) throws IOException, InterruptedException {
-            Process kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + process.pid()).start();
-            if (kill.waitFor() != 0) {
-                throw new AssertionError("could not send SIG" + name);
-            }
-        }
-
-        @Override
-        public void close() {
-            process.descendants().forEach(ProcessHandle::destroyForcibly);
-            process.destroyForcibly();
-        }
-
-        private static String read(Path file) {
-            try {
-                return Files.readString(file);
-            } catch (IOException e) {
-                throw new AssertionError(e);
-            }
-        }
-    }
-
-    static Running start(Path directory, String... arguments) throws IOException {
-        return start(directory, Map.of(), arguments);
-    }
-
-    static Running start(Path directory, Map<String, String> environment, String... arguments) throws IOException {
-        return startCommand(directory, environment, command(arguments));
-    }
-
-    /** The tool's command line, for a shell to do something with. */
-    static List<String> command(String... arguments) {
-        // Where the tests run in the background of a script, SIGINT is ignored, and children inherit that.
-        List<String> command = new ArrayList<>(List.of(
-                "/usr/bin/env",
-                "--default-signal=INT,HUP,TERM",
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                classPath(),
-                Main.class.getName()));
-        command.addAll(List.of(arguments));
-        return command;
-    }
-
-    /** The tool within a shell script, in which it is {@code "$@"}. */
-    static Running startInShell(Path directory, String script, String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of("sh", "-c", script, "sh"));
-        command.addAll(command(arguments));
-        return startCommand(directory, Map.of(), command);
-    }
-
-    private static Running startCommand(Path directory, Map<String, String> environment, List<String> command)
+    public static Running start(Path directory, Map<String, String> environment, String... arguments)
             throws IOException {
-        Path out = Files.createTempFile(directory, "tool", ".out");
-        Path err = Files.createTempFile(directory, "tool", ".err");
-        ProcessBuilder builder =
-                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
-        builder.environment().remove("REDIS_URL");
-        builder.environment().put("LC_ALL", "C.UTF-8");
-        builder.environment().putAll(environment);
-        return new Running(builder.start(), out, err);
+        return TOOL.start(directory, environment, arguments);
     }
 
-    /** The tests log by Logback, the tool by what stands beside slf4j-api in the local repository. */
-    private static String classPath() {
-        return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-                .filter(entry -> !entry.contains("logback"))
-                .flatMap(entry -> entry.contains("slf4j-api")
-                        ? Stream.of(entry, entry.replace("slf4j-api", "slf4j-simple"))
-                        : Stream.of(entry))
-                .collect(Collectors.joining(File.pathSeparator));
+    public static Running startInShell(Path directory, String script, String... arguments) throws IOException {
+        return TOOL.startInShell(directory, script, arguments);
+    }
+
+    public static List<String> command(String... arguments) {
+        return TOOL.command(arguments);
     }
 }

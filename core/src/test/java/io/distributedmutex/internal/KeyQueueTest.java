@@ -13,6 +13,7 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Timer;
+import io.distributedmutex.testing.Await;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -135,7 +136,7 @@ class KeyQueueTest {
         synchronized (queue) {
             trying.start();
             // It has found the queue, and wants its monitor.
-            Await.until(() -> trying.getState() == Thread.State.BLOCKED, Await.LONG);
+            Await.until(() -> trying.getState() == Thread.State.BLOCKED, Await.BOUND);
             lease.close();
             assertThat(engine.queue(OneKeyStore.KEY))
                     .as("a queue with nothing in it")

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ch.qos.logback.classic.Level;
+import io.distributedmutex.testing.Await;
 import java.lang.reflect.Field;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -353,7 +354,7 @@ class SystemClockTest {
             long before = noticedNanos.get();
             long step = Duration.ofSeconds(1).toNanos();
             suspendedNanos.addAndGet(step);
-            Await.until(() -> noticedNanos.get() - before >= step, Await.LONG);
+            Await.until(() -> noticedNanos.get() - before >= step, Await.BOUND);
         }
         ended.set(true);
         for (Thread reader : readers) {

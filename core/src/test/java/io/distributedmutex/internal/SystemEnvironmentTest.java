@@ -8,6 +8,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.Timer;
+import io.distributedmutex.testing.Await;
 import java.io.InputStream;
 import java.lang.ref.WeakReference;
 import java.lang.reflect.Field;
@@ -54,7 +55,7 @@ class SystemEnvironmentTest {
         testEnds.countDown();
         environment.close();
         environment.close();
-        Await.until(() -> threads().isEmpty(), Await.LONG);
+        Await.until(() -> threads().isEmpty(), Await.BOUND);
         log.close();
     }
 
@@ -186,7 +187,7 @@ class SystemEnvironmentTest {
         for (Consumer<Runnable> way : List.<Consumer<Runnable>>of(environment::execute, environment::executeAtOnce)) {
             AtomicReference<Thread> ran = new AtomicReference<>();
             way.accept(() -> ran.set(Thread.currentThread()));
-            Await.until(() -> ran.get() != null, Await.LONG);
+            Await.until(() -> ran.get() != null, Await.BOUND);
             assertThat(ran.get()).isNotSameAs(Thread.currentThread());
             assertThat(ran.get().isDaemon()).isTrue();
             assertThat(ran.get().getName()).startsWith("dmutex-callback-");
@@ -198,7 +199,7 @@ class SystemEnvironmentTest {
         int feature = Runtime.version().feature();
         AtomicReference<Thread> ran = new AtomicReference<>();
         environment.execute(() -> ran.set(Thread.currentThread()));
-        Await.until(() -> ran.get() != null, Await.LONG);
+        Await.until(() -> ran.get() != null, Await.BOUND);
         Object isVirtual = feature >= 21 ? Thread.class.getMethod("isVirtual").invoke(ran.get()) : false;
         // Until JDK 24 those that block in a monitor keep their carrier.
         assertThat(isVirtual).isEqualTo(feature >= 24);
@@ -207,11 +208,11 @@ class SystemEnvironmentTest {
     @Test
     void callbacksThatBlockDelayNoOtherHoweverManyTheyAre() {
         IntStream.range(0, 500).forEach(i -> environment.execute(this::blockUntilTestEnds));
-        Await.until(() -> blocked.get() == 500, Await.LONG);
+        Await.until(() -> blocked.get() == 500, Await.BOUND);
         CountDownLatch ran = new CountDownLatch(2);
         environment.execute(ran::countDown);
         environment.executeAtOnce(ran::countDown);
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     /** Virtual threads have few threads of the platform under them, and none is taken from code that computes. */
@@ -225,7 +226,7 @@ class SystemEnvironmentTest {
                 }));
         CountDownLatch ran = new CountDownLatch(1);
         environment.executeAtOnce(ran::countDown);
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     // ---- callbacks on the user's executor
@@ -238,7 +239,7 @@ class SystemEnvironmentTest {
         users.execute(ran::incrementAndGet);
         CountDownLatch told = new CountDownLatch(1);
         users.executeAtOnce(told::countDown);
-        Await.until(() -> told.getCount() == 0, Await.LONG);
+        Await.until(() -> told.getCount() == 0, Await.BOUND);
         assertThat(ran).as("before the executor runs it").hasValue(0);
         taken.forEach(Runnable::run);
         assertThat(ran).hasValue(1);
@@ -264,7 +265,7 @@ class SystemEnvironmentTest {
             SystemEnvironment users = new SystemEnvironment(true, executor);
             ran.set(0);
             IntStream.range(0, 10).forEach(i -> users.execute(ran::incrementAndGet));
-            Await.until(() -> ran.get() == 10, Await.LONG);
+            Await.until(() -> ran.get() == 10, Await.BOUND);
             users.close();
             users.execute(ran::incrementAndGet);
             assertThat(ran).as("after the close, too").hasValue(11);
@@ -288,11 +289,11 @@ class SystemEnvironmentTest {
         });
         CountDownLatch timerRan = new CountDownLatch(1);
         poor.runAfter(timerRan::countDown, 0);
-        Await.until(() -> timerRan.getCount() == 0, Await.LONG);
+        Await.until(() -> timerRan.getCount() == 0, Await.BOUND);
         failures.set(7);
         AtomicInteger ran = new AtomicInteger();
         IntStream.range(0, 5).forEach(i -> poor.executeAtOnce(ran::incrementAndGet));
-        Await.until(() -> ran.get() == 5, Await.LONG);
+        Await.until(() -> ran.get() == 5, Await.BOUND);
         poor.close();
         poor.executeAtOnce(ran::incrementAndGet);
         assertThat(ran).hasValue(6);
@@ -322,7 +323,7 @@ class SystemEnvironmentTest {
         tenant.setPriority(Thread.MIN_PRIORITY);
         tenant.start();
         tenant.join();
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
         assertThat(inherited).hasSize(3).containsOnly("null, true, 5");
     }
 
@@ -341,13 +342,13 @@ class SystemEnvironmentTest {
         assertThat(loader.get()).isNotSameAs(getClass().getClassLoader());
         tenant[0].run();
         tenant[0] = null;
-        Await.until(() -> blocked.get() == 2, Await.LONG);
+        Await.until(() -> blocked.get() == 2, Await.BOUND);
         Await.until(
                 () -> {
                     System.gc();
                     return loader.get() == null;
                 },
-                Await.LONG);
+                Await.BOUND);
         assertThat(threads()).as("there still").hasSizeGreaterThanOrEqualTo(2);
     }
 
@@ -390,10 +391,10 @@ class SystemEnvironmentTest {
     @Test
     void callbacksThatBlockDelayNoTimer() {
         IntStream.range(0, 100).forEach(i -> environment.execute(this::blockUntilTestEnds));
-        Await.until(() -> blocked.get() == 100, Await.LONG);
+        Await.until(() -> blocked.get() == 100, Await.BOUND);
         CountDownLatch ran = new CountDownLatch(1);
         environment.runAfter(ran::countDown, 1);
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     @Test
@@ -409,13 +410,13 @@ class SystemEnvironmentTest {
                 throw new StackOverflowError("an error by the test");
             });
         }
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
-        Await.until(() -> log.lines(Level.WARN).size() == 200, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
+        Await.until(() -> log.lines(Level.WARN).size() == 200, Await.BOUND);
         assertThat(log.lines(Level.WARN)).allMatch(line -> line.contains("a callback threw"));
         assertThat(log.thrown()).contains("thrown by the test", "an error by the test");
         CountDownLatch later = new CountDownLatch(1);
         environment.execute(later::countDown);
-        Await.until(() -> later.getCount() == 0, Await.LONG);
+        Await.until(() -> later.getCount() == 0, Await.BOUND);
     }
 
     // ---- threads
@@ -440,10 +441,10 @@ class SystemEnvironmentTest {
     @Test
     void callbackThreadsEndWithoutWork() {
         environment.executeAtOnce(blocked::incrementAndGet);
-        Await.until(() -> blocked.get() == 1, Await.LONG);
+        Await.until(() -> blocked.get() == 1, Await.BOUND);
         assertThat(threads()).hasSize(1);
         // After five seconds.
-        Await.until(() -> threads().isEmpty(), Await.LONG);
+        Await.until(() -> threads().isEmpty(), Await.BOUND);
     }
 
     @Test
@@ -459,8 +460,8 @@ class SystemEnvironmentTest {
         environment.execute(callbacksRan::incrementAndGet);
         assertThat(callbacksRan).as("the last runs on its caller's thread").hasValue(1);
         testEnds.countDown();
-        Await.until(() -> callbacksRan.get() == 2, Await.LONG);
-        Await.until(() -> threads().isEmpty(), Await.LONG);
+        Await.until(() -> callbacksRan.get() == 2, Await.BOUND);
+        Await.until(() -> threads().isEmpty(), Await.BOUND);
         assertThat(timerRan).isFalse();
     }
 
@@ -480,8 +481,8 @@ class SystemEnvironmentTest {
         AtomicReference<Long> ranAt = new AtomicReference<>();
         long start = environment.nanoTime();
         environment.runAfter(() -> ranAt.set(environment.nanoTime()), 20_000_000);
-        Await.until(() -> ranAt.get() != null, Await.LONG);
-        assertThat(Duration.ofNanos(ranAt.get() - start)).isBetween(Duration.ofMillis(20), Await.LONG);
+        Await.until(() -> ranAt.get() != null, Await.BOUND);
+        assertThat(Duration.ofNanos(ranAt.get() - start)).isBetween(Duration.ofMillis(20), Await.BOUND);
     }
 
     @Test
@@ -494,7 +495,7 @@ class SystemEnvironmentTest {
         standing.runAfter(laterRan::countDown, 2_000_000);
         standing.cancel(cancelled);
         machine.pass(Duration.ofMillis(2));
-        Await.until(() -> laterRan.getCount() == 0, Await.LONG);
+        Await.until(() -> laterRan.getCount() == 0, Await.BOUND);
         assertThat(cancelledRan).isFalse();
         standing.close();
     }
@@ -503,7 +504,7 @@ class SystemEnvironmentTest {
     void parkEndsWhenTheTimeIsOver() {
         long start = System.nanoTime();
         environment.park(this, 10_000_000);
-        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Await.LONG);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Await.BOUND);
     }
 
     @Test
@@ -522,11 +523,11 @@ class SystemEnvironmentTest {
         });
         unparked.start();
         interrupted.start();
-        Await.until(() -> LockSupport.getBlocker(unparked) == blocker, Await.LONG);
-        Await.until(() -> LockSupport.getBlocker(interrupted) == blocker, Await.LONG);
+        Await.until(() -> LockSupport.getBlocker(unparked) == blocker, Await.BOUND);
+        Await.until(() -> LockSupport.getBlocker(interrupted) == blocker, Await.BOUND);
         LockSupport.unpark(unparked);
         interrupted.interrupt();
-        Await.until(() -> returned.get() == 2, Await.LONG);
+        Await.until(() -> returned.get() == 2, Await.BOUND);
         assertThat(flag).as("the flag is the caller's to clear").isTrue();
     }
 

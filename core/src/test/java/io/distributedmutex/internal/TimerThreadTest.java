@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ch.qos.logback.classic.Level;
 import io.distributedmutex.spi.Timer;
+import io.distributedmutex.testing.Await;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +33,7 @@ class TimerThreadTest {
     @AfterEach
     void theThreadEndsWithTheTimer() {
         timer.close();
-        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+        Await.until(() -> Await.threads(name).isEmpty(), Await.BOUND);
     }
 
     @Test
@@ -44,7 +45,7 @@ class TimerThreadTest {
         schedule(manual, clock, () -> ran.add("first"), millis(1));
         schedule(manual, clock, () -> ran.add("second"), millis(2));
         clock.set(millis(3));
-        Await.until(() -> ran.size() == 3, Await.LONG);
+        Await.until(() -> ran.size() == 3, Await.BOUND);
         assertThat(ran).containsExactly("first", "second", "third");
         manual.close();
     }
@@ -69,7 +70,7 @@ class TimerThreadTest {
                     },
                     delay);
         }
-        Await.until(() -> all.getCount() == 0, Await.LONG);
+        Await.until(() -> all.getCount() == 0, Await.BOUND);
         assertThat(early).as("nanoseconds too early").isEmpty();
     }
 
@@ -79,7 +80,7 @@ class TimerThreadTest {
         schedule(timer, ran::countDown, 0);
         schedule(timer, ran::countDown, -1);
         schedule(timer, ran::countDown, Long.MIN_VALUE);
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     @Test
@@ -102,7 +103,7 @@ class TimerThreadTest {
         timer.cancel(cancelled);
         timer.cancel(cancelled);
         cancelledBoth.countDown();
-        Await.until(() -> laterRan.getCount() == 0, Await.LONG);
+        Await.until(() -> laterRan.getCount() == 0, Await.BOUND);
         assertThat(cancelledRan).isFalse();
     }
 
@@ -111,11 +112,11 @@ class TimerThreadTest {
         CountDownLatch firstRan = new CountDownLatch(1);
         CountDownLatch otherRan = new CountDownLatch(1);
         Timer first = schedule(timer, firstRan::countDown, 0);
-        Await.until(() -> firstRan.getCount() == 0, Await.LONG);
+        Await.until(() -> firstRan.getCount() == 0, Await.BOUND);
         schedule(timer, otherRan::countDown, millis(20));
         timer.cancel(first);
         timer.cancel(first);
-        Await.until(() -> otherRan.getCount() == 0, Await.LONG);
+        Await.until(() -> otherRan.getCount() == 0, Await.BOUND);
     }
 
     @Test
@@ -123,7 +124,7 @@ class TimerThreadTest {
         CountDownLatch ran = new CountDownLatch(1);
         timer.cancel(schedule(timer, NOTHING, millis(10_000)));
         schedule(timer, ran::countDown, millis(1));
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     @Test
@@ -138,7 +139,7 @@ class TimerThreadTest {
                     schedule(timer, ran::countDown, millis(500));
                 },
                 millis(1));
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
         assertThat(cancelledRan).isFalse();
     }
 
@@ -185,7 +186,7 @@ class TimerThreadTest {
                         waiting.stream().filter(task -> task.due - now <= 0).toList();
                 waiting.removeAll(due);
                 gone.addAll(due);
-                Await.until(() -> ran.size() >= due.size(), Await.LONG);
+                Await.until(() -> ran.size() >= due.size(), Await.BOUND);
                 List<Modelled> order = List.copyOf(ran);
                 assertThat(order).containsExactlyInAnyOrderElementsOf(due);
                 for (int i = 1; i < order.size(); i++) {
@@ -197,7 +198,7 @@ class TimerThreadTest {
             }
         }
         clock.addAndGet(100_000);
-        Await.until(() -> ran.size() >= waiting.size(), Await.LONG);
+        Await.until(() -> ran.size() >= waiting.size(), Await.BOUND);
         assertThat(List.copyOf(ran)).containsExactlyInAnyOrderElementsOf(waiting);
         manual.close();
     }
@@ -230,7 +231,7 @@ class TimerThreadTest {
         for (int i = 0; i < runs.length; i++) {
             AtomicInteger count = runs[i];
             if (!cancelled[i]) {
-                Await.until(() -> count.get() > 0, Await.LONG);
+                Await.until(() -> count.get() > 0, Await.BOUND);
             }
         }
         runAfterAllThatIsDue();
@@ -244,11 +245,11 @@ class TimerThreadTest {
         long best = Long.MAX_VALUE;
         for (int i = 0; i < 5; i++) {
             Thread thread = Await.threads(name).iterator().next();
-            Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.LONG);
+            Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.BOUND);
             CountDownLatch ran = new CountDownLatch(1);
             long start = System.nanoTime();
             schedule(timer, ran::countDown, millis(1));
-            Await.until(() -> ran.getCount() == 0, Await.LONG);
+            Await.until(() -> ran.getCount() == 0, Await.BOUND);
             best = Math.min(best, System.nanoTime() - start);
         }
         assertThat(Duration.ofNanos(best)).isLessThan(Duration.ofMillis(500));
@@ -259,7 +260,7 @@ class TimerThreadTest {
         runAfterAllThatIsDue();
         Thread thread = Await.threads(name).iterator().next();
         for (int i = 0; i < 20; i++) {
-            Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.LONG);
+            Await.until(() -> thread.getState() == Thread.State.TIMED_WAITING, Await.BOUND);
             runAfterAllThatIsDue();
         }
     }
@@ -272,7 +273,7 @@ class TimerThreadTest {
         schedule(manual, clock, ran::countDown, Duration.ofHours(1).toNanos());
         Await.until(
                 () -> Await.threads(name).stream().anyMatch(t -> t.getState() == Thread.State.TIMED_WAITING),
-                Await.LONG);
+                Await.BOUND);
         clock.set(Duration.ofHours(2).toNanos());
         Await.until(() -> ran.getCount() == 0, Duration.ofSeconds(10));
         manual.close();
@@ -329,7 +330,7 @@ class TimerThreadTest {
             runAfterAllThatIsDue(manual, clock);
             failures.set(5);
             runAfterAllThatIsDue(manual, clock);
-            Await.until(() -> failures.get() == 0, Await.LONG);
+            Await.until(() -> failures.get() == 0, Await.BOUND);
             assertThat(log.thrown()).hasSize(5).containsOnly("thrown by the test's clock");
             assertThat(Await.threads(name)).hasSize(1);
         }
@@ -357,7 +358,7 @@ class TimerThreadTest {
         }
         CountDownLatch later = new CountDownLatch(1);
         schedule(poor, later::countDown, 0);
-        Await.until(() -> later.getCount() == 0, Await.LONG);
+        Await.until(() -> later.getCount() == 0, Await.BOUND);
         assertThat(ran).as("of those that failed").hasValue(0);
         poor.close();
     }
@@ -377,10 +378,10 @@ class TimerThreadTest {
                         name));
         CountDownLatch ran = new CountDownLatch(2);
         schedule(mortal, ran::countDown, 0);
-        Await.until(() -> deaths.get() == 0 && Await.threads(name).isEmpty(), Await.LONG);
+        Await.until(() -> deaths.get() == 0 && Await.threads(name).isEmpty(), Await.BOUND);
 
         schedule(mortal, ran::countDown, 0);
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
         mortal.close();
     }
 
@@ -433,7 +434,7 @@ class TimerThreadTest {
         runAfterAllThatIsDue(manual, clock);
         assertThat(ran).hasValue(0);
         manual.schedule(again, millis(15));
-        Await.until(() -> ran.get() == 1, Await.LONG);
+        Await.until(() -> ran.get() == 1, Await.BOUND);
         clock.set(millis(40));
         runAfterAllThatIsDue(manual, clock);
         assertThat(ran).hasValue(1);
@@ -451,7 +452,7 @@ class TimerThreadTest {
             }
         };
         timer.schedule(periodic, System.nanoTime());
-        Await.until(() -> runs.getCount() == 0, Await.LONG);
+        Await.until(() -> runs.getCount() == 0, Await.BOUND);
         timer.cancel(periodic);
     }
 
@@ -463,7 +464,7 @@ class TimerThreadTest {
             schedule(timer, NOTHING, millis(600_000));
         }
         timer.close();
-        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+        Await.until(() -> Await.threads(name).isEmpty(), Await.BOUND);
     }
 
     @Test
@@ -476,7 +477,7 @@ class TimerThreadTest {
                 .singleElement()
                 .satisfies(thread -> assertThat(thread.isDaemon()).isTrue());
         timer.close();
-        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+        Await.until(() -> Await.threads(name).isEmpty(), Await.BOUND);
     }
 
     @Test
@@ -491,13 +492,13 @@ class TimerThreadTest {
                     uninterruptibly(end);
                 },
                 0);
-        Await.until(() -> begun.getCount() == 0, Await.LONG);
+        Await.until(() -> begun.getCount() == 0, Await.BOUND);
         schedule(timer, ran::incrementAndGet, 0);
         schedule(timer, ran::incrementAndGet, millis(1));
         timer.close();
         schedule(timer, ran::incrementAndGet, 0);
         end.countDown();
-        Await.until(() -> Await.threads(name).isEmpty(), Await.LONG);
+        Await.until(() -> Await.threads(name).isEmpty(), Await.BOUND);
         schedule(timer, ran::incrementAndGet, 0);
         assertThat(Await.threads(name)).isEmpty();
         assertThat(ran).hasValue(0);
@@ -523,13 +524,13 @@ class TimerThreadTest {
     private void runAfterAllThatIsDue() {
         CountDownLatch ran = new CountDownLatch(1);
         schedule(timer, ran::countDown, millis(1));
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     private static void runAfterAllThatIsDue(TimerThread standing, AtomicLong clock) {
         CountDownLatch ran = new CountDownLatch(1);
         schedule(standing, clock, ran::countDown, 0);
-        Await.until(() -> ran.getCount() == 0, Await.LONG);
+        Await.until(() -> ran.getCount() == 0, Await.BOUND);
     }
 
     private static Timer schedule(TimerThread on, Runnable task, long delayNanos) {
@@ -558,7 +559,7 @@ class TimerThreadTest {
                     System.gc();
                     return reference.get() == null;
                 },
-                Await.LONG);
+                Await.BOUND);
     }
 
     private static void uninterruptibly(CountDownLatch latch) {

@@ -1,10 +1,10 @@
 package io.distributedmutex.testkit;
 
-import static io.distributedmutex.testkit.ContractClient.KEY;
-import static io.distributedmutex.testkit.ContractClient.await;
-import static io.distributedmutex.testkit.ContractClient.failure;
-import static io.distributedmutex.testkit.ContractClient.newToken;
-import static io.distributedmutex.testkit.ContractClient.trying;
+import static io.distributedmutex.testkit.internal.ContractClient.KEY;
+import static io.distributedmutex.testkit.internal.ContractClient.await;
+import static io.distributedmutex.testkit.internal.ContractClient.failure;
+import static io.distributedmutex.testkit.internal.ContractClient.newToken;
+import static io.distributedmutex.testkit.internal.ContractClient.trying;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -16,6 +16,8 @@ import io.distributedmutex.spi.AcquireReply.Granted;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
+import io.distributedmutex.testkit.internal.ContractClient;
+import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -39,15 +39,17 @@ record ArchitectureRules(String base) {
     private static final Pattern BAD_NAME = Pattern.compile(".*(Impl|Utils?|Helpers?|Manager)|Base([A-Z].*)?");
 
     /** The packages below the base that belong to modules other than core. A new module adds its own here. */
-    private static final String[] MODULES_ABOVE_CORE = {"redis", "testkit", "cli", "verification"};
+    private static final String[] MODULES_ABOVE_CORE = {"redis", "testkit", "cli", "lab", "testing", "verification"};
 
     /** Every rule by its name. */
     Map<String, ArchRule> all() {
         Map<String, ArchRule> rules = new LinkedHashMap<>();
         rules.put("core knows the JDK, SLF4J and JSpecify alone", coreStandsAlone());
         rules.put("redis knows neither testkit nor cli nor a test library", redisKnowsNoTool());
-        rules.put("testkit knows JUnit but no other test library", testkitKnowsNoAssertions());
-        rules.put("nothing knows the cli", nothingKnowsTheCli());
+        rules.put("testkit knows core, JUnit and no other test library", testkitKnowsCoreAlone());
+        rules.put("nothing but the lab knows the cli", onlyTheLabKnowsTheCli());
+        rules.put("the cli does not carry the laboratory", cliKnowsNoTestkit());
+        rules.put("nothing knows the lab", nothingKnowsTheLab());
         rules.put("the SPI knows nothing internal", spiKnowsNothingInternal());
         rules.put("packages have no cycles", noCycles());
         rules.put("public types cannot be extended by accident", publicTypesAreClosed());
@@ -73,10 +75,15 @@ record ArchitectureRules(String base) {
                 .should()
                 .dependOnClassesThat()
                 .resideInAnyPackage(
-                        module("testkit"), module("cli"), "org.junit..", "org.assertj..", "redis.embedded..");
+                        module("testkit"),
+                        module("cli"),
+                        module("lab"),
+                        "org.junit..",
+                        "org.assertj..",
+                        "redis.embedded..");
     }
 
-    private ArchRule testkitKnowsNoAssertions() {
+    private ArchRule testkitKnowsCoreAlone() {
         return noClasses()
                 .that()
                 .resideInAPackage(module("testkit"))
@@ -85,16 +92,35 @@ record ArchitectureRules(String base) {
                 .haveNameNotMatching(".*\\.LogbackWarnings(\\$.*)?")
                 .should()
                 .dependOnClassesThat()
-                .resideInAnyPackage("org.assertj..", "ch.qos.logback..", "com.tngtech..");
+                .resideInAnyPackage(
+                        module("redis"), module("cli"), "org.assertj..", "ch.qos.logback..", "com.tngtech..");
     }
 
-    private ArchRule nothingKnowsTheCli() {
+    private ArchRule onlyTheLabKnowsTheCli() {
         return noClasses()
                 .that()
-                .resideOutsideOfPackage(module("cli"))
+                .resideOutsideOfPackages(module("cli"), module("lab"))
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage(module("cli"));
+    }
+
+    private ArchRule cliKnowsNoTestkit() {
+        return noClasses()
+                .that()
+                .resideInAPackage(module("cli"))
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(module("testkit"));
+    }
+
+    private ArchRule nothingKnowsTheLab() {
+        return noClasses()
+                .that()
+                .resideOutsideOfPackage(module("lab"))
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(module("lab"));
     }
 
     private ArchRule spiKnowsNothingInternal() {
@@ -165,7 +191,8 @@ record ArchitectureRules(String base) {
                 type -> isPublicAllTheWayUp(type)
                         && type.getPackageName().startsWith(base)
                         && !isInternal(type)
-                        && !resideInAPackage(module("cli")).test(type));
+                        && !resideInAnyPackage(module("cli"), module("lab"), module("testing"))
+                                .test(type));
     }
 
     /**

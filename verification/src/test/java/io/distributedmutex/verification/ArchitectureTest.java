@@ -30,8 +30,10 @@ final class ArchitectureTest {
     private static final Map<String, List<String>> MUST_BE_FOUND = Map.ofEntries(
             entry("core knows the JDK, SLF4J and JSpecify alone", List.of("CoreThatKnowsRedis")),
             entry("redis knows neither testkit nor cli nor a test library", List.of("RedisThatKnowsTheCli")),
-            entry("testkit knows JUnit but no other test library", List.of("TestkitThatAsserts")),
-            entry("nothing knows the cli", List.of("RedisThatKnowsTheCli")),
+            entry("testkit knows core, JUnit and no other test library", List.of("TestkitThatAsserts")),
+            entry("nothing but the lab knows the cli", List.of("RedisThatKnowsTheCli")),
+            entry("the cli does not carry the laboratory", List.of("ToolWithAServer")),
+            entry("nothing knows the lab", List.of("ToolWithADemo")),
             entry("the SPI knows nothing internal", List.of("SpiThatKnowsTheEngine")),
             entry("packages have no cycles", List.of("Cycle detected")),
             entry("public types cannot be extended by accident", List.of("OpenToExtension", "OpenContract")),
@@ -72,7 +74,18 @@ final class ArchitectureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", ".spi", ".internal", ".redis", ".testkit", ".cli"})
+    @ValueSource(
+            strings = {
+                "",
+                ".spi",
+                ".internal",
+                ".redis",
+                ".testkit",
+                ".testkit.memory",
+                ".cli",
+                ".lab",
+                ".lab.chaos.check"
+            })
     void seesTheCodeOfEveryModule(String part) {
         assertThat(OURS.stream())
                 .filteredOn(type -> type.getPackageName().equals(BASE + part))

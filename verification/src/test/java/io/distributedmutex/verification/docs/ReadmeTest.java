@@ -40,6 +40,7 @@ class ReadmeTest {
             import io.distributedmutex.*;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.testkit.*;
+            import io.distributedmutex.testkit.memory.*;
             import java.time.Duration;
             import java.util.*;
             import java.util.concurrent.CompletableFuture;

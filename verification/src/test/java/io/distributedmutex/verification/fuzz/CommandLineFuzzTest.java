@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.CommandLineTool;
+import io.distributedmutex.testing.Fuzz;
+import io.distributedmutex.testing.LoggedLines;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.time.Duration;
@@ -74,7 +77,7 @@ class CommandLineFuzzTest {
                     arguments.add(input.number() + input.oneOf(List.of("", "s", "ms", "d", "m", "h", "PT")));
                 }
             }
-            Tool.Result result = Tool.run(arguments.toArray(String[]::new));
+            CommandLineTool.Result result = Tool.run(arguments.toArray(String[]::new));
 
             assertThat(result.exitCode()).as(result.err()).isIn(DOCUMENTED);
             if (result.exitCode() != 0 && !arguments.contains("-v")) {
@@ -95,7 +98,7 @@ class CommandLineFuzzTest {
     void aLongArgumentIsRefusedAsQuicklyAsAShortOne() {
         for (String piece : List.of(":", "://", "a:", "=:", "'://", "@", ":@")) {
             String argument = piece.repeat(100_000 / piece.length());
-            Tool.Result result = Tool.run("inspect", "k", argument);
+            CommandLineTool.Result result = Tool.run("inspect", "k", argument);
             assertThat(result.exitCode()).isEqualTo(64);
             assertThat(result.err()).startsWith("dmutex: ");
         }
@@ -146,7 +149,7 @@ class CommandLineFuzzTest {
                     List.of("list", "--redis", "redis://" + NOWHERE, "--timeout=" + uri),
                     List.of("exec", "k", "--redis", uri, "--", "true"),
                     List.of(uri)));
-            Tool.Result result = Tool.run(arguments.toArray(String[]::new));
+            CommandLineTool.Result result = Tool.run(arguments.toArray(String[]::new));
 
             assertThat(result.exitCode()).as(result.err()).isIn(64, 69, 77);
             assertThat(result.err()).startsWith("dmutex: ").hasLineCount(1);

@@ -10,9 +10,12 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testkit.EmbeddedRedis;
-import io.distributedmutex.testkit.RedisExecutable;
-import io.distributedmutex.verification.live.Await;
+import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Fuzz;
+import io.distributedmutex.testing.LoggedLines;
+import io.distributedmutex.testing.OddInput;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.RedisExecutable;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +35,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * is removed, anything else is recovered from.
  */
 @ParameterizedClass
-@MethodSource("io.distributedmutex.testkit.EmbeddedRedis#executables")
+@MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class CompanionFuzzTest {
 
     private static final long TWO_TO_53 = 1L << 53;

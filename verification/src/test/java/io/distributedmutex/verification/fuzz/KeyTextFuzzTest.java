@@ -9,10 +9,12 @@ import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.MutexAdapter;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testkit.EmbeddedRedis;
-import io.distributedmutex.testkit.InMemoryLockStore;
-import io.distributedmutex.testkit.RedisExecutable;
-import io.distributedmutex.verification.live.Await;
+import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Fuzz;
+import io.distributedmutex.testing.LoggedLines;
+import io.distributedmutex.testkit.memory.InMemoryLockStore;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.RedisExecutable;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -34,7 +36,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * a node of a cluster, which refuses scripts whose keys are not all in one slot.
  */
 @ParameterizedClass
-@MethodSource("io.distributedmutex.testkit.EmbeddedRedis#executables")
+@MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class KeyTextFuzzTest {
 
     private final EmbeddedRedis redis;

@@ -11,8 +11,11 @@ import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testkit.EmbeddedRedis;
-import io.distributedmutex.testkit.RedisExecutable;
+import io.distributedmutex.testing.CommandLineTool;
+import io.distributedmutex.testing.Fuzz;
+import io.distributedmutex.testing.LoggedLines;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.RedisExecutable;
 import io.lettuce.core.SetArgs;
 import java.time.Duration;
 import java.util.List;
@@ -23,7 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whatever somebody else wrote at a lock's key: it is respected, shown harmlessly, and left as it is. */
 @ParameterizedClass
-@MethodSource("io.distributedmutex.testkit.EmbeddedRedis#executables")
+@MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class LockValueFuzzTest {
 
     private static final long TWO_TO_53 = 1L << 53;
@@ -117,7 +120,7 @@ class LockValueFuzzTest {
                     List.of(List.of("list"), List.of("inspect", "k"), List.of("release", "--force", "k"))) {
                 for (boolean json : List.of(false, true)) {
                     raw.commands().set(LOCK, input.value());
-                    Tool.Result result = Tool.run(command(arguments, json));
+                    CommandLineTool.Result result = Tool.run(command(arguments, json));
                     assertThat(result.err()).isEmpty();
                     assertThat(result.exitCode()).isZero();
                     assertThat(result.out()).endsWith("\n");

@@ -1,6 +1,6 @@
 package io.distributedmutex.verification.simulation;
 
-import io.distributedmutex.verification.Mutant;
+import io.distributedmutex.testing.Mutant;
 import java.util.List;
 
 /**
@@ -15,7 +15,7 @@ final class EngineMutants {
     private static final String QUEUE = CORE + "KeyQueue.java";
     private static final String HOLDING = CORE + "Holding.java";
     private static final String ENGINE = CORE + "Engine.java";
-    private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/InMemoryData.java";
+    private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/memory/InMemoryData.java";
 
     static final List<Mutant> ALL = List.of(
             new Mutant(

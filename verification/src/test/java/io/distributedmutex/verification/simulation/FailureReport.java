@@ -1,7 +1,7 @@
 package io.distributedmutex.verification.simulation;
 
-import io.distributedmutex.verification.Shrinker;
-import io.distributedmutex.verification.Shrinker.Shrunk;
+import io.distributedmutex.testing.Shrinker;
+import io.distributedmutex.testing.Shrinker.Shrunk;
 import io.distributedmutex.verification.simulation.Plan.Action;
 import java.util.Optional;
 import java.util.stream.Collectors;

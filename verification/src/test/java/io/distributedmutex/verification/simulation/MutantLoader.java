@@ -1,8 +1,8 @@
 package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.testing.Mutant;
 import io.distributedmutex.testkit.ManualTime;
-import io.distributedmutex.verification.Mutant;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;

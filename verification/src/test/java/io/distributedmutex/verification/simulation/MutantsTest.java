@@ -2,8 +2,8 @@ package io.distributedmutex.verification.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.distributedmutex.verification.Mutant;
-import io.distributedmutex.verification.Seeds;
+import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testing.Seeds;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;

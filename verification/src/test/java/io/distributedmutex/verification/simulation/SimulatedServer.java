@@ -2,9 +2,9 @@ package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
-import io.distributedmutex.testkit.InMemoryContents;
-import io.distributedmutex.testkit.InMemoryLockStore;
 import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.testkit.memory.InMemoryContents;
+import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;

@@ -2,7 +2,7 @@ package io.distributedmutex.verification.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.distributedmutex.verification.Seeds;
+import io.distributedmutex.testing.Seeds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;

@@ -1,0 +1,2 @@
+/** Tests of what users call, on a store in memory. */
+package io.distributedmutex.api;

@@ -1,0 +1,32 @@
+package io.distributedmutex.lab.chaos.check;
+
+import io.distributedmutex.lab.chaos.history.History;
+import io.distributedmutex.lab.chaos.history.RunRecord;
+import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.output.Verdict;
+import java.util.List;
+
+/**
+ * Looks for what must not have happened in a chaos run. It believes nothing but what was told and what the register has
+ * logged, knows nothing of locks, and does nothing but compute.
+ */
+public final class Checker {
+
+    private Checker() {}
+
+    public static Verdict<Check> check(History history, RunRecord record) {
+        Times times = new Times(history, record.originNanos());
+        LeaseChecks leases = new LeaseChecks(history, times);
+        CallChecks calls = new CallChecks(history, times, record);
+        ServiceChecks service = new ServiceChecks(history, times, record.originNanos());
+        return new Verdict<>(List.of(
+                leases.exclusion(),
+                leases.tokens(),
+                new RegisterChecks(history, times, record).fencing(),
+                leases.told(),
+                calls.outcomes(),
+                new OrderCheck(history, times, record.originNanos()).order(),
+                service.service(),
+                calls.end()));
+    }
+}

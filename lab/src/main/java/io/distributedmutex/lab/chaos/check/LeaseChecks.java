@@ -1,0 +1,173 @@
+package io.distributedmutex.lab.chaos.check;
+
+import io.distributedmutex.lab.chaos.history.HeldLease;
+import io.distributedmutex.lab.chaos.history.History;
+import io.distributedmutex.lab.chaos.history.Span;
+import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.output.Verdict.Finding;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the leases themselves must be: exclusive, numbered in their order, and never lost in silence.
+ *
+ * <p>Of two leases on a key the one with the smaller token was granted first. Both may be valid at once only if Redis lost
+ * its data in between: if, as far as is known, the first may have been granted before the loss was over, and the second was
+ * entered after the loss began.
+ */
+public final class LeaseChecks {
+
+    /** How late a holder may hear of a loss, on a busy machine: it takes two other threads. */
+    static final long TOLD_NANOS = 500_000_000L;
+
+    /**
+     * Two leases that were valid at once.
+     *
+     * @param first the one granted first
+     * @param second the other
+     * @param excused whether Redis had lost its data in between
+     */
+    public record Overlap(HeldLease first, HeldLease second, boolean excused) {
+
+        public long fromNanos() {
+            return Math.max(first.enteredNanos(), second.enteredNanos());
+        }
+
+        public long toNanos() {
+            return Math.min(first.endNanos(), second.endNanos());
+        }
+    }
+
+    private final History history;
+    private final Times times;
+
+    public LeaseChecks(History history, Times times) {
+        this.history = history;
+        this.times = times;
+    }
+
+    /** All pairs of leases on a key that were valid at once. */
+    public List<Overlap> overlaps() {
+        List<Overlap> overlaps = new ArrayList<>();
+        for (List<HeldLease> leases : history.validLeases().values()) {
+            List<HeldLease> open = new ArrayList<>();
+            for (HeldLease lease : leases) {
+                open.removeIf(before -> before.endNanos() <= lease.enteredNanos());
+                for (HeldLease before : open) {
+                    boolean inOrder = before.token() <= lease.token();
+                    HeldLease first = inOrder ? before : lease;
+                    HeldLease second = inOrder ? lease : before;
+                    overlaps.add(new Overlap(first, second, isLossBetween(first, second)));
+                }
+                open.add(lease);
+            }
+        }
+        return overlaps;
+    }
+
+    private boolean isLossBetween(HeldLease first, HeldLease second) {
+        return history.losses().stream()
+                .filter(loss -> loss.name().isEmpty() || loss.name().equals(first.key()))
+                .anyMatch(loss -> first.ownedNanos() < loss.toNanos() && second.enteredNanos() > loss.fromNanos());
+    }
+
+    Finding<Check> exclusion() {
+        List<Overlap> overlaps = overlaps();
+        List<String> violations = overlaps.stream()
+                .filter(overlap -> !overlap.excused())
+                .map(overlap -> "at " + times.at(overlap.fromNanos()) + " "
+                        + overlap.second().describe() + " and "
+                        + overlap.first().describe()
+                        + " were valid at once, for " + Times.millis(overlap.toNanos() - overlap.fromNanos()))
+                .toList();
+        long excused = overlaps.stream().filter(Overlap::excused).count();
+        return new Finding<>(
+                Check.EXCLUSION,
+                history.leases().size() + " leases, " + excused + " overlaps after Redis had lost its data",
+                violations);
+    }
+
+    /**
+     * A token must be larger than that of every lease that was granted before. Which was, is known in two ways: by the order
+     * in which they were entered, since at these moments both were owners in Redis (unless it lost its data in between); and
+     * in any case if one was entered before the other one's request was sent.
+     */
+    Finding<Check> tokens() {
+        List<String> violations = new ArrayList<>();
+        history.validLeases().values().forEach(leases -> checkOrder(leases, violations));
+        Map<String, HeldLease> byToken = new HashMap<>();
+        for (HeldLease lease : history.leases()) {
+            HeldLease twin = byToken.put(lease.key() + " " + lease.token(), lease);
+            if (twin != null) {
+                violations.add("at " + times.at(lease.enteredNanos()) + " " + lease.describe()
+                        + " has the same token as " + twin.describe());
+            }
+        }
+        return new Finding<>(
+                Check.TOKENS,
+                byToken.size() + " tokens, over "
+                        + history.losses().stream()
+                                .filter(loss -> loss.name().isEmpty())
+                                .count()
+                        + " losses of all data",
+                violations);
+    }
+
+    private void checkOrder(List<HeldLease> leases, List<String> violations) {
+        long largest = Long.MIN_VALUE;
+        for (int i = 0; i < leases.size(); i++) {
+            HeldLease lease = leases.get(i);
+            if (lease.token() < largest) {
+                for (HeldLease before : leases.subList(0, i)) {
+                    boolean certain = before.enteredNanos() < lease.ownedAtEnterNanos();
+                    if (before.token() > lease.token() && (certain || !isLossBetween(lease, before))) {
+                        violations.add("at " + times.at(lease.enteredNanos()) + " " + lease.describe()
+                                + " has a smaller token than the earlier " + before.describe());
+                        break;
+                    }
+                }
+            }
+            largest = Math.max(largest, lease.token());
+        }
+    }
+
+    /** Whoever is still there when the deadline passes, or learns of a loss by releasing, must hear of it. */
+    Finding<Check> told() {
+        List<String> violations = new ArrayList<>();
+        long told = 0;
+        long latest = 0;
+        for (HeldLease lease : history.leases()) {
+            boolean lost = lease.lostNanos() != Long.MAX_VALUE;
+            told += lost ? 1 : 0;
+            if (lease.released().equals("lost") && lease.releasedNanos() != Long.MAX_VALUE) {
+                latest = Math.max(latest, lateness(lease, Math.max(lease.deadlineNanos(), lease.releasedNanos())));
+                checkTold(lease, lease.releasedNanos(), violations);
+            } else if (lease.releasingNanos() > lease.deadlineNanos()) {
+                latest = Math.max(latest, lateness(lease, lease.deadlineNanos()));
+                checkTold(lease, lease.deadlineNanos(), violations);
+            }
+        }
+        return new Finding<>(
+                Check.TOLD, told + " losses told, at most " + Times.millis(latest) + " after the deadline", violations);
+    }
+
+    private long lateness(HeldLease lease, long due) {
+        return lease.lostNanos() == Long.MAX_VALUE
+                ? 0
+                : lease.lostNanos() - due - Span.within(history.standstills(lease.worker()), due, lease.lostNanos());
+    }
+
+    private void checkTold(HeldLease lease, long due, List<String> violations) {
+        // Who does not run hears nothing; who died, or ended, need not.
+        long seenUntil = Math.min(lease.lostNanos(), times.lastSeen(lease.worker()));
+        long stood = Span.within(history.standstills(lease.worker()), due, seenUntil);
+        if (seenUntil - due - stood > TOLD_NANOS) {
+            violations.add("at " + times.at(due) + " " + lease.describe() + " was over, and its holder "
+                    + (lease.lostNanos() == Long.MAX_VALUE
+                            ? "was never told"
+                            : "was told " + Times.millis(lease.lostNanos() - due) + " later"));
+        }
+    }
+}

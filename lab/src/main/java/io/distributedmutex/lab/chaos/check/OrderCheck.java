@@ -1,0 +1,168 @@
+package io.distributedmutex.lab.chaos.check;
+
+import io.distributedmutex.lab.chaos.history.Call;
+import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.History;
+import io.distributedmutex.lab.chaos.history.Span;
+import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.output.Verdict.Finding;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who was overtaken.
+ *
+ * <p>A worker's threads share one place in a key's queue, and get a new one after each grant. So a worker is overtaken if it
+ * certainly had its place (it waited, and its last grant was over) before the other one certainly took its own (at the
+ * earliest at its last grant, or when it last had nobody waiting; a try has none), and yet the other one was granted first.
+ * A lease that was passed on within a process is that process's documented favour (64 passes or 2 ms).
+ *
+ * <p>A waiter whose connections are down loses its place, as documented; so only what happens in calm is a violation. Nor is
+ * it calm while a worker is new: until its first requests have loaded their classes, it is not known when they reach Redis
+ * (up to half a second after they are made, where several JVMs start on busy cores).
+ */
+final class OrderCheck {
+
+    /** After a fault some connections are still being found dead, and made anew; after a worker's start it is slow. */
+    private static final long SETTLE_NANOS = 4_000_000_000L;
+    /** How far what is told may be from what Redis saw, on a busy machine. */
+    private static final long MARGIN_NANOS = 200_000_000L;
+    /** Tokens of one grant: a lease that has a near predecessor of the same worker was passed on within its process. */
+    private static final long BLOCK = 64;
+
+    /** What is known of one worker's place in one key's queue. */
+    private static final class Place {
+        private final List<Call> waiting = new ArrayList<>();
+        /** Since when somebody has been waiting without a pause. */
+        private long waitingSince = Long.MIN_VALUE;
+        /** The last lease. */
+        private @Nullable Call granted;
+
+        void asked(Call call) {
+            if (call.waits()) {
+                waitingSince = waiting.isEmpty() ? call.askedNanos() : waitingSince;
+                waiting.add(call);
+            }
+        }
+
+        /** Before this it certainly did not stand where it stood when the call was granted. */
+        long takenAfter(Call call) {
+            if (!call.waits()) {
+                return call.askedNanos();
+            }
+            Call last = granted;
+            return last == null ? waitingSince : Math.max(waitingSince, last.endNanos() - MARGIN_NANOS);
+        }
+
+        /** By then it certainly stood where the call stands. */
+        long takenBy(Call call) {
+            Call last = granted;
+            return MARGIN_NANOS + (last == null ? call.askedNanos() : Math.max(call.askedNanos(), last.endNanos()));
+        }
+
+        boolean passedOn(Call call) {
+            Call last = granted;
+            return last != null && call.token() > last.token() && call.token() - last.token() < BLOCK;
+        }
+    }
+
+    /** A call's beginning or end. */
+    private record Moment(long nanos, boolean end, Call call) {}
+
+    private final History history;
+    private final Times times;
+    private final List<Span> unrest;
+    private final Map<String, Map<Integer, Place>> keys = new HashMap<>();
+    private final List<String> violations = new ArrayList<>();
+    private long grants;
+    private long overtaken;
+
+    OrderCheck(History history, Times times, long originNanos) {
+        this.history = history;
+        this.times = times;
+        this.unrest = unrest(history, originNanos);
+    }
+
+    Finding<Check> order() {
+        for (Moment moment : moments()) {
+            Call call = moment.call();
+            Place place = keys.computeIfAbsent(call.key(), key -> new HashMap<>())
+                    .computeIfAbsent(call.worker(), worker -> new Place());
+            if (moment.end()) {
+                place.waiting.remove(call);
+                if (call.isGranted()) {
+                    granted(call, place);
+                }
+            } else {
+                place.asked(call);
+            }
+        }
+        return new Finding<>(
+                Check.ORDER,
+                overtaken + " of " + grants + " grants overtook somebody, " + violations.size() + " of them in calm",
+                violations);
+    }
+
+    private void granted(Call call, Place place) {
+        if (!place.passedOn(call)) {
+            grants++;
+            Call passedOver = passedOver(call, place.takenAfter(call));
+            if (passedOver != null) {
+                overtaken++;
+                if (Span.within(unrest, passedOver.askedNanos() - 1, call.endNanos()) == 0) {
+                    violations.add("at " + times.at(call.endNanos()) + " " + call.describe() + " was granted before "
+                            + passedOver.describe() + ", which waited since " + times.at(passedOver.askedNanos()));
+                }
+            }
+        }
+        place.granted = call;
+    }
+
+    private @Nullable Call passedOver(Call granted, long takenAfter) {
+        for (Map.Entry<Integer, Place> other :
+                keys.getOrDefault(granted.key(), Map.of()).entrySet()) {
+            for (Call waiting : other.getValue().waiting) {
+                if (other.getKey() != granted.worker()
+                        && other.getValue().takenBy(waiting) < takenAfter
+                        && waiting.endNanos() > granted.endNanos() + MARGIN_NANOS) {
+                    return waiting;
+                }
+            }
+        }
+        return null;
+    }
+
+    private List<Moment> moments() {
+        List<Moment> moments = new ArrayList<>();
+        for (Call call : history.calls()) {
+            if (call.kind() == Kind.CALL) {
+                moments.add(new Moment(call.askedNanos(), false, call));
+                long end = Math.min(call.endNanos(), history.killedNanos(call.worker()));
+                if (end != Long.MAX_VALUE) {
+                    moments.add(new Moment(end, true, call));
+                }
+            }
+        }
+        moments.sort(Comparator.comparingLong(Moment::nanos));
+        return moments;
+    }
+
+    /** When it was not calm. */
+    private static List<Span> unrest(History history, long originNanos) {
+        List<Span> unrest = new ArrayList<>();
+        history.faults()
+                .forEach(fault -> unrest.add(new Span(fault.fromNanos(), fault.toNanos() + SETTLE_NANOS, 0, "", "")));
+        history.standstills()
+                .forEach(stall -> unrest.add(new Span(stall.fromNanos(), stall.toNanos() + MARGIN_NANOS, 0, "", "")));
+        history.of(Kind.READY)
+                .forEach(start ->
+                        unrest.add(new Span(start.nanos(), start.nanos() + SETTLE_NANOS, start.worker(), "", "")));
+        unrest.add(new Span(history.stoppingNanos(), Long.MAX_VALUE / 2, 0, "", ""));
+        unrest.add(new Span(Long.MIN_VALUE / 2, originNanos, 0, "", ""));
+        return unrest;
+    }
+}

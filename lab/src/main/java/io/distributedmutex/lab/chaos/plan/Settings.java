@@ -1,0 +1,14 @@
+package io.distributedmutex.lab.chaos.plan;
+
+import java.time.Duration;
+
+/**
+ * What the user of {@code dmutex chaos} wants.
+ *
+ * @param duration how long the workers work
+ * @param seed decides faults and workloads
+ * @param workers how many processes there are at a time
+ * @param keys how many keys they share
+ * @param sabotage what is broken on purpose
+ */
+public record Settings(Duration duration, long seed, int workers, int keys, Sabotage sabotage) {}

@@ -1,0 +1,171 @@
+package io.distributedmutex.lab.chaos.run;
+
+import io.distributedmutex.lab.chaos.history.Event;
+import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.Register;
+import io.distributedmutex.lab.chaos.history.RunRecord;
+import io.distributedmutex.lab.chaos.plan.Plan;
+import io.distributedmutex.lab.chaos.plan.Plan.Step;
+import io.distributedmutex.lab.chaos.plan.Sabotage;
+import io.distributedmutex.lab.chaos.plan.Settings;
+import io.distributedmutex.lab.chaos.worker.Worker;
+import io.distributedmutex.lab.process.WorkerLogs;
+import io.distributedmutex.testkit.proxy.FaultyProxy;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/** Runs a chaos: its Redis, its proxies, its register, its workers and its faults; and collects all that is told. */
+public final class Run implements AutoCloseable {
+
+    private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** After the last worker's end: the longest lease, the longest claim, and time for a busy machine. */
+    private static final Duration LEFTOVER_BOUND =
+            Worker.LONGEST_LEASE.plus(Duration.ofSeconds(2)).plus(Duration.ofSeconds(2));
+    /** A fault is over at the latest so long after its planned end. */
+    private static final long FAULT_END_SECONDS = 60;
+
+    private final Settings settings;
+    private final Path directory;
+    private final Progress progress;
+    private final Queue<Event> events = new ConcurrentLinkedQueue<>();
+    private final List<FaultyProxy> proxies = new ArrayList<>();
+    private final ExecutorService injections = Executors.newCachedThreadPool();
+    private @Nullable EmbeddedRedis redis;
+    private @Nullable Register register;
+    private @Nullable Crew crew;
+    private long originNanos;
+    private volatile boolean closed;
+
+    public Run(Settings settings, Path directory, Progress progress) {
+        this.settings = settings;
+        this.directory = directory;
+        this.progress = progress;
+    }
+
+    /** Runs from the server's start to the last worker's end, and returns what is to be checked. */
+    public RunRecord run() throws IOException, InterruptedException {
+        // Kept data is written before each reply, so a killed server loses nothing that it has confirmed.
+        EmbeddedRedis server = EmbeddedRedis.builder().dataKept(true).start();
+        redis = server;
+        Register numbers = Register.open(settings.sabotage() != Sabotage.UNFENCED);
+        register = numbers;
+        for (int place = 1; place <= settings.workers(); place++) {
+            proxies.add(FaultyProxy.to(server.port()));
+        }
+        Crew workers = new Crew(settings, directory, numbers.port(), proxies, this::tell);
+        crew = workers;
+        progress.starting(server);
+        workers.start();
+        originNanos = System.nanoTime();
+        progress.started(originNanos, workers.workers());
+        List<String> keys = Worker.keys(settings.keys());
+        work(new Injector(server, proxies, workers, keys, this::tell));
+        progress.stopping();
+        if (!closed) {
+            workers.end();
+        }
+        return new RunRecord(
+                settings,
+                originNanos,
+                System.nanoTime(),
+                List.copyOf(events),
+                numbers.log(),
+                numbers.values(),
+                closed ? List.of() : leftovers(server),
+                WorkerLogs.complaints(directory));
+    }
+
+    private void tell(Event event) {
+        events.add(event);
+        progress.note(event);
+    }
+
+    private void work(Injector injector) throws InterruptedException {
+        List<Step> steps = Plan.of(settings).steps();
+        long end = originNanos + settings.duration().toNanos();
+        long last = System.nanoTime();
+        int next = 0;
+        while (!closed && System.nanoTime() < end) {
+            LockSupport.parkNanos(TICK_NANOS);
+            long now = System.nanoTime();
+            if (now - last > STALL_NANOS) {
+                tell(Event.of(Kind.STALL, 0, "", now - last, ""));
+            }
+            last = now;
+            while (next < steps.size()
+                    && now - originNanos
+                            >= TimeUnit.MILLISECONDS.toNanos(steps.get(next).startMillis())) {
+                Step step = steps.get(next);
+                int number = ++next;
+                injections.execute(() -> inject(injector, number, step));
+            }
+            progress.show(now);
+        }
+        injections.shutdown();
+        if (!closed && !injections.awaitTermination(FAULT_END_SECONDS, TimeUnit.SECONDS)) {
+            tell(Event.of(Kind.FAILED, 0, "", 0, "a fault has no end"));
+        }
+    }
+
+    private void inject(Injector injector, int number, Step step) {
+        try {
+            injector.inject(number, step);
+        } catch (IOException | RuntimeException | InterruptedException e) {
+            if (!closed) {
+                tell(Event.of(Kind.FAILED, 0, "", 0, step.fault() + ": " + e));
+            }
+        }
+    }
+
+    /** The keys that are in Redis once everything is over, but for the fence counters. */
+    private static List<String> leftovers(EmbeddedRedis server) {
+        long deadline = System.nanoTime() + LEFTOVER_BOUND.toNanos();
+        while (true) {
+            List<String> left = new ArrayList<>();
+            if (server.command("KEYS", "*") instanceof List<?> keys) {
+                keys.stream()
+                        .map(String::valueOf)
+                        .filter(key -> !key.endsWith(":fence"))
+                        .forEach(left::add);
+            }
+            if (left.isEmpty() || System.nanoTime() > deadline) {
+                return left;
+            }
+            LockSupport.parkNanos(TICK_NANOS);
+        }
+    }
+
+    /** Whether this was ended from outside, by Ctrl-C. */
+    public boolean isClosed() {
+        return closed;
+    }
+
+    /** Ends everything at once. */
+    @Override
+    public void close() {
+        closed = true;
+        injections.shutdownNow();
+        if (crew != null) {
+            crew.close();
+        }
+        proxies.forEach(FaultyProxy::close);
+        if (register != null) {
+            register.close();
+        }
+        if (redis != null) {
+            redis.close();
+        }
+    }
+}

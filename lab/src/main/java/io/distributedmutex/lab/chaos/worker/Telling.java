@@ -1,0 +1,140 @@
+package io.distributedmutex.lab.chaos.worker;
+
+import io.distributedmutex.Lease;
+import io.distributedmutex.lab.chaos.history.Event;
+import io.distributedmutex.lab.chaos.history.Event.Kind;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+
+/**
+ * What a chaos worker tells of itself. A thread of its own looks every 10 ms at the deadlines of what is held, since
+ * renewals move them unseen, and at itself: if it was late, the process stood still, which the checks have to know.
+ */
+final class Telling {
+
+    private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+    /** What is told as a standstill. */
+    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+    /** A deadline that moves by less is the same one, seen at another moment. */
+    private static final long SAME_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+    /** Between two looks at the clock with a look at the lease in between. */
+    private static final long CLOSE_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
+
+    private static final int LOOKS = 5;
+
+    /** A lease that is held, and what was told of it. */
+    private static final class Told {
+        private final Lease lease;
+        private final long call;
+        private volatile long leaseMillis;
+        private volatile long deadline;
+
+        Told(Lease lease, long call, long leaseMillis) {
+            this.lease = lease;
+            this.call = call;
+            this.leaseMillis = leaseMillis;
+        }
+    }
+
+    private final int worker;
+    private final Consumer<Event> listener;
+    private final Map<Lease, Told> held = new ConcurrentHashMap<>();
+    private volatile boolean stopped;
+
+    Telling(int worker, Consumer<Event> listener) {
+        this.worker = worker;
+        this.listener = listener;
+    }
+
+    void start() {
+        Thread ticker = new Thread(this::tick, "ticker");
+        ticker.setDaemon(true);
+        ticker.start();
+    }
+
+    void stop() {
+        stopped = true;
+    }
+
+    void tell(Kind kind, long call, String key, long token, long value, String text) {
+        listener.accept(new Event(System.nanoTime(), worker, kind, call, key, token, value, text));
+    }
+
+    void tell(Kind kind, long call, Lease lease, long value, String text) {
+        tell(kind, call, lease.key(), lease.fencingToken(), value, text);
+    }
+
+    /** A lease was acquired. From now on its deadline is looked at. */
+    void entered(Lease lease, long call, Duration leaseTime) {
+        Told told = new Told(lease, call, leaseTime.toMillis());
+        deadline(Kind.ENTER, told);
+        held.put(lease, told);
+    }
+
+    /** The lease is about to be extended. If to less than is left, that is believed from now on. */
+    void extending(Lease lease, Duration leaseTime) {
+        Told told = held.get(lease);
+        if (told != null) {
+            // A bound from above is what the checks need: what follows may be due to renewals, too.
+            told.leaseMillis = Math.max(told.leaseMillis, leaseTime.toMillis());
+            if (lease.remaining().compareTo(leaseTime) > 0) {
+                tell(Kind.DEADLINE, told.call, lease, leaseTime.toNanos(), Long.toString(told.leaseMillis));
+            }
+        }
+    }
+
+    /** The lease was extended. */
+    void extended(Lease lease) {
+        Told told = held.get(lease);
+        if (told != null) {
+            deadline(Kind.DEADLINE, told);
+        }
+    }
+
+    /** The lease is about to be released; no more is told of its deadline. */
+    void forget(Lease lease) {
+        held.remove(lease);
+    }
+
+    /**
+     * Tells the time that is left: of a moment before the lease was asked, so that it is never more than the lease itself
+     * believes, and soon before, so that it is not much less.
+     */
+    private void deadline(Kind kind, Told told) {
+        long before = System.nanoTime();
+        long left = told.lease.remaining().toNanos();
+        for (int look = 1; look < LOOKS && System.nanoTime() - before > CLOSE_NANOS; look++) {
+            before = System.nanoTime();
+            left = told.lease.remaining().toNanos();
+        }
+        if (kind == Kind.ENTER || (left > 0 && Math.abs(before + left - told.deadline) > SAME_NANOS)) {
+            told.deadline = before + left;
+            listener.accept(new Event(
+                    before,
+                    worker,
+                    kind,
+                    told.call,
+                    told.lease.key(),
+                    told.lease.fencingToken(),
+                    left,
+                    Long.toString(told.leaseMillis)));
+        }
+    }
+
+    private void tick() {
+        long last = System.nanoTime();
+        while (!stopped) {
+            LockSupport.parkNanos(TICK_NANOS);
+            long now = System.nanoTime();
+            if (now - last > STALL_NANOS) {
+                listener.accept(new Event(now, worker, Kind.STALL, 0, "", 0, now - last, ""));
+            }
+            last = now;
+            held.values().forEach(told -> deadline(Kind.DEADLINE, told));
+        }
+    }
+}

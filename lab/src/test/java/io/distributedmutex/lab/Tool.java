@@ -1,0 +1,51 @@
+package io.distributedmutex.lab;
+
+import io.distributedmutex.testing.CommandLineTool;
+import io.distributedmutex.testing.CommandLineTool.Result;
+import io.distributedmutex.testing.CommandLineTool.Running;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/** Runs the tool of this module. */
+public final class Tool {
+
+    private static final CommandLineTool TOOL = new CommandLineTool(
+            Main.class, (out, err, arguments) -> Main.commandLine(out, err).execute(arguments));
+
+    private static final Pattern PROCESS = Pattern.compile("\\(process (\\d+)\\)");
+
+    private Tool() {}
+
+    public static Result run(String... arguments) {
+        return TOOL.run(arguments);
+    }
+
+    public static Running start(Path directory, String... arguments) throws IOException {
+        return TOOL.start(directory, Map.of(), arguments);
+    }
+
+    public static Running start(Path directory, Map<String, String> environment, String... arguments)
+            throws IOException {
+        return TOOL.start(directory, environment, arguments);
+    }
+
+    public static Running startInShell(Path directory, String script, String... arguments) throws IOException {
+        return TOOL.startInShell(directory, script, arguments);
+    }
+
+    public static List<String> command(String... arguments) {
+        return TOOL.command(arguments);
+    }
+
+    /** The processes that a demo or a chaos run has told of. */
+    public static List<Long> processes(String output) {
+        return PROCESS.matcher(output)
+                .results()
+                .map(match -> Long.valueOf(match.group(1)))
+                .distinct()
+                .toList();
+    }
+}

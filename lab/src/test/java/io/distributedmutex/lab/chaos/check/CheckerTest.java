@@ -1,0 +1,564 @@
+package io.distributedmutex.lab.chaos.check;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.lab.chaos.history.Event;
+import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.History;
+import io.distributedmutex.lab.chaos.history.Register;
+import io.distributedmutex.lab.chaos.history.RunRecord;
+import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.chaos.plan.Fault;
+import io.distributedmutex.lab.chaos.plan.Sabotage;
+import io.distributedmutex.lab.chaos.plan.Settings;
+import io.distributedmutex.lab.output.Verdict;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/** The checker of the chaos finds each thing that must not happen, and nothing in a history without one. */
+class CheckerTest {
+
+    private static final long MS = 1_000_000;
+    private static final String KEY = "key-1";
+
+    private final List<Event> events = new ArrayList<>();
+    private final List<Register.Entry> register = new ArrayList<>();
+    private final Map<String, Long> values = new HashMap<>();
+    private final List<String> leftovers = new ArrayList<>();
+    private final List<String> complaints = new ArrayList<>();
+    private long calls = 100;
+
+    // ---- what may be told
+
+    private void at(long millis, int worker, Kind kind, long call, String key, long token, long value, String text) {
+        events.add(new Event(millis * MS, worker, kind, call, key, token, value, text));
+    }
+
+    /** Waits and is granted a lease of 1 s that was asked for 10 ms before. */
+    private void granted(int worker, long asked, long entered, long token) {
+        long call = calls++;
+        at(asked, worker, Kind.CALL, call, KEY, 0, 3_000 * MS, "acquire");
+        at(entered, worker, Kind.ENTER, call, KEY, token, 990 * MS, "1000");
+    }
+
+    private void release(int worker, long millis, long token, String outcome) {
+        long call = calls++;
+        at(millis, worker, Kind.RELEASING, call, KEY, token, 1_000 * MS, "release");
+        at(millis + 1, worker, Kind.RELEASED, call, KEY, token, 0, outcome);
+    }
+
+    private void hold(int worker, long asked, long from, long to, long token) {
+        granted(worker, asked, from, token);
+        release(worker, to, token, "ok");
+    }
+
+    private void lost(int worker, long millis, long token) {
+        at(millis, worker, Kind.LOST, 0, KEY, token, 0, "EXPIRED");
+    }
+
+    /** A call without a lease. */
+    private void refused(int worker, String how, long asked, long bound, long end, String outcome) {
+        long call = calls++;
+        at(asked, worker, Kind.CALL, call, KEY, 0, bound * MS, how);
+        at(end, worker, Kind.NOT_ACQUIRED, call, KEY, 0, 0, outcome);
+    }
+
+    private void fault(long from, long to, Fault fault) {
+        long number = calls++;
+        at(from, 0, Kind.FAULT, number, fault.name(), 0, 0, fault.toString());
+        at(to, 0, Kind.FAULT_OVER, number, fault.name(), 0, 0, fault.toString());
+    }
+
+    private void dataLost(long from, long to, String key) {
+        at(to, 0, Kind.DATA_LOST, 0, key, 0, (to - from) * MS, "");
+    }
+
+    private void stall(int worker, long from, long to) {
+        at(to, worker, Kind.STALL, 0, "", 0, (to - from) * MS, "");
+    }
+
+    private void ends(int worker, long stopping, long bye, int exitCode) {
+        at(bye, worker, Kind.BYE, 0, "", 0, 0, "");
+        at(bye + 1, worker, Kind.ENDED, 0, "", 0, exitCode, "");
+        at(stopping, 0, Kind.STOPPING, 0, "", 0, 0, "");
+    }
+
+    private void read(long millis, int worker, long token, long value, boolean accepted) {
+        register.add(new Register.Entry(millis * MS, worker, false, KEY, token, value, accepted));
+    }
+
+    private void write(long millis, int worker, long token, long value, boolean accepted) {
+        register.add(new Register.Entry(millis * MS, worker, true, KEY, token, value, accepted));
+        if (accepted) {
+            at(millis, worker, Kind.WRITE, 0, KEY, token, value, "write");
+            values.put(KEY, value);
+        }
+    }
+
+    private Verdict<Check> verdict() {
+        Settings settings = new Settings(Duration.ofMinutes(1), 1, 4, 2, Sabotage.NONE);
+        RunRecord record = new RunRecord(settings, 0, 60_000 * MS, events, register, values, leftovers, complaints);
+        return Checker.check(History.of(events), record);
+    }
+
+    private List<String> violations(Check check) {
+        return verdict().of(check).violations();
+    }
+
+    /** That one thing is found, and nothing else is. */
+    private void onlyFinds(Check check, String text) {
+        assertThat(verdict().findings()).allSatisfy(finding -> {
+            if (finding.check() == check) {
+                assertThat(finding.violations())
+                        .isNotEmpty()
+                        .anySatisfy(violation -> assertThat(violation).contains(text));
+            } else {
+                assertThat(finding.violations()).as(finding.check().name()).isEmpty();
+            }
+        });
+    }
+
+    private void findsNothing() {
+        assertThat(verdict().findings())
+                .hasSize(Check.values().length)
+                .allSatisfy(finding -> assertThat(finding.violations())
+                        .as(finding.check().name())
+                        .isEmpty());
+    }
+
+    // ---- all is well
+
+    @Test
+    void aHistoryWithoutFaultPasses() {
+        at(0, 1, Kind.READY, 0, "", 0, 1, "");
+        at(0, 2, Kind.READY, 0, "", 0, 2, "");
+        hold(1, 100, 110, 150, 10);
+        read(120, 1, 10, 0, true);
+        write(130, 1, 10, 1, true);
+        hold(2, 105, 151, 200, 11);
+        read(160, 2, 11, 1, true);
+        write(170, 2, 11, 2, true);
+        refused(1, "try", 180, 500, 181, "taken");
+        refused(1, "interrupt", 182, 500, 190, "LockInterruptedException");
+        ends(1, 1_000, 1_200, 0);
+        ends(2, 1_000, 1_300, 0);
+        findsNothing();
+    }
+
+    // ---- 1: exclusion
+
+    @Test
+    void twoValidLeasesAreFound() {
+        hold(1, 100, 110, 200, 10);
+        hold(2, 105, 199, 250, 11);
+        onlyFinds(Check.EXCLUSION, "worker 2's lease 11 on 'key-1' and worker 1's lease 10 on 'key-1' were valid");
+    }
+
+    @Test
+    void anOverlapWithALongLeaseBehindAShortOneIsFound() {
+        hold(1, 100, 110, 800, 10);
+        hold(2, 150, 200, 210, 11);
+        hold(3, 150, 220, 230, 12);
+        assertThat(violations(Check.EXCLUSION)).hasSize(2);
+    }
+
+    @Test
+    void aLeaseWhoseHolderWasKilledIsValidToItsDeadline() {
+        granted(1, 100, 110, 10);
+        at(150, 1, Kind.KILLED, 0, "", 0, 4711, "");
+        hold(2, 105, 1_099, 1_150, 11);
+        onlyFinds(Check.EXCLUSION, "for 1.0 ms");
+    }
+
+    @Test
+    void aLeaseThatWasRenewedIsValidToItsNewDeadlineAndAShortenedOneToItsShortOne() {
+        granted(1, 100, 110, 10);
+        at(500, 1, Kind.DEADLINE, 0, KEY, 10, 980 * MS, "1000");
+        at(600, 1, Kind.KILLED, 0, "", 0, 4711, "");
+        hold(2, 1_200, 1_400, 1_410, 11);
+        assertThat(violations(Check.EXCLUSION)).hasSize(1);
+
+        at(550, 1, Kind.DEADLINE, 0, KEY, 10, 100 * MS, "1000");
+        assertThat(violations(Check.EXCLUSION)).isEmpty();
+    }
+
+    @Test
+    void whatIsReleasedOrOverIsNoOverlap() {
+        hold(1, 100, 110, 200, 10);
+        hold(2, 105, 201, 210, 11);
+        granted(3, 205, 211, 12);
+        lost(3, 1_202, 12);
+        release(3, 3_000, 12, "lost");
+        hold(1, 300, 1_210, 1_220, 13);
+        findsNothing();
+    }
+
+    @Test
+    void anOverlapIsExcusedByALossOfDataBetweenTheGrants() {
+        granted(1, 100, 110, 10);
+        dataLost(200, 210, "");
+        hold(2, 105, 220, 250, 11);
+        release(1, 300, 10, "ok");
+        assertThat(violations(Check.EXCLUSION)).isEmpty();
+        assertThat(verdict().of(Check.EXCLUSION).facts()).contains("1 overlaps after Redis had lost its data");
+    }
+
+    @Test
+    void aLossOfAnotherKeyIsNoExcuse() {
+        granted(1, 100, 110, 10);
+        dataLost(200, 210, "key-2");
+        hold(2, 105, 220, 250, 11);
+        release(1, 300, 10, "ok");
+        assertThat(violations(Check.EXCLUSION)).hasSize(1);
+    }
+
+    @Test
+    void aLossBeforeTheFirstOrAfterTheSecondIsNoExcuse() {
+        dataLost(50, 60, "");
+        granted(1, 100, 110, 10);
+        hold(2, 105, 220, 250, 11);
+        dataLost(230, 240, KEY);
+        release(1, 300, 10, "ok");
+        assertThat(violations(Check.EXCLUSION)).hasSize(1);
+    }
+
+    @Test
+    void aLossBeforeARenewalThatSucceededIsNoExcuse() {
+        granted(1, 100, 110, 10);
+        dataLost(200, 210, "");
+        at(400, 1, Kind.DEADLINE, 0, KEY, 10, 990 * MS, "1000");
+        hold(2, 105, 500, 550, 11);
+        release(1, 600, 10, "ok");
+        assertThat(violations(Check.EXCLUSION)).hasSize(1);
+    }
+
+    // ---- 2: tokens
+
+    @Test
+    void aTokenThatDoesNotRiseIsFound() {
+        hold(1, 100, 110, 150, 11);
+        hold(2, 105, 151, 200, 10);
+        onlyFinds(
+                Check.TOKENS,
+                "worker 2's lease 10 on 'key-1' has a smaller token than the earlier worker 1's lease 11");
+    }
+
+    @Test
+    void aTokenThatIsGivenTwiceIsFound() {
+        hold(1, 100, 110, 150, 10);
+        hold(2, 105, 151, 200, 10);
+        onlyFinds(Check.TOKENS, "has the same token as");
+    }
+
+    @Test
+    void aTokenThatFallsAfterALossOfDataIsFound() {
+        hold(1, 100, 110, 150, 11);
+        dataLost(200, 210, "");
+        hold(2, 300, 310, 350, 10);
+        onlyFinds(Check.TOKENS, "has a smaller token");
+    }
+
+    @Test
+    void leasesThatCrossedALossMayBeEnteredInTheOtherOrder() {
+        // Worker 1 was granted the key, Redis lost it, worker 2 was granted it and was quicker to say so.
+        dataLost(105, 106, "");
+        hold(2, 100, 108, 109, 11);
+        at(100, 1, Kind.CALL, 1, KEY, 0, 3_000 * MS, "acquire");
+        at(110, 1, Kind.ENTER, 1, KEY, 10, 985 * MS, "1000");
+        release(1, 120, 10, "ok");
+        assertThat(violations(Check.TOKENS)).isEmpty();
+    }
+
+    // ---- 3: fencing
+
+    @Test
+    void aLateWriteThatIsRefusedIsCounted() {
+        read(100, 1, 10, 0, true);
+        read(200, 2, 11, 0, true);
+        write(250, 1, 10, 1, false);
+        write(260, 2, 11, 1, true);
+        assertThat(verdict().of(Check.FENCING).facts()).contains("1 late writes refused");
+        findsNothing();
+    }
+
+    @Test
+    void aLateWriteThatIsAcceptedIsFound() {
+        read(100, 1, 10, 0, true);
+        read(200, 2, 11, 0, true);
+        write(250, 1, 10, 1, true);
+        onlyFinds(Check.FENCING, "worker 1 with token 10 wrote 'key-1' although 11 had been there");
+    }
+
+    @Test
+    void aLostUpdateIsFound() {
+        write(250, 1, 10, 1, true);
+        write(260, 2, 11, 1, true);
+        assertThat(violations(Check.FENCING))
+                .anySatisfy(violation -> assertThat(violation).contains("an update is lost"))
+                .anySatisfy(violation -> assertThat(violation).contains("'key-1' is 1 after 2 writes"));
+    }
+
+    @Test
+    void aWriteThatTheRegisterDoesNotKnowIsFound() {
+        at(100, 1, Kind.WRITE, 0, KEY, 10, 1, "write");
+        onlyFinds(Check.FENCING, "which the register does not know of");
+    }
+
+    @Test
+    void aRefusalForNothingIsFound() {
+        read(100, 1, 10, 0, true);
+        read(110, 1, 10, 0, false);
+        onlyFinds(Check.FENCING, "for nothing");
+    }
+
+    // ---- 4: told
+
+    @Test
+    void aHolderThatIsNeverToldIsFound() {
+        granted(1, 100, 110, 10);
+        release(1, 3_000, 10, "ok");
+        onlyFinds(Check.TOLD, "its holder was never told");
+    }
+
+    @Test
+    void aHolderThatIsToldLateIsFound() {
+        granted(1, 100, 110, 10);
+        lost(1, 1_900, 10);
+        release(1, 3_000, 10, "lost");
+        assertThat(violations(Check.TOLD)).isEmpty(); // It asked, and was told before it had the answer.
+        events.clear();
+        granted(1, 100, 110, 10);
+        lost(1, 1_900, 10);
+        release(1, 3_000, 10, "ok");
+        onlyFinds(Check.TOLD, "was told 800.0 ms later");
+    }
+
+    @Test
+    void aHolderWhoseReleaseSaysLostMustBeToldToo() {
+        granted(1, 100, 110, 10);
+        release(1, 200, 10, "lost");
+        refused(1, "try", 900, 500, 901, "taken");
+        onlyFinds(Check.TOLD, "was never told");
+    }
+
+    @Test
+    void whoStoodStillIsToldWhenItGoesOnAndWhoDiedNeedNotBe() {
+        granted(1, 100, 110, 10);
+        stall(1, 500, 3_000);
+        lost(1, 3_200, 10);
+        release(1, 3_300, 10, "lost");
+        granted(2, 3_100, 3_200, 11);
+        at(3_300, 2, Kind.KILLED, 0, "", 0, 4711, "");
+        assertThat(violations(Check.TOLD)).isEmpty();
+    }
+
+    @Test
+    void whoIsStoppedAndThenKilledHearsNothing() {
+        granted(2, 100, 110, 10);
+        at(500, 2, Kind.STOPPED, 0, "", 0, 0, "");
+        at(5_000, 2, Kind.KILLED, 0, "", 0, 4711, "");
+        at(5_100, 2, Kind.CONTINUED, 0, "", 0, 0, "");
+        assertThat(violations(Check.TOLD)).isEmpty();
+    }
+
+    // ---- 5: outcomes
+
+    @Test
+    void aCallWithoutAnOutcomeIsFound() {
+        at(100, 1, Kind.CALL, 7, KEY, 0, 500 * MS, "try");
+        onlyFinds(Check.OUTCOMES, "worker 1's call 7 (try of 'key-1') has no outcome");
+    }
+
+    @Test
+    void aCallOfAKilledWorkerNeedsNone() {
+        at(100, 1, Kind.CALL, 7, KEY, 0, 500 * MS, "try");
+        at(150, 1, Kind.KILLED, 0, "", 0, 4711, "");
+        findsNothing();
+    }
+
+    @Test
+    void aCallThatTakesTooLongIsFoundUnlessItsProcessStoodStill() {
+        refused(1, "try", 100, 500, 1_101, "taken");
+        onlyFinds(Check.OUTCOMES, "ended 501.0 ms later than it may");
+        stall(1, 300, 420);
+        findsNothing();
+    }
+
+    @Test
+    void anotherProcessesStandstillIsNoExcuse() {
+        refused(1, "try", 100, 500, 1_101, "taken");
+        stall(2, 300, 1_000);
+        onlyFinds(Check.OUTCOMES, "later than it may");
+    }
+
+    @Test
+    void anUndocumentedOutcomeIsFound() {
+        refused(1, "acquire", 100, 500, 200, "NullPointerException");
+        onlyFinds(Check.OUTCOMES, "ended with NullPointerException");
+    }
+
+    @Test
+    void anOutcomeThatIsDocumentedForAnotherCallIsFound() {
+        for (String outcome :
+                List.of("LockInterruptedException", "cancelled", "taken", "MutexClosedException", "lost")) {
+            events.clear();
+            refused(1, "acquire", 100, 500, 200, outcome);
+            onlyFinds(Check.OUTCOMES, "ended with " + outcome);
+        }
+    }
+
+    @Test
+    void anInstanceThatIsClosedSaysSo() {
+        at(150, 1, Kind.CLOSING, 0, "", 0, 0, "");
+        refused(1, "acquire", 100, 500, 200, "MutexClosedException");
+        findsNothing();
+    }
+
+    @Test
+    void aFailureAndAnErrorInALogAreFound() {
+        at(100, 1, Kind.FAILED, 0, "", 0, 0, "it broke");
+        onlyFinds(Check.OUTCOMES, "worker 1 failed: it broke");
+        events.clear();
+        complaints.add("worker-1.log: dmutex: ERROR a step failed");
+        onlyFinds(Check.OUTCOMES, "a step failed");
+    }
+
+    // ---- 6: order
+
+    @Test
+    void whoIsOvertakenInCalmIsFound() {
+        hold(3, 90, 100, 900, 9);
+        hold(1, 200, 1_900, 1_910, 11);
+        hold(2, 500, 901, 950, 10);
+        onlyFinds(Check.ORDER, "which waited since 0.200 s");
+    }
+
+    @Test
+    void aTryThatIsGrantedBeforeAWaiterIsFound() {
+        hold(3, 90, 100, 900, 9);
+        hold(1, 200, 1_900, 1_910, 200);
+        at(901, 2, Kind.CALL, 7, KEY, 0, 500 * MS, "try");
+        at(902, 2, Kind.ENTER, 7, KEY, 100, 990 * MS, "1000");
+        release(2, 910, 100, "ok");
+        onlyFinds(Check.ORDER, "worker 2's call 7 (try of 'key-1') was granted before worker 1's");
+    }
+
+    @Test
+    void whoOvertakesDuringAFaultIsCountedOnly() {
+        hold(3, 90, 100, 900, 9);
+        hold(1, 200, 1_900, 1_910, 11);
+        hold(2, 500, 901, 950, 10);
+        fault(300, 300, Fault.KILL_PUSH);
+        assertThat(violations(Check.ORDER)).isEmpty();
+        assertThat(verdict().of(Check.ORDER).facts()).startsWith("1 of 3 grants overtook somebody");
+    }
+
+    @Test
+    void whoOvertakesANewWorkerIsCountedOnly() {
+        hold(3, 90, 100, 900, 9);
+        hold(1, 200, 1_900, 1_910, 11);
+        hold(2, 500, 901, 950, 10);
+        at(-3_790, 1, Kind.READY, 0, "", 0, 1, "");
+        ends(1, 5_000, 5_100, 0);
+        assertThat(violations(Check.ORDER)).isEmpty();
+        assertThat(verdict().of(Check.ORDER).facts()).startsWith("1 of 3 grants overtook somebody");
+        events.removeIf(event -> event.kind() == Kind.READY);
+        at(-3_810, 1, Kind.READY, 0, "", 0, 1, "");
+        onlyFinds(Check.ORDER, "which waited since 0.200 s");
+    }
+
+    @Test
+    void aPlaceInTheQueueBelongsToAllThreadsOfAWorker() {
+        hold(3, 90, 100, 900, 9);
+        // Worker 2's place is older than its call that is granted: another thread of it had waited before.
+        refused(2, "acquire", 150, 600, 700, "LockNotAcquiredException");
+        hold(1, 300, 1_900, 1_910, 11);
+        hold(2, 600, 901, 950, 10);
+        findsNothing();
+    }
+
+    @Test
+    void aLeaseThatIsPassedOnWithinAProcessIsItsFavour() {
+        hold(2, 90, 100, 101, 1_000);
+        hold(1, 200, 1_900, 1_910, 2_000);
+        hold(2, 1_200, 1_201, 1_202, 1_001);
+        assertThat(violations(Check.ORDER)).isEmpty();
+        events.clear();
+        hold(2, 90, 100, 101, 1_000);
+        hold(1, 200, 1_900, 1_910, 2_000);
+        hold(2, 1_200, 1_201, 1_202, 1_100);
+        assertThat(violations(Check.ORDER)).hasSize(1);
+    }
+
+    // ---- 7: service
+
+    @Test
+    void aFreeKeyThatIsNotGrantedInCalmIsFound() {
+        refused(1, "acquire", 8_000, 3_000, 9_001, "LockNotAcquiredException");
+        onlyFinds(Check.SERVICE, "on 'key-1' was free for 1001.0 ms although somebody waited for it");
+    }
+
+    @Test
+    void afterTheLastFaultAKeyMayTakeALittleLonger() {
+        fault(1_000, 8_000, Fault.BLACK_HOLE);
+        refused(1, "acquire", 7_000, 6_900, 14_249, "LockNotAcquiredException");
+        assertThat(violations(Check.SERVICE)).isEmpty();
+        refused(1, "acquire", 14_240, 3_000, 14_251, "LockNotAcquiredException");
+        assertThat(violations(Check.SERVICE)).hasSize(1);
+    }
+
+    @Test
+    void aKeyThatIsHeldOrThatNobodyWaitsForIsNotUnserved() {
+        hold(1, 8_000, 8_010, 8_900, 10);
+        refused(2, "acquire", 8_011, 800, 8_890, "LockNotAcquiredException");
+        hold(1, 12_000, 12_010, 12_020, 11);
+        findsNothing();
+    }
+
+    @Test
+    void aKeyThatIsKeptByItsMinimumHoldIsNotFree() {
+        granted(1, 8_000, 8_010, 10);
+        at(8_020, 1, Kind.KEPT, 0, KEY, 10, 2_000 * MS, "");
+        release(1, 8_020, 10, "ok");
+        refused(2, "acquire", 8_015, 2_800, 10_800, "LockNotAcquiredException");
+        assertThat(violations(Check.SERVICE)).isEmpty();
+    }
+
+    @Test
+    void theWorstStallIsPutDownToTheFaultBeforeIt() {
+        fault(1_000, 2_000, Fault.STOP_SERVER);
+        hold(1, 1_500, 2_300, 2_310, 10);
+        fault(5_000, 5_000, Fault.CUT);
+        History history = History.of(events);
+        ServiceChecks service = new ServiceChecks(history, new Times(history, 0), 0);
+        assertThat(service.worstStalls())
+                .containsEntry(Fault.STOP_SERVER, 300 * MS)
+                .containsEntry(Fault.CUT, 0L);
+    }
+
+    // ---- 8: end
+
+    @Test
+    void aWorkerThatDoesNotEndWellIsFound() {
+        at(0, 1, Kind.READY, 0, "", 0, 1, "");
+        ends(1, 1_000, 1_100, 70);
+        onlyFinds(Check.END, "worker 1 ended with exit code 70");
+        events.clear();
+        at(0, 1, Kind.READY, 0, "", 0, 1, "");
+        ends(1, 1_000, 16_001, 0);
+        onlyFinds(Check.END, "worker 1 took 15001.0 ms to end");
+        events.clear();
+        at(0, 1, Kind.READY, 0, "", 0, 1, "");
+        onlyFinds(Check.END, "nothing is known of worker 1's end");
+    }
+
+    @Test
+    void whatIsLeftInRedisIsFound() {
+        leftovers.add("lock:key-1");
+        onlyFinds(Check.END, "'lock:key-1' is left in Redis");
+    }
+}

@@ -1,0 +1,135 @@
+package io.distributedmutex.redis.equivalence;
+
+import io.distributedmutex.testing.Mutant;
+import java.util.List;
+
+/** Faults for the scripts, by their names. */
+final class ScriptMutants {
+
+    private ScriptMutants() {}
+
+    private static final String NOT_OWNED = "if not owns(value, token) then return why_not(value) end";
+
+    static final List<Mutant> ALL = List.of(
+            new Mutant(
+                    "release without a token check",
+                    "release",
+                    NOT_OWNED,
+                    "if not value then return why_not(value) end"),
+            new Mutant(
+                    "renew without a token check", "renew", NOT_OWNED, "if not value then return why_not(value) end"),
+            new Mutant(
+                    "cancel without a token check", "cancel", NOT_OWNED, "if not value then return why_not(value) end"),
+            new Mutant(
+                    "a token check by the beginning of the token",
+                    "ownership",
+                    "string.sub(value, 1, #token + 1) == token .. '|'",
+                    "string.sub(value, 1, 1) == string.sub(token, 1, 1)"),
+            new Mutant("the minimum hold ignored", "release", "if keep then", "if false then"),
+            new Mutant("a minimum hold without an end", "release", ", 'PX', keep)", ")"),
+            new Mutant(
+                    "a minimum hold that its owner still owns",
+                    "release",
+                    "'-' .. string.sub(value, #token + 1)",
+                    "value"),
+            new Mutant("a release that grants to nobody", "release", "grant_next(nil)\n", ""),
+            new Mutant("exact ignored", "renew", "if exact or call", "if call"),
+            new Mutant("every renewal exact", "renew", "if exact or call", "if true or call"),
+            new Mutant(
+                    "a repeated request shortens",
+                    "acquire",
+                    "if call('PTTL', lock) < tonumber(lease) then call",
+                    "if true then call"),
+            new Mutant(
+                    "a repeated request does not lengthen",
+                    "acquire",
+                    "if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end",
+                    ""),
+            new Mutant(
+                    "a free key goes to whoever asks",
+                    "acquire",
+                    "local next = grant_next(client)",
+                    "local next = nil"),
+            new Mutant("an instance passes its own turn on", "acquire", "grant_next(client)", "grant_next(nil)"),
+            new Mutant("the last come first", "grant", "'ZPOPMIN'", "'ZPOPMAX'"),
+            new Mutant(
+                    "each poll goes to the end of the queue",
+                    "acquire",
+                    "if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end",
+                    "call('ZADD', queue, next_fence(1), client)"),
+            new Mutant("no sign of life is needed", "grant", " and tonumber(alive) * 1000 >= now_micros()", ""),
+            new Mutant("a grant that nobody received", "grant", "type(received) == 'number' and received > 0", "true"),
+            new Mutant(
+                    "a grant lasts for ever",
+                    "grant",
+                    "set_owner(token, first, label, claim)",
+                    "set_owner(token, first, label, 1000000000)"),
+            new Mutant(
+                    "a grant in the granter's name",
+                    "acquire",
+                    "set_owner(token, first, label, lease)\n    return",
+                    "set_owner(token, first, waiter, lease)\n    return"),
+            new Mutant("a free key in nobody's name", "acquire", "'|' .. label, 'PX', lease)", "'|', 'PX', lease)"),
+            new Mutant(
+                    "the fence is not kept in the usual case",
+                    "acquire",
+                    "call('SET', fence, first, 'GET')",
+                    "call('GET', fence)"),
+            new Mutant(
+                    "a clock behind the fence believed in the usual case",
+                    "acquire",
+                    "not last or (#last == #first and last < first)",
+                    "true"),
+            new Mutant("a fence ahead of the clock forgotten", "acquire", "  call('SET', fence, last)\n", ""),
+            new Mutant("the fence is not kept", "fence", "call('SET', fence, string.format('%.0f', counter))", ""),
+            new Mutant(
+                    "a clock behind the fence believed",
+                    "fence",
+                    "math.max(now_micros(), last_fence() + 1)",
+                    "now_micros()"),
+            new Mutant(
+                    "a free key without a look at the queue",
+                    "acquire",
+                    "call('EXISTS', lock, queue)",
+                    "call('EXISTS', lock)"),
+            new Mutant(
+                    "a key granted while it is taken",
+                    "acquire",
+                    "call('EXISTS', lock, queue)",
+                    "call('EXISTS', queue)"),
+            new Mutant(
+                    "a clock that is not asked",
+                    "fence",
+                    "now = time[1] * 1000000 + time[2]",
+                    "now = tonumber(time[2])"),
+            new Mutant(
+                    "a block of fencing tokens counted as one",
+                    "fence",
+                    "counter = first + count - 1",
+                    "counter = first"),
+            new Mutant("a block for every lease", "acquire", "local count = 1", "local count = BLOCK"),
+            new Mutant("a cancel that stays in the queue", "cancel", "  call('ZREM', queue, client)\n", ""),
+            new Mutant("a cancel that leaves the hash entry", "cancel", "  call('HDEL', waiters, client)\n", ""),
+            new Mutant(
+                    "a cancel of whatever token waits",
+                    "cancel",
+                    "if entry and string.find(entry, '|' .. token .. '|', 1, true) then",
+                    "if entry then"),
+            new Mutant("a cancel that takes the token for a pattern", "cancel", ", 1, true)", ")"),
+            new Mutant(
+                    "a cancel that fails on another type", "cancel", "redis.pcall('GET', lock)", "call('GET', lock)"),
+            new Mutant("a grant that leaves the hash entry", "grant", "    call('HDEL', waiters, client)\n", ""),
+            new Mutant(
+                    "companions that never end",
+                    "acquire",
+                    "if call('PTTL', companion) < tonumber(alive) then",
+                    "if false then"),
+            new Mutant(
+                    "a short sign of life shortens that of others",
+                    "acquire",
+                    "if call('PTTL', companion) < tonumber(alive) then",
+                    "if true then"),
+            new Mutant("entries that outlive their queue", "acquire", "{queue, waiters}", "{queue}"),
+            new Mutant("a forced release that grants to nobody", "force_release", "grant_next(nil)\n", ""),
+            new Mutant("the loss of all data taken for an end", "ownership", "return STORE_LOST\n", "return GONE\n"));
+}

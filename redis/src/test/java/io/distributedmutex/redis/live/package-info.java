@@ -1,0 +1,3 @@
+/** The whole library on a real redis-server, within one JVM. */
+@org.jspecify.annotations.NullMarked
+package io.distributedmutex.redis.live;

@@ -1,0 +1,402 @@
+package io.distributedmutex.redis.store;
+
+import static io.distributedmutex.redis.store.StartedStore.failureOf;
+import static io.distributedmutex.redis.store.StartedStore.get;
+import static io.distributedmutex.redis.store.StartedStore.newToken;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.distributedmutex.LockInfo;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.spi.AcquireReply.Granted;
+import io.distributedmutex.spi.AcquireReply.Refused;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.RedisExecutable;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@ParameterizedClass
+@MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
+class RedisOperationsTest {
+
+    private final EmbeddedRedis redis;
+    private final StartedStore store;
+
+    RedisOperationsTest(RedisExecutable executable) {
+        redis = EmbeddedRedis.builder().executable(executable.path()).start();
+        store = StartedStore.on(redis);
+    }
+
+    @AfterEach
+    void stop() {
+        store.close();
+        redis.close();
+    }
+
+    @Test
+    void aFreeKeyIsGrantedAndStandsInRedisAsThePlanSays() {
+        String token = newToken();
+        Granted granted = (Granted) get(store.tryAcquire("k", token));
+
+        assertThat(redis.command("GET", "lock:k")).isEqualTo(token + "|" + granted.fencingToken() + "|label");
+        assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(9_000L, 10_000L);
+        assertThat(granted.fencingTokens()).isEqualTo(1);
+        assertThat(granted.released()).isNull();
+        assertThat(get(store.tryAcquire("k", token))).isEqualTo(granted);
+    }
+
+    @Test
+    void aTakenKeyIsRefusedWithWhatIsKnownOfItsHolder() {
+        Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
+        Refused refused = (Refused) get(store.tryAcquire("k", newToken()));
+
+        assertThat(refused.holder()).isEqualTo("label");
+        assertThat(refused.remainingMillis()).isBetween(9_000L, 10_000L);
+        assertThat(refused.lastFencingToken()).isEqualTo(granted.fencingToken());
+        assertThat(refused.released()).isNull();
+    }
+
+    @Test
+    void aForeignLockIsRespectedAndHasNoLabel() {
+        redis.command("SET", "lock:k", "somebody else's");
+
+        assertThat(get(store.tryAcquire("k", newToken()))).isEqualTo(new Refused(-1, null, 0, null));
+        assertThat(get(store.store().inspect("k")))
+                .contains(new LockInfo("k", Optional.empty(), OptionalLong.empty(), Optional.empty(), 0));
+        assertThat(get(store.store().release("k", newToken(), 0))).isEqualTo(Ownership.TAKEN);
+    }
+
+    @Test
+    void releaseSaysWhetherTheTokenOwnedTheKey() {
+        String token = newToken();
+        assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.STORE_LOST);
+        get(store.tryAcquire("k", token));
+
+        assertThat(get(store.store().release("k", newToken(), 0))).isEqualTo(Ownership.TAKEN);
+        assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.HELD);
+        assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.GONE);
+        assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
+    }
+
+    @Test
+    void aReleasedKeyIsKeptForItsMinimumHold() {
+        String token = newToken();
+        Granted granted = (Granted) get(store.tryAcquire("k", token));
+
+        assertThat(get(store.store().release("k", token, 5_000))).isEqualTo(Ownership.HELD);
+        assertThat(redis.command("GET", "lock:k")).isEqualTo("-|" + granted.fencingToken() + "|label");
+        assertThat(((Refused) get(store.tryAcquire("k", newToken()))).holder()).isEqualTo("label");
+        assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.TAKEN);
+    }
+
+    @Test
+    void renewingLengthensAndShortensOnlyIfAskedTo() {
+        String token = newToken();
+        get(store.tryAcquire("k", token));
+
+        assertThat(get(store.store().renew("k", token, 5_000, false))).isEqualTo(Ownership.HELD);
+        assertThat((Long) redis.command("PTTL", "lock:k")).isGreaterThan(9_000L);
+        assertThat(get(store.store().renew("k", token, 5_000, true))).isEqualTo(Ownership.HELD);
+        assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(4_000L, 5_000L);
+        assertThat(get(store.store().renew("k", token, 60_000, false))).isEqualTo(Ownership.HELD);
+        assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(59_000L, 60_000L);
+        assertThat(get(store.store().renew("k", newToken(), 60_000, true))).isEqualTo(Ownership.TAKEN);
+    }
+
+    @Test
+    void aReleasedKeyIsPushedToItsWaiter() {
+        String holder = newToken();
+        String waiter = newToken();
+        try (StartedStore other = StartedStore.on(redis)) {
+            Granted first = (Granted) get(store.tryAcquire("a|b {c} 🔑", holder));
+            assertThat(get(other.queue("a|b {c} 🔑", waiter))).isInstanceOf(Refused.class);
+            assertThat(get(store.store().inspect("a|b {c} 🔑")).orElseThrow().waiters())
+                    .isEqualTo(1);
+
+            assertThat(get(store.store().release("a|b {c} 🔑", holder, 0))).isEqualTo(Ownership.HELD);
+
+            StartedStore.Grant grant = other.nextGrant();
+            assertThat(grant).isNotNull();
+            assertThat(grant.key()).isEqualTo("a|b {c} 🔑");
+            assertThat(grant.token()).isEqualTo(waiter);
+            assertThat(grant.fencingToken()).isGreaterThan(first.fencingToken());
+            assertThat(grant.fencingTokens()).isEqualTo(64);
+            assertThat(get(other.store().renew("a|b {c} 🔑", waiter, 5_000, false)))
+                    .isEqualTo(Ownership.HELD);
+            assertThat(store.hasGrants()).isFalse();
+        }
+    }
+
+    @Test
+    void aWaiterWhoCancelsIsNotGranted() {
+        String holder = newToken();
+        String waiter = newToken();
+        try (StartedStore other = StartedStore.on(redis)) {
+            get(store.tryAcquire("k", holder));
+            get(other.queue("k", waiter));
+
+            assertThat(get(other.store().cancel("k", waiter))).isEqualTo(Ownership.TAKEN);
+            get(store.store().release("k", holder, 0));
+
+            assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
+            assertThat(other.hasGrants()).isFalse();
+        }
+    }
+
+    @Test
+    void givingBackAndAskingAgainIsOneStep() {
+        String first = newToken();
+        String second = newToken();
+        get(store.tryAcquire("k", first));
+
+        Granted granted = (Granted)
+                get(store.store().acquire(new AcquireRequest("k", second, 10_000, true, 2_000, 1_000, first)));
+
+        assertThat(granted.released()).isEqualTo(Ownership.HELD);
+        assertThat(granted.fencingTokens()).isEqualTo(64);
+        assertThat(get(store.store().release("k", second, 0))).isEqualTo(Ownership.HELD);
+    }
+
+    @Test
+    void forcedReleaseTellsWhomItEvicted() {
+        Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
+
+        LockInfo evicted = get(store.store().forceRelease("k")).orElseThrow();
+
+        assertThat(evicted.holder()).contains("label");
+        assertThat(evicted.fencingToken()).hasValue(granted.fencingToken());
+        assertThat(evicted.remaining().orElseThrow()).isBetween(Duration.ofSeconds(9), Duration.ofSeconds(10));
+        assertThat(get(store.store().forceRelease("k"))).isEmpty();
+        assertThat(get(store.store().inspect("k"))).isEmpty();
+    }
+
+    @Test
+    void afterAllIsReleasedTheFenceAloneRemains() {
+        String holder = newToken();
+        String waiter = newToken();
+        try (StartedStore other = StartedStore.on(redis)) {
+            get(store.tryAcquire("{x}k", holder));
+            get(other.queue("{x}k", waiter));
+            get(store.store().release("{x}k", holder, 0));
+            get(other.store().release("{x}k", waiter, 0));
+        }
+
+        assertThat((List<?>) redis.command("KEYS", "*"))
+                .singleElement()
+                .asString()
+                .matches("dmutex:\\{[0-9a-z]+}:fence");
+    }
+
+    @Test
+    void anEmptyPrefixMakesTheRedisKeyTheUsersKey() {
+        try (StartedStore plain = new StartedStore(
+                RedisLockStore.builder().uri(redis.uri()).keyPrefix("").connect(), "label")) {
+            redis.command("SET", "shared", "redis-py's random value", "PX", "5000");
+
+            Refused refused = (Refused) get(plain.queue("shared", newToken()));
+            assertThat(refused.remainingMillis()).isBetween(1L, 5_000L);
+            assertThat(refused.holder()).isNull();
+
+            String holder = newToken();
+            get(plain.tryAcquire("mine", holder));
+            assertThat(redis.command("SET", "mine", "x", "NX")).isNull();
+            assertThat(get(plain.store().keys("*", 100))).containsExactlyInAnyOrder("shared", "mine");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "d", "dmutex:"})
+    void whatWouldBeACompanionOfOtherLocksIsRefused(String prefix) {
+        try (StartedStore plain = new StartedStore(
+                RedisLockStore.builder().uri(redis.uri()).keyPrefix(prefix).connect(), "label")) {
+            get(plain.tryAcquire("victim", newToken()));
+            String fence = (String) ((List<?>) redis.command("KEYS", "dmutex:{*}:fence")).get(0);
+            String counter = (String) redis.command("GET", fence);
+            String tag = fence.substring(fence.indexOf('{'), fence.indexOf('}') + 1);
+            for (String companion : List.of(":queue:" + prefix + "victim", ":waiters:" + prefix + "victim", ":fence")) {
+                String key = ("dmutex:" + tag + companion).substring(prefix.length());
+                List<CompletionStage<?>> tried = List.of(
+                        plain.tryAcquire(key, newToken()),
+                        plain.queue(key, newToken()),
+                        plain.store().release(key, newToken(), 0),
+                        plain.store().renew(key, newToken(), 1_000, true),
+                        plain.store().cancel(key, newToken()),
+                        plain.store().inspect(key),
+                        plain.store().forceRelease(key));
+                assertThat(tried)
+                        .allSatisfy(operation -> assertThat(failureOf(operation))
+                                .isInstanceOf(StoreRefusedException.class)
+                                .hasMessageContaining("'" + key + "' cannot be locked")
+                                .hasMessageContaining("keys that stand beside locks"));
+            }
+            assertThat(redis.command("GET", fence)).isEqualTo(counter);
+            get(plain.queue("victim", newToken()));
+            assertThat(get(plain.store().keys("*", 100))).containsExactly("victim");
+        }
+    }
+
+    @Test
+    void aHostileValueIsForeign() {
+        for (String hostile :
+                List.of("", "|", "||", "-", "AAAAAAAAAAAAAAAAAAAAAA|x|y", "\u0000\u0001", "x".repeat(100_000))) {
+            redis.command("SET", "lock:k", hostile);
+            assertThat(get(store.tryAcquire("k", newToken())))
+                    .isInstanceOfSatisfying(
+                            Refused.class,
+                            refused -> assertThat(refused.holder()).isNull());
+            assertThat(get(store.store().inspect("k")).orElseThrow().holder()).isEmpty();
+            assertThat(get(store.store().forceRelease("k"))).isPresent();
+        }
+    }
+
+    @Test
+    void keysAreListedWithoutPrefixAndWithinTheLimit() {
+        IntStream.range(0, 1_200).forEach(i -> get(store.tryAcquire("job:" + i, newToken())));
+        redis.command("SET", "unlock:x", "data");
+        redis.command("HSET", "lock:hash", "a", "b");
+        redis.command("SET", "lock:", "no key");
+
+        assertThat(get(store.store().keys("*", 10_000))).hasSize(1_200).doesNotHaveDuplicates();
+        assertThat(get(store.store().keys("job:11?", 10_000))).hasSize(10).contains("job:110");
+        assertThat(get(store.store().keys("*", 7))).hasSize(7);
+        assertThat(get(store.store().keys("nothing", 7))).isEmpty();
+        assertThatIllegalArgumentException().isThrownBy(() -> store.store().keys("*", 0));
+    }
+
+    @Test
+    void aPrefixWithGlobCharactersIsTakenLiterally() {
+        try (StartedStore glob = new StartedStore(
+                RedisLockStore.builder()
+                        .uri(redis.uri())
+                        .keyPrefix("[ab]*?\\^:")
+                        .connect(),
+                "label")) {
+            get(glob.tryAcquire("k", newToken()));
+            redis.command("SET", "axx\\^:k", "data");
+
+            assertThat(get(glob.store().keys("*", 10))).containsExactly("k");
+        }
+    }
+
+    @Test
+    void theDatabaseOfTheUriIsUsed() {
+        try (StartedStore third = new StartedStore(RedisLockStore.connect(redis.uri() + "/3"), "label")) {
+            get(third.tryAcquire("k", newToken()));
+
+            assertThat(redis.command("EXISTS", "lock:k")).isEqualTo(0L);
+            assertThat((String) redis.command("INFO", "keyspace")).contains("db3:");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"9007199254740992", "99999999999999999999", "1e300", "inf", "nan", "0x10", "-5", "1.5", "x", ""})
+    void aFenceCounterThatNoneOfUsWroteCountsAsLost(String counter) {
+        String token = newToken();
+        Granted before = (Granted) get(store.tryAcquire("k", newToken()));
+        redis.command("SET", fence(), counter);
+
+        Refused refused = (Refused) get(store.tryAcquire("k", token));
+        assertThat(refused.lastFencingToken()).isZero();
+        get(store.store().forceRelease("k"));
+        Granted after = (Granted) get(store.tryAcquire("k", token));
+        assertThat(after.fencingToken()).isGreaterThan(before.fencingToken()).isLessThan(1L << 53);
+        assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(after.fencingToken()));
+    }
+
+    /** Also early in a second, when its microseconds have fewer digits. */
+    @Test
+    void theClockAloneMakesFencingTokensRise() {
+        long last = 0;
+        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        do {
+            assertThat(System.nanoTime()).as("no second began within 20 s").isLessThan(deadline);
+            String token = newToken();
+            Granted granted = (Granted) get(store.tryAcquire("k", token));
+            assertThat(granted.fencingToken()).isGreaterThan(last);
+            last = granted.fencingToken();
+            get(store.store().release("k", token, 0));
+            redis.command("DEL", fence());
+        } while (last % 1_000_000 >= 10_000);
+    }
+
+    @Test
+    void theCounterAloneMakesFencingTokensRise() {
+        get(store.tryAcquire("k", newToken()));
+        long ahead = 1L << 52;
+        redis.command("SET", fence(), Long.toString(ahead));
+        for (int count = 1; count <= 3; count++) {
+            get(store.store().forceRelease("k"));
+            Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
+            assertThat(granted.fencingToken()).isEqualTo(ahead + count);
+            assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(ahead + count));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "x",
+                "|||",
+                "99999999999999|0|AAAAAAAAAAAAAAAAAAAAAA|label",
+                "99999999999999|0050|AAAAAAAAAAAAAAAAAAAAAA|label",
+                "99999999999999|999999999999999999999999|AAAAAAAAAAAAAAAAAAAAAA|label",
+                "99999999999999|60000|too short|label",
+                "99999999999999|60000||label"
+            })
+    void aWaitersEntryThatNoneOfUsWroteIsSkippedAndTheNextIsGranted(String entry) {
+        String token = newToken();
+        String next = newToken();
+        get(store.tryAcquire("k", token));
+        try (StartedStore spoilt = StartedStore.on(redis);
+                StartedStore waiter = StartedStore.on(redis)) {
+            get(spoilt.queue("k", newToken()));
+            String waiters = companion(":waiters:lock:k");
+            String client = (String) ((List<?>) redis.command("HKEYS", waiters)).get(0);
+            redis.command("HSET", waiters, client, entry);
+            get(waiter.queue("k", next));
+
+            assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.HELD);
+            assertThat(waiter.nextGrant()).extracting(StartedStore.Grant::token).isEqualTo(next);
+            assertThat((String) redis.command("GET", "lock:k")).startsWith(next + "|");
+            assertThat(spoilt.hasGrants()).isFalse();
+        }
+    }
+
+    /** Redis evicts any key that has an expiry, where its maxmemory-policy says so. */
+    @ParameterizedTest
+    @ValueSource(strings = {":queue:lock:k", ":waiters:lock:k"})
+    void aCompanionThatWasEvictedIsMadeAnewWithAnExpiry(String companion) {
+        String token = newToken();
+        get(store.tryAcquire("k", newToken()));
+        get(store.queue("k", token));
+        String key = companion(companion);
+        redis.command("DEL", key);
+
+        get(store.queue("k", token));
+
+        assertThat((Long) redis.command("PTTL", key)).isPositive();
+    }
+
+    private String fence() {
+        return companion(":fence");
+    }
+
+    private String companion(String end) {
+        return (String) ((List<?>) redis.command("KEYS", "dmutex:*" + end)).get(0);
+    }
+}

@@ -1,2 +1,0 @@
-/** Tests of what users call, on a store in memory. */
-package io.distributedmutex.verification.api;

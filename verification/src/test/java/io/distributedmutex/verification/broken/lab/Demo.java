@@ -1,0 +1,4 @@
+package io.distributedmutex.verification.broken.lab;
+
+/** A demo. */
+public final class Demo {}

@@ -1,0 +1,4 @@
+package io.distributedmutex.verification.broken.testkit;
+
+/** A server for tests. */
+public final class Server {}

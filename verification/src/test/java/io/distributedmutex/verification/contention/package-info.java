@@ -1,2 +1,0 @@
-/** Many threads and instances that want the same keys, on a real Redis. */
-package io.distributedmutex.verification.contention;

@@ -1,3 +1,0 @@
-/** The Redis store against real servers, hostile ones and none. */
-@org.jspecify.annotations.NullMarked
-package io.distributedmutex.verification.redis;
