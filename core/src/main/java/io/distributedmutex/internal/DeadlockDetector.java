@@ -3,6 +3,7 @@ package io.distributedmutex.internal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,11 +17,18 @@ final class DeadlockDetector {
 
     private static final int LONGEST_CIRCLE = 32;
 
-    private final Engine engine;
+    private final Function<String, @Nullable Thread> owners;
+    private final Events events;
     private final ConcurrentHashMap<Thread, String> waiting = new ConcurrentHashMap<>();
 
-    DeadlockDetector(Engine engine) {
-        this.engine = engine;
+    /**
+     * Knows no waits yet.
+     *
+     * @param owners the thread that owns a key in this process; null if none does
+     */
+    DeadlockDetector(Function<String, @Nullable Thread> owners, Events events) {
+        this.owners = owners;
+        this.events = events;
     }
 
     /** The calling thread waits for a key, and has for a while. */
@@ -31,13 +39,13 @@ final class DeadlockDetector {
         String next = key;
         while (next != null && keys.size() < LONGEST_CIRCLE) {
             keys.add(Checks.shown(next));
-            Thread owner = owner(next);
+            Thread owner = owners.apply(next);
             if (owner == self) {
                 if (waiter.isSettled()) {
                     // Granted just now: it owns what it waited for.
                     return;
                 }
-                engine.events().deadlockSuspected(keys);
+                events.deadlockSuspected(keys);
                 return;
             }
             next = owner == null ? null : waiting.get(owner);
@@ -47,10 +55,5 @@ final class DeadlockDetector {
     /** The calling thread waits no longer. */
     void resolved() {
         waiting.remove(Thread.currentThread());
-    }
-
-    private @Nullable Thread owner(String key) {
-        KeyQueue queue = engine.queue(key);
-        return queue == null ? null : queue.owner();
     }
 }

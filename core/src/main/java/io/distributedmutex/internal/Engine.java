@@ -3,43 +3,28 @@ package io.distributedmutex.internal;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
-import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
-import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.StoreEvents;
-import io.distributedmutex.spi.Timer;
-import java.time.Duration;
 import java.util.Iterator;
 import java.util.Optional;
-import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BiConsumer;
-import java.util.function.Consumer;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One instance: its keys, its store, its clock. Asynchronous throughout; a blocking call is an asynchronous one on which
- * the caller parks. Keys share nothing but the map that they stand in, so one never delays another.
- *
- * <p>Times inside the engine are nanoseconds since the instance was made, so that they compare without overflow.
+ * One instance: its keys, and the calls of its users. Asynchronous throughout; a blocking call is an asynchronous one on which
+ * the caller parks. Keys share nothing but the {@link Instance} and the map that they stand in, so one never delays another.
  */
 public final class Engine implements StoreEvents {
 
@@ -56,29 +41,15 @@ public final class Engine implements StoreEvents {
 
     private final LockStore store;
     private final Environment environment;
-    private final String label;
-    private final Events events;
-    private final long origin;
+    private final Instance instance;
     private final ConcurrentHashMap<String, KeyQueue> queues = new ConcurrentHashMap<>();
-    private final DeadlockDetector deadlocks = new DeadlockDetector(this);
+    private final DeadlockDetector deadlocks;
     private final ThreadHolds holds = new ThreadHolds(false);
-    /** What may still leave something in the store: requests being made or answered, and what is being given back. */
-    private final AtomicInteger unfinished = new AtomicInteger();
-
-    private final GiveBacks giveBacks = new GiveBacks(this);
-
-    /** Timers that the environment did not take; see {@link #schedule}. */
-    private final Queue<Timer> unscheduled = new ConcurrentLinkedQueue<>();
 
     /** Whether nothing can be acquired any more; what is held may be used still, until it is closed. */
     private volatile boolean ending;
 
     private volatile boolean closed;
-    /** When close() waits no longer for the store. */
-    private volatile long closeEndNanos = Long.MAX_VALUE;
-
-    /** The threads in close(): to be woken when something has ended. */
-    private final Set<Thread> closing = ConcurrentHashMap.newKeySet();
 
     /**
      * Starts the store.
@@ -88,9 +59,14 @@ public final class Engine implements StoreEvents {
     public Engine(LockStore store, Environment environment, String label, @Nullable MutexListener listener) {
         this.store = store;
         this.environment = environment;
-        this.label = label;
-        this.events = new Events(this, listener);
-        this.origin = environment.nanoTime();
+        this.instance = new Instance(store, environment, label, listener) {
+            @Override
+            void retired(String key, Object queue) {
+                queues.remove(key, queue);
+                work.wakeClosing();
+            }
+        };
+        this.deadlocks = new DeadlockDetector(this::owner, instance.events);
         store.start(label, this);
     }
 
@@ -109,15 +85,15 @@ public final class Engine implements StoreEvents {
     Lease acquire(String key, LockOptions options, long waitNanos, boolean interruptible) {
         Checks.key(key);
         if (interruptible && Thread.interrupted()) {
-            throw interrupted(key, new InterruptedException("interrupted before waiting"));
+            throw Outcomes.interrupted(key, new InterruptedException("interrupted before waiting"));
         }
-        Waiter waiter = new Waiter(key, options, now(), waitNanos, Thread.currentThread(), null);
+        ThreadWaiter waiter = new ThreadWaiter(key, options, now(), waitNanos);
         if (waitNanos <= 0) {
             awaitAnswer(waiter, interruptible);
         } else {
             await(enqueue(waiter), waiter, interruptible);
         }
-        HeldLease lease = waiter.lease();
+        LeaseHandle lease = waiter.lease();
         return lease != null ? lease : notAcquired(waiter);
     }
 
@@ -128,7 +104,7 @@ public final class Engine implements StoreEvents {
         LockNotAcquiredException refusal = queue == null ? null : queue.refusal();
         if (refusal != null) {
             checkOpen(key);
-            events.notAcquired(key, FlightEvents.beginAcquire(), 0, refusal);
+            instance.events.notAcquired(key, FlightEvents.beginAcquire(), 0, refusal);
             return null;
         }
         try {
@@ -142,7 +118,8 @@ public final class Engine implements StoreEvents {
     public CompletableFuture<Lease> acquireAsync(String key, LockOptions options) {
         Checks.key(key);
         CompletableFuture<Lease> future = new CompletableFuture<>();
-        Waiter waiter = new Waiter(key, options, now(), options.waitTime().toNanos(), null, future);
+        FutureWaiter waiter =
+                new FutureWaiter(key, options, now(), options.waitTime().toNanos(), future);
         if (waiter.waitNanos == 0) {
             tryOnce(waiter);
         } else {
@@ -151,10 +128,7 @@ public final class Engine implements StoreEvents {
             CompletableFuture<Lease> unused = future.whenComplete((lease, error) -> {
                 if (!waiter.isSettled()) {
                     String by = future.isCancelled() ? "cancelled" : "completed by its user";
-                    queue.giveUpBecause(
-                            waiter,
-                            new LockNotAcquiredException(
-                                    "'" + Checks.shown(key) + "' not acquired: the future was " + by, key, null, null));
+                    queue.giveUpBecause(waiter, Outcomes.notAcquired(key, "the future was " + by));
                 }
             });
         }
@@ -164,14 +138,14 @@ public final class Engine implements StoreEvents {
     /** Looks at a key. */
     public Optional<LockInfo> inspect(String key) {
         Checks.key(key);
-        return required(askAndWait(key, "inspected", () -> store.inspect(key)));
+        return askAndWait(key, "inspected", to -> to.inspect(key));
     }
 
     /** Releases a key by force. */
     public Optional<LockInfo> forceRelease(String key) {
         Checks.key(key);
-        Optional<LockInfo> evicted = required(askAndWait(key, "released", () -> store.forceRelease(key)));
-        evicted.ifPresent(info -> events.forcedRelease(info, label));
+        Optional<LockInfo> evicted = askAndWait(key, "released", to -> to.forceRelease(key));
+        evicted.ifPresent(info -> instance.events.forcedRelease(info, instance.label));
         return evicted;
     }
 
@@ -181,19 +155,17 @@ public final class Engine implements StoreEvents {
             if (closed) {
                 return;
             }
-            closeEndNanos = now() + CLOSE_NANOS;
+            instance.work.endBy(now() + CLOSE_NANOS);
             ending = true;
             closed = true;
         }
-        wakeClosing();
-        closing.add(Thread.currentThread());
+        instance.work.wakeClosing();
+        instance.work.enterClose();
         try {
             queues.values().forEach(KeyQueue::close);
-            while (unfinished.get() > 0 && now() < closeEndNanos) {
-                parkUninterruptibly(this, closeEndNanos - now());
-            }
+            instance.work.await();
         } finally {
-            closing.remove(Thread.currentThread());
+            instance.work.leaveClose();
             try {
                 store.close();
             } finally {
@@ -210,25 +182,19 @@ public final class Engine implements StoreEvents {
     public boolean close(long patienceNanos) {
         long end = now() + patienceNanos;
         ending = true;
-        closing.add(Thread.currentThread());
+        instance.work.enterClose();
         try {
             queues.values().forEach(KeyQueue::dismiss);
             // A queue that nobody waits in is in the map as long as its key is held or being given back.
             while (!queues.isEmpty() && !closed && !Thread.currentThread().isInterrupted() && now() < end) {
-                environment.park(queues, end - now());
+                instance.scheduler.park(queues, end - now());
             }
             // In this order: a close() by another thread empties the map after it has said so.
             boolean allEnded = queues.isEmpty() && !closed;
             close();
             return allEnded;
         } finally {
-            closing.remove(Thread.currentThread());
-        }
-    }
-
-    private void wakeClosing() {
-        if (ending) {
-            closing.forEach(LockSupport::unpark);
+            instance.work.leaveClose();
         }
     }
 
@@ -236,13 +202,13 @@ public final class Engine implements StoreEvents {
 
     private KeyQueue enqueue(Waiter waiter) {
         String key = waiter.key;
-        begin();
+        instance.work.begin();
         try {
             while (true) {
                 checkOpen(key);
                 KeyQueue queue = queues.get(key);
                 if (queue == null) {
-                    queue = queues.computeIfAbsent(key, k -> new KeyQueue(this, k));
+                    queue = queues.computeIfAbsent(key, k -> new KeyQueue(instance, k));
                 }
                 // False if it retired just now, or is being closed: then it has left the map, or the instance is
                 // closed.
@@ -257,37 +223,21 @@ public final class Engine implements StoreEvents {
                 }
             }
         } finally {
-            end();
+            instance.work.end();
         }
     }
 
-    /**
-     * Something begins that may leave something in the store. Called before the look at {@code ending}, so that either that
-     * look sees the close, or close() sees this and waits for its {@link #end}, by when all is given back that has to be.
-     */
-    void begin() {
-        unfinished.incrementAndGet();
-    }
-
-    void end() {
-        if (unfinished.decrementAndGet() == 0) {
-            wakeClosing();
-        }
-        if (!unscheduled.isEmpty()) {
-            scheduleAgain();
-        }
-    }
-
-    /** One attempt. If it is interrupted, whatever it may still acquire is given back; see {@link Waiter#signal}. */
-    private void awaitAnswer(Waiter waiter, boolean interruptible) {
+    /** One attempt. If it is interrupted, whatever it may still acquire is given back; see {@link ThreadWaiter#abandon}. */
+    private void awaitAnswer(ThreadWaiter waiter, boolean interruptible) {
         boolean interrupted = false;
         try {
             tryOnce(waiter);
             while (!waiter.isSettled()) {
-                environment.park(waiter, Long.MAX_VALUE);
+                instance.scheduler.park(waiter, Long.MAX_VALUE);
                 if (Thread.interrupted()) {
                     if (interruptible && waiter.failure() == null) {
-                        throw interrupted(waiter.key, new InterruptedException("interrupted while asking the store"));
+                        throw Outcomes.interrupted(
+                                waiter.key, new InterruptedException("interrupted while asking the store"));
                     }
                     interrupted = true;
                 }
@@ -302,7 +252,7 @@ public final class Engine implements StoreEvents {
         }
     }
 
-    private void await(KeyQueue queue, Waiter waiter, boolean interruptible) {
+    private void await(KeyQueue queue, ThreadWaiter waiter, boolean interruptible) {
         boolean interrupted = false;
         boolean checked = false;
         try {
@@ -318,14 +268,14 @@ public final class Engine implements StoreEvents {
                     // The log may have parked this thread, and so have used up a wake-up that was ours: look again.
                     continue;
                 }
-                environment.park(queue, checked ? left : Math.min(left, DEADLOCK_CHECK_NANOS));
+                instance.scheduler.park(queue, checked ? left : Math.min(left, DEADLOCK_CHECK_NANOS));
                 if (Thread.interrupted()) {
                     if (interruptible) {
                         InterruptedException cause = new InterruptedException("interrupted while waiting");
-                        queue.giveUpBecause(waiter, interrupted(queue.key, cause));
+                        queue.giveUpBecause(waiter, Outcomes.interrupted(queue.key, cause));
                         if (waiter.lease() != null) {
                             // Granted in the same moment: an interrupted acquire always throws, and leaves nothing.
-                            throw interrupted(queue.key, cause);
+                            throw Outcomes.interrupted(queue.key, cause);
                         }
                     } else {
                         interrupted = true;
@@ -346,20 +296,13 @@ public final class Engine implements StoreEvents {
     }
 
     /** Its thread leaves with an exception: what it was granted, or will be, is given back. */
-    private static void abandon(Waiter waiter, @Nullable KeyQueue queue) {
-        // First, as it cannot fail: whoever grants to this waiter from now on gives back; see Waiter.signal.
-        waiter.abandoned = true;
-        HeldLease lease = waiter.lease();
+    private static void abandon(ThreadWaiter waiter, @Nullable KeyQueue queue) {
+        waiter.abandon();
+        LeaseHandle lease = waiter.lease();
         if (lease != null) {
             lease.giveBackUnused();
         } else if (queue != null) {
-            queue.giveUpBecause(
-                    waiter,
-                    new LockNotAcquiredException(
-                            "'" + Checks.shown(waiter.key) + "' not acquired: its thread has given up",
-                            waiter.key,
-                            null,
-                            null));
+            queue.giveUpBecause(waiter, Outcomes.notAcquired(waiter.key, "its thread has given up"));
         }
     }
 
@@ -370,13 +313,13 @@ public final class Engine implements StoreEvents {
         }
         // Made by another thread: what its stack says is of no use to the caller.
         failure.fillInStackTrace();
-        events.notAcquired(waiter.key, waiter.event, now() - waiter.startNanos, failure);
+        waiter.tellFailure(instance, failure);
         throw failure;
     }
 
     /** One request that does not queue. */
     private void tryOnce(Waiter waiter) {
-        begin();
+        instance.work.begin();
         try {
             checkOpen(waiter.key);
             // In order: this thread may have released the key just now, by a step that another thread is about to do.
@@ -385,7 +328,7 @@ public final class Engine implements StoreEvents {
                 askOnce(waiter);
             }
         } finally {
-            end();
+            instance.work.end();
         }
     }
 
@@ -394,15 +337,15 @@ public final class Engine implements StoreEvents {
         try {
             askOnce(waiter);
         } catch (Throwable t) {
-            waiter.fail(copy("'" + Checks.shown(waiter.key) + "' not acquired: ", storeException(t)));
-            waiter.signal(this);
+            waiter.fail(Outcomes.copy(Outcomes.notAcquired(waiter.key), Outcomes.ofStore(t)));
+            waiter.signal(instance);
             throw t;
         }
     }
 
     private void askOnce(Waiter waiter) {
         String key = waiter.key;
-        Token owner = Token.draw(environment);
+        Token owner = instance.newToken();
         String token = owner.text();
         long leaseMillis = waiter.options.leaseTime().toMillis();
         long sent = now();
@@ -411,43 +354,39 @@ public final class Engine implements StoreEvents {
                 token,
                 leaseMillis,
                 false,
-                Math.min(Request.CLAIM_MILLIS, leaseMillis),
-                Request.aliveMillis(waiter.retryMillis()),
+                Math.min(Holding.CLAIM_MILLIS, leaseMillis),
+                KeyRequest.aliveMillis(waiter.retryMillis()),
                 null);
-        ask(() -> store.acquire(message), (reply, error) -> {
+        instance.store.ask(to -> to.acquire(message), (reply, error) -> {
             if (error != null) {
                 if (error.isTransient() && !error.isSurelyNotSent()) {
                     // It may have taken effect, or may do so still.
-                    giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
+                    instance.giveBacks.send(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 }
-                waiter.fail(ending ? closedMeanwhile(key) : copy("'" + Checks.shown(key) + "' not acquired: ", error));
+                waiter.fail(ending ? closedMeanwhile(key) : Outcomes.copy(Outcomes.notAcquired(key), error));
             } else if (reply instanceof AcquireReply.Granted granted) {
-                long deadline = sent + validNanos(leaseMillis);
+                long deadline = sent + Belief.validNanos(leaseMillis);
                 if (now() < deadline && adopt(owner, granted.fencingToken(), deadline, waiter)) {
                     return;
                 }
-                giveBack(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
+                instance.giveBacks.send(GiveBack.doubtful(key, token, now() + leaseMillis * 1_000_000));
                 waiter.fail(
                         ending
                                 ? closedMeanwhile(key)
                                 : new StoreUnreachableException(
-                                        "'" + Checks.shown(key) + "' not acquired: "
-                                                + grantedTooLate(now() - sent, leaseMillis),
+                                        Outcomes.notAcquired(key) + Outcomes.grantedTooLate(now() - sent, leaseMillis),
                                         null));
             } else if (reply instanceof AcquireReply.Refused refused) {
-                waiter.fail(notAcquired(
-                        "'" + Checks.shown(key) + "' not acquired: ",
-                        key,
-                        refused.holder(),
-                        refused.remainingMillis()));
+                waiter.fail(
+                        Outcomes.heldBy(Outcomes.notAcquired(key), key, refused.holder(), refused.remainingMillis()));
             }
-            waiter.signal(this);
+            waiter.signal(instance);
         });
     }
 
     private boolean adopt(Token owner, long fencingToken, long deadline, Waiter waiter) {
         while (!ending) {
-            KeyQueue queue = queues.computeIfAbsent(waiter.key, k -> new KeyQueue(this, k));
+            KeyQueue queue = queues.computeIfAbsent(waiter.key, k -> new KeyQueue(instance, k));
             if (queue.adopt(queue.newHolding(owner, fencingToken, deadline, waiter), waiter)) {
                 if (closed) {
                     queue.close();
@@ -459,103 +398,26 @@ public final class Engine implements StoreEvents {
     }
 
     private static MutexClosedException closedMeanwhile(String key) {
-        return new MutexClosedException("'" + Checks.shown(key) + "' not acquired: closed meanwhile");
+        return Outcomes.closed(key, "closed meanwhile");
     }
 
     private void checkOpen(String key) {
         if (ending) {
-            throw new MutexClosedException("'" + Checks.shown(key) + "' not acquired: this DistributedMutex is closed");
+            throw Outcomes.closed(key, "this DistributedMutex is closed");
         }
     }
 
     // ---- the store
 
-    /**
-     * Makes a request. Never throws: whatever way it fails, the answer is taken in once, as a reply or a StoreException. An
-     * {@link Error} counts as an unreachable store: the caller's stack may have been at its end, and another thread's is not.
-     */
-    <T> void ask(Supplier<CompletionStage<T>> request, BiConsumer<@Nullable T, @Nullable StoreException> answer) {
-        begin();
-        Asking<T> asking = new Asking<>(answer);
-        try {
-            request.get().whenComplete(asking);
-        } catch (Throwable t) {
-            asking.accept(null, t);
-        }
-    }
-
-    /** A request on its way: takes in the first answer. */
-    private final class Asking<T> extends AtomicBoolean implements BiConsumer<@Nullable T, @Nullable Throwable> {
-        private static final long serialVersionUID = 1L;
-
-        private final transient BiConsumer<@Nullable T, @Nullable StoreException> answer;
-
-        Asking(BiConsumer<@Nullable T, @Nullable StoreException> answer) {
-            this.answer = answer;
-        }
-
-        @Override
-        public void accept(@Nullable T reply, @Nullable Throwable error) {
-            if (!compareAndSet(false, true)) {
-                return;
-            }
-            try {
-                StoreException failure = error != null
-                        ? storeException(error)
-                        : reply == null ? storeException(new NullPointerException("a reply of null")) : null;
-                if (failure == null) {
-                    events.outage().answered();
-                } else if (failure instanceof StoreUnreachableException) {
-                    events.outage().failed(failure);
-                }
-                answer.accept(failure == null ? reply : null, failure);
-            } catch (Throwable t) {
-                events.bug("an answer of the store was not taken in", t);
-            } finally {
-                end();
-            }
-        }
-    }
-
-    private <T> T askAndWait(String key, String what, Supplier<CompletionStage<T>> request) {
+    private <T> T askAndWait(String key, String what, Function<LockStore, CompletionStage<T>> request) {
         if (closed) {
             throw new MutexClosedException("'" + Checks.shown(key) + "' not " + what + ": closed");
         }
-        CompletableFuture<T> answer = new CompletableFuture<>();
-        ask(request, (reply, error) -> {
-            if (error != null) {
-                answer.completeExceptionally(error);
-            } else {
-                answer.complete(reply);
-            }
-        });
         try {
-            return required(await(answer, Long.MAX_VALUE));
+            return instance.store.askAndWait(request);
         } catch (StoreException e) {
-            throw copy("'" + Checks.shown(key) + "' not " + what + ": ", e);
+            throw Outcomes.copy("'" + Checks.shown(key) + "' not " + what + ": ", e);
         }
-    }
-
-    private static <T> T required(@Nullable T value) {
-        if (value == null) {
-            throw new IllegalStateException("the store answered with null");
-        }
-        return value;
-    }
-
-    /** Gives something back; see {@link GiveBacks}. */
-    void giveBack(GiveBack what) {
-        giveBacks.send(what);
-    }
-
-    /** Until when something is repeated that is over by itself at a time: while closing, until that ends. */
-    long endOfAttempts(long untilNanos) {
-        return Math.min(untilNanos, closeEndNanos);
-    }
-
-    /** Frees what the store may hold for a token that nobody here knows any more. */
-    void disown(String key, String token) {
-        giveBack(GiveBack.cancel(key, token, now() + Request.ALIVE_MILLIS * 1_000_000));
     }
 
     @Override
@@ -564,7 +426,7 @@ public final class Engine implements StoreEvents {
         if (queue != null) {
             queue.granted(token, fencingToken, fencingTokens);
         } else if (!closed) {
-            disown(key, token);
+            instance.giveBacks.disown(key, token);
         }
     }
 
@@ -573,7 +435,7 @@ public final class Engine implements StoreEvents {
         // What threads wait for goes first. A poll that finds the key held by what is given back behind it gets a push
         // then.
         queues.values().forEach(KeyQueue::poll);
-        giveBacks.reconnected();
+        instance.giveBacks.reconnected();
         verify(queues.values().iterator());
     }
 
@@ -584,13 +446,8 @@ public final class Engine implements StoreEvents {
             asked += rest.next().verify() ? 1 : 0;
         }
         if (rest.hasNext()) {
-            runAfter(() -> verify(rest), VERIFY_PAUSE_NANOS);
+            instance.scheduler.runAfter(() -> verify(rest), VERIFY_PAUSE_NANOS);
         }
-    }
-
-    void retire(KeyQueue queue) {
-        queues.remove(queue.key, queue);
-        wakeClosing();
     }
 
     @Nullable
@@ -598,239 +455,16 @@ public final class Engine implements StoreEvents {
         return queues.get(key);
     }
 
-    // ---- parking
-
-    /** Waits for an answer, interrupted or not (the flag is kept). Returns null if there is none in time. */
-    <T> @Nullable T await(CompletableFuture<T> answer, long nanos) {
-        if (!answer.isDone()) {
-            Thread thread = Thread.currentThread();
-            CompletableFuture<T> unused = answer.whenComplete((reply, error) -> LockSupport.unpark(thread));
-            long start = now();
-            boolean interrupted = false;
-            while (!answer.isDone() && now() - start < nanos) {
-                environment.park(answer, nanos == Long.MAX_VALUE ? nanos : nanos - (now() - start));
-                interrupted |= Thread.interrupted();
-            }
-            if (interrupted) {
-                thread.interrupt();
-            }
-        }
-        try {
-            return answer.isDone() ? answer.join() : null;
-        } catch (CompletionException e) {
-            throw storeException(e);
-        }
+    private @Nullable Thread owner(String key) {
+        KeyQueue queue = queues.get(key);
+        return queue == null ? null : queue.owner();
     }
 
-    /** Waits for a time, interrupted or not (the flag is kept). */
-    void sleep(Object blocker, long nanos) {
-        long end = now() + nanos;
-        while (now() < end) {
-            parkUninterruptibly(blocker, end - now());
-        }
-    }
-
-    private void parkUninterruptibly(Object blocker, long nanos) {
-        environment.park(blocker, nanos);
-        if (Thread.interrupted()) {
-            // The flag would make every further park return at once: wait in a way that keeps it.
-            try {
-                environment.park(blocker, Math.min(nanos, 1_000_000));
-            } finally {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    // ---- shared
-
-    long now() {
-        try {
-            return environment.nanoTime() - origin;
-        } catch (Throwable t) {
-            // An environment's clock may log, say, and its logger throw. Once more: much is decided halfway without a
-            // time.
-            return environment.nanoTime() - origin;
-        }
-    }
-
-    /**
-     * Has a timer run. Never throws: an environment that fails, for want of memory or threads, is asked once more now, and
-     * then whenever this instance has done something.
-     */
-    void schedule(Timer timer, long atNanos) {
-        try {
-            environment.schedule(timer, atNanos);
-        } catch (Throwable first) {
-            try {
-                environment.schedule(timer, atNanos);
-            } catch (Throwable second) {
-                timer.setAtNanos(atNanos);
-                unscheduled.add(timer);
-                events.bug("a timer was not scheduled, which is tried again soon", second);
-            }
-        }
-    }
-
-    private void scheduleAgain() {
-        for (int most = unscheduled.size(); most > 0; most--) {
-            Timer timer = unscheduled.poll();
-            if (timer == null) {
-                return;
-            }
-            schedule(timer, timer.atNanos());
-        }
-    }
-
-    /** Runs a task once after a delay; see {@link #schedule}. */
-    Timer runAfter(Runnable task, long delayNanos) {
-        Timer timer = new Timer() {
-            @Override
-            public void run() {
-                task.run();
-            }
-        };
-        // Half of what can be compared by subtraction.
-        schedule(timer, atNanos(now() + Math.max(0, Math.min(delayNanos, Long.MAX_VALUE / 2))));
-        return timer;
-    }
-
-    /** Never throws. Every timer of ours finds out by itself if it has nothing to do any more. */
-    void cancel(Timer timer) {
-        try {
-            environment.cancel(timer);
-        } catch (Throwable t) {
-            events.bug("a timer was not cancelled", t);
-        }
-        if (!unscheduled.isEmpty()) {
-            unscheduled.remove(timer);
-        }
-    }
-
-    /** Runs user code on a callback thread. Never throws: where there is none to be had, it runs here. */
-    void execute(Runnable callback) {
-        execute(callback, environment::execute);
-    }
-
-    /** The same for what a holder must learn in time. */
-    void executeAtOnce(Runnable callback) {
-        execute(callback, environment::executeAtOnce);
-    }
-
-    private void execute(Runnable callback, Consumer<Runnable> thread) {
-        Once once = new Once(callback);
-        try {
-            thread.accept(once);
-        } catch (Throwable t) {
-            events.bug("a callback found no thread, and runs on one of the library's", t);
-            try {
-                once.run();
-            } catch (Throwable thrown) {
-                events.bug("a callback threw", thrown);
-            }
-        }
-    }
-
-    /** A callback that runs once, also where an executor took it and threw all the same. */
-    private static final class Once extends AtomicBoolean implements Runnable {
-        private static final long serialVersionUID = 1L;
-
-        private final transient Runnable callback;
-
-        Once(Runnable callback) {
-            this.callback = callback;
-        }
-
-        @Override
-        public void run() {
-            if (compareAndSet(false, true)) {
-                callback.run();
-            }
-        }
-    }
-
-    /** A time of ours on the environment's clock. */
-    long atNanos(long time) {
-        return time + origin;
-    }
-
-    /**
-     * How long a lease may be believed in, counted from before its request was sent: the lease time less a margin of 1 % for
-     * clocks that run at different rates (the factor that Redlock uses) and 2 ms for the resolution of the store's expiry.
-     */
-    static long validNanos(long leaseMillis) {
-        return leaseMillis * 1_000_000 - leaseMillis * 10_000 - 2_000_000;
-    }
-
-    Environment environment() {
-        return environment;
-    }
-
-    LockStore store() {
-        return store;
-    }
-
-    Events events() {
-        return events;
-    }
-
-    String label() {
-        return label;
+    private long now() {
+        return instance.now();
     }
 
     ThreadHolds holds() {
         return holds;
-    }
-
-    private static LockInterruptedException interrupted(String key, InterruptedException cause) {
-        Thread.currentThread().interrupt();
-        return new LockInterruptedException("'" + Checks.shown(key) + "' not acquired: interrupted", cause);
-    }
-
-    static String grantedTooLate(long afterNanos, long leaseMillis) {
-        return "the store's grant arrived after " + Checks.about(Duration.ofNanos(afterNanos))
-                + ", when the lease time of " + Checks.about(Duration.ofMillis(leaseMillis)) + " was over";
-    }
-
-    static String stillFor(long millis) {
-        return " for " + Checks.about(Duration.ofMillis(millis)) + " still";
-    }
-
-    static LockNotAcquiredException notAcquired(
-            String prefix, String key, @Nullable String holder, long remainingMillis) {
-        String who = holder == null ? "another client that is not of this library" : Checks.shown(holder);
-        String howLong = remainingMillis < 0 ? ", without an expiry" : stillFor(remainingMillis);
-        return new LockNotAcquiredException(
-                prefix + "held by " + who + howLong,
-                key,
-                holder,
-                remainingMillis < 0 ? null : Duration.ofMillis(remainingMillis));
-    }
-
-    /** The same outcome for one caller: with what it was about, and without a stack shared with others. */
-    static StoreException copy(String prefix, StoreException error) {
-        String message = prefix + error.getMessage();
-        if (error instanceof StoreRefusedException refused) {
-            return error.isSurelyNotSent()
-                    ? StoreRefusedException.notSent(refused.reason(), message, error)
-                    : new StoreRefusedException(refused.reason(), message, error);
-        }
-        return error.isSurelyNotSent()
-                ? StoreUnreachableException.notSent(message, error)
-                : new StoreUnreachableException(message, error);
-    }
-
-    private static StoreException storeException(Throwable error) {
-        Throwable cause = error;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        if (cause instanceof StoreException known) {
-            return known;
-        }
-        String message = "the store failed: " + cause;
-        return cause instanceof Error
-                ? new StoreUnreachableException(message, cause)
-                : new StoreRefusedException(StoreRefusedException.Reason.OTHER, message, cause);
     }
 }

@@ -1,5 +1,6 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LossReason;
@@ -11,8 +12,6 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Everything observable goes through here: one call of the listener, one flight event, one line in the log, in this order.
@@ -22,12 +21,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Events {
 
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
-
     /** So many calls of a slow listener wait; beyond that they are dropped. */
     private static final int MAXIMUM_WAITING = 10_000;
 
-    private final Engine engine;
+    private final Scheduler scheduler;
     private final @Nullable MutexListener listener;
     private final Outage outage;
 
@@ -37,23 +34,30 @@ final class Events {
     private boolean delivering;
     private long dropped;
 
-    Events(Engine engine, @Nullable MutexListener listener) {
-        this.engine = engine;
+    Events(Scheduler scheduler, @Nullable MutexListener listener) {
+        this.scheduler = scheduler;
         this.listener = listener;
-        this.outage = new Outage(engine);
+        this.outage = new Outage(scheduler);
     }
 
     Outage outage() {
         return outage;
     }
 
-    void acquired(String key, HeldLease lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
+    /** A lease as it is told of. */
+    interface Held extends Lease {
+
+        /** What the log may show of its token. */
+        String tokenPrefix();
+    }
+
+    void acquired(String key, Held lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
         if (listener != null) {
             tell(l -> l.onAcquired(lease, Duration.ofNanos(waitedNanos)));
         }
         record(event, key, "acquired", lease.fencingToken());
         if (logsDebug()) {
-            quietly(() -> LOG.debug(
+            Log.quietly(() -> Log.LOGGER.debug(
                     "acquired {} after {} us, fencing token {}",
                     Checks.shown(key),
                     waitedNanos / 1_000,
@@ -67,17 +71,18 @@ final class Events {
         }
         record(event, key, outcome.getClass().getSimpleName(), 0);
         if (logsDebug()) {
-            quietly(() -> LOG.debug("not acquired after {} us: {}", waitedNanos / 1_000, outcome.getMessage()));
+            Log.quietly(
+                    () -> Log.LOGGER.debug("not acquired after {} us: {}", waitedNanos / 1_000, outcome.getMessage()));
         }
     }
 
-    void released(HeldLease lease, FlightEvents.@Nullable Hold event, long heldNanos) {
+    void released(Held lease, FlightEvents.@Nullable Hold event, long heldNanos) {
         if (listener != null) {
             tell(l -> l.onReleased(lease, Duration.ofNanos(heldNanos)));
         }
         record(event, lease, "released");
         if (logsDebug()) {
-            quietly(() -> LOG.debug(
+            Log.quietly(() -> Log.LOGGER.debug(
                     "released {} after {} us, fencing token {}",
                     Checks.shown(lease.key()),
                     heldNanos / 1_000,
@@ -85,13 +90,13 @@ final class Events {
         }
     }
 
-    void atRisk(HeldLease lease, Throwable cause) {
+    void atRisk(Held lease, Throwable cause) {
         if (listener != null) {
             tell(l -> l.onAtRisk(lease));
         }
         outage.risk();
         boolean aloud = !(cause instanceof StoreUnreachableException) || outage.isTold();
-        quietly(() -> log(
+        Log.quietly(() -> log(
                 aloud,
                 "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} still: {}",
                 Checks.shown(lease.key()),
@@ -100,28 +105,28 @@ final class Events {
                 cause.getMessage()));
     }
 
-    void recovered(HeldLease lease) {
+    void recovered(Held lease) {
         if (listener != null) {
             tell(l -> l.onRecovered(lease));
         }
         boolean aloud = outage.isTold();
-        quietly(() -> {
+        Log.quietly(() -> {
             String line = "recovered {} (token {}...): the lease is renewed again";
             if (aloud) {
-                LOG.info(line, Checks.shown(lease.key()), lease.tokenPrefix());
+                Log.LOGGER.info(line, Checks.shown(lease.key()), lease.tokenPrefix());
             } else {
-                LOG.debug(line, Checks.shown(lease.key()), lease.tokenPrefix());
+                Log.LOGGER.debug(line, Checks.shown(lease.key()), lease.tokenPrefix());
             }
         });
     }
 
-    void lost(HeldLease lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
+    void lost(Held lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
         if (listener != null) {
             tell(l -> l.onLost(lease, reason));
         }
         outage.loss();
         record(hold, lease, "lost");
-        quietly(() -> {
+        Log.quietly(() -> {
             FlightEvents.Loss event = FlightEvents.loss();
             if (event != null) {
                 event.key = lease.key();
@@ -130,7 +135,7 @@ final class Events {
                 event.commit();
             }
         });
-        quietly(() -> LOG.warn(
+        Log.quietly(() -> Log.LOGGER.warn(
                 "LOST {} ({}, token {}..., fencing token {}): {}",
                 Checks.shown(lease.key()),
                 reason,
@@ -144,12 +149,12 @@ final class Events {
             tell(l -> l.onReleaseUnconfirmed(key, error));
         }
         boolean aloud = !(error instanceof StoreUnreachableException) || outage.isTold();
-        quietly(() -> log(
+        Log.quietly(() -> log(
                 aloud,
                 "release of {} (token {}...) was not confirmed by the store; the key is free at its lease's end at the"
                         + " latest: {}",
                 Checks.shown(key),
-                HeldLease.prefix(token),
+                Token.prefix(token),
                 error.getMessage()));
     }
 
@@ -157,7 +162,7 @@ final class Events {
         if (listener != null) {
             tell(l -> l.onDeadlockSuspected(keys));
         }
-        quietly(() -> LOG.warn(
+        Log.quietly(() -> Log.LOGGER.warn(
                 "DEADLOCK suspected: {}: {}; it lasts until a lease ends or a wait time is over",
                 keys.size() == 1
                         ? "a thread waits for a key that it holds itself"
@@ -169,37 +174,18 @@ final class Events {
         if (listener != null) {
             tell(l -> l.onForcedRelease(evicted));
         }
-        quietly(() -> LOG.warn(
+        Log.quietly(() -> Log.LOGGER.warn(
                 "FORCED release of {} by {}: taken from {}",
                 Checks.shown(evicted.key()),
                 Checks.shown(by),
                 evicted.holder().map(Checks::shown).orElse("a foreign client")));
     }
 
-    void stepFailed(String key, Throwable error) {
-        quietly(() -> LOG.error("a step for {} failed; please report this", Checks.shown(key), error));
-    }
-
-    /** Something failed that should not, and the instance goes on. */
-    void bug(String what, Throwable error) {
-        quietly(() -> LOG.error("{}; please report this", what, error));
-    }
-
     // ---- the three that are told
-
-    /** Does what may throw in other people's code. What it throws has no place left where it could be told. */
-    @SuppressWarnings("EmptyCatch")
-    static void quietly(Runnable telling) {
-        try {
-            telling.run();
-        } catch (Throwable t) {
-            // A logger whose disk is full, say. Whatever the line was about must go on.
-        }
-    }
 
     private static boolean logsDebug() {
         try {
-            return LOG.isDebugEnabled();
+            return Log.LOGGER.isDebugEnabled();
         } catch (Throwable t) {
             return false;
         }
@@ -207,15 +193,15 @@ final class Events {
 
     private static void log(boolean aloud, String line, @Nullable Object... arguments) {
         if (aloud) {
-            LOG.warn(line, arguments);
+            Log.LOGGER.warn(line, arguments);
         } else {
-            LOG.debug(line, arguments);
+            Log.LOGGER.debug(line, arguments);
         }
     }
 
     private static void record(FlightEvents.@Nullable Acquire event, String key, String outcome, long fencingToken) {
         if (event != null) {
-            quietly(() -> {
+            Log.quietly(() -> {
                 // Ended first: whether it is committed may depend on its duration.
                 event.end();
                 event.key = key;
@@ -226,9 +212,9 @@ final class Events {
         }
     }
 
-    private static void record(FlightEvents.@Nullable Hold event, HeldLease lease, String outcome) {
+    private static void record(FlightEvents.@Nullable Hold event, Held lease, String outcome) {
         if (event != null) {
-            quietly(() -> {
+            Log.quietly(() -> {
                 event.end();
                 event.key = lease.key();
                 event.outcome = outcome;
@@ -250,7 +236,7 @@ final class Events {
             }
             delivering = true;
         }
-        engine.execute(this::deliver);
+        scheduler.execute(this::deliver);
     }
 
     private void deliver() {
@@ -283,7 +269,7 @@ final class Events {
             }
         }
         if (lost > 0) {
-            quietly(() -> LOG.warn("the listener is too slow: {} of its calls were dropped", lost));
+            Log.quietly(() -> Log.LOGGER.warn("the listener is too slow: {} of its calls were dropped", lost));
         }
         if (call == null) {
             return true;
@@ -291,7 +277,7 @@ final class Events {
         try {
             call.accept(target);
         } catch (Throwable t) {
-            quietly(() -> LOG.warn("a MutexListener threw; nothing else is affected", t));
+            Log.quietly(() -> Log.LOGGER.warn("a MutexListener threw; nothing else is affected", t));
         }
         return false;
     }

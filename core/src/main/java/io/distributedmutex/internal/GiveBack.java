@@ -1,5 +1,7 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.StoreException;
+import io.distributedmutex.spi.Ownership;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param key the key
  * @param token the token that owns it or queues for it
  * @param leaveQueue whether it may still be in the store's queue
- * @param keepUntilNanos until when the key stays taken, on the engine's clock; {@link #NOT_KEPT} if it is freed
- * @param untilNanos when it is over by itself, on the engine's clock
+ * @param keepUntilNanos until when the key stays taken, on the instance's clock; {@link #NOT_KEPT} if it is freed
+ * @param untilNanos when it is over by itself, on the instance's clock
  * @param lease the lease that was held until now, whose holder gets the outcome; null if nobody held it
  * @param repeated whether the store may have done it before, so that "not the owner" is no bad news
  */
@@ -20,20 +22,31 @@ record GiveBack(
         boolean leaveQueue,
         long keepUntilNanos,
         long untilNanos,
-        @Nullable HeldLease lease,
+        @Nullable Released lease,
         boolean repeated) {
 
     static final long NOT_KEPT = Long.MIN_VALUE;
 
-    /** A lease that its holder has released, for the first time. */
-    static GiveBack released(HeldLease lease, long keepUntilNanos) {
-        Holding holding = lease.holding();
-        return new GiveBack(lease.key(), holding.token(), false, keepUntilNanos, holding.deadline(), lease, false);
+    /** A lease that its holder has released: hears what becomes of that. Called without any monitor. */
+    interface Released {
+
+        /**
+         * The store's answer.
+         *
+         * @param repeated whether the store may have released it before
+         */
+        void releaseAnswered(Ownership answer, boolean repeated);
+
+        /** An attempt has failed and will be repeated. */
+        void releaseAttemptFailed(StoreException error);
+
+        /** The store refused to release, or did not answer in time. */
+        void releaseFailed(StoreException error);
     }
 
-    /** A lease that its holder has released, by a request that may or may not have reached the store. */
-    static GiveBack releasedAgain(HeldLease lease, String token) {
-        return new GiveBack(lease.key(), token, false, NOT_KEPT, lease.deadline(), lease, true);
+    /** A lease that its holder has released, for the first time. */
+    static GiveBack released(String key, String token, long keepUntilNanos, long untilNanos, Released lease) {
+        return new GiveBack(key, token, false, keepUntilNanos, untilNanos, lease, false);
     }
 
     /** What a request may have been granted whose answer never came, or came too late. */

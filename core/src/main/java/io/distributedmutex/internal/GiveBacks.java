@@ -1,14 +1,13 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.StoreException;
+import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.Timer;
 import java.util.ArrayDeque;
 import java.util.concurrent.CompletionStage;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What an instance owes to its store: leases that ended, places in queues, and what a request may have been granted whose
@@ -29,8 +28,6 @@ import org.slf4j.LoggerFactory;
  */
 final class GiveBacks {
 
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
-
     static final long RETRY_NANOS = 250_000_000L;
 
     private static final long LONGEST_PAUSE_NANOS = 4_000_000_000L;
@@ -39,7 +36,13 @@ final class GiveBacks {
 
     private static final int MOST_DOUBTFUL = 10_000;
 
-    private final Engine engine;
+    /** As long as a waiter counts as living in the store without a sign of life. */
+    private static final long DISOWNED_NANOS = 2_000_000_000L;
+
+    private final StoreCalls store;
+    private final Scheduler scheduler;
+    private final Work work;
+    private final Events events;
 
     /** Leases that were released, and places in queues. Guarded by this, as all that follows. */
     private final ArrayDeque<Failed> urgent = new ArrayDeque<>();
@@ -55,8 +58,11 @@ final class GiveBacks {
     /** For the next repetition; null if nothing stands in line. */
     private @Nullable Timer timer;
 
-    GiveBacks(Engine engine) {
-        this.engine = engine;
+    GiveBacks(StoreCalls store, Scheduler scheduler, Work work, Events events) {
+        this.store = store;
+        this.scheduler = scheduler;
+        this.work = work;
+        this.events = events;
     }
 
     /** Waits for its next attempt: for a time, or for connections that are back. */
@@ -67,44 +73,50 @@ final class GiveBacks {
         send(what, RETRY_NANOS);
     }
 
+    /** Frees what the store may hold for a token that nobody here knows any more. */
+    void disown(String key, String token) {
+        send(GiveBack.cancel(key, token, scheduler.now() + DISOWNED_NANOS));
+    }
+
     private void send(GiveBack what, long pauseNanos) {
-        engine.ask(request(what), (reply, error) -> answered(what, pauseNanos, reply, error));
+        store.ask(request(what), (reply, error) -> giveBackAnswered(what, pauseNanos, reply, error));
     }
 
-    private Supplier<CompletionStage<Ownership>> request(GiveBack what) {
+    private Function<LockStore, CompletionStage<Ownership>> request(GiveBack what) {
         return what.leaveQueue()
-                ? () -> engine.store().cancel(what.key(), what.token())
-                : () -> engine.store().release(what.key(), what.token(), what.keepMillis(engine.now()));
+                ? to -> to.cancel(what.key(), what.token())
+                : to -> to.release(what.key(), what.token(), what.keepMillis(scheduler.now()));
     }
 
-    private void answered(GiveBack what, long pauseNanos, @Nullable Ownership reply, @Nullable StoreException error) {
-        HeldLease lease = what.lease();
+    private void giveBackAnswered(
+            GiveBack what, long pauseNanos, @Nullable Ownership reply, @Nullable StoreException error) {
+        GiveBack.Released lease = what.lease();
         if (error == null) {
             if (lease != null && reply != null) {
                 lease.releaseAnswered(reply, what.repeated());
             }
             repeat(2);
         } else if ((error.isTransient() || error.isSurelyNotSent())
-                && engine.now() + RETRY_NANOS < engine.endOfAttempts(what.untilNanos())) {
+                && scheduler.now() + RETRY_NANOS < work.endOfAttempts(what.untilNanos())) {
             repeatLater(error.isSurelyNotSent() ? what : what.again(), pauseNanos);
             if (lease != null) {
                 lease.releaseAttemptFailed(error);
             }
         } else if (lease != null) {
-            engine.events().releaseUnconfirmed(what.key(), what.token(), error);
+            events.releaseUnconfirmed(what.key(), what.token(), error);
             lease.releaseFailed(error);
-        } else if (LOG.isDebugEnabled()) {
-            LOG.debug("not given back before it was over by itself: {}", Checks.shown(what.key()), error);
+        } else if (Log.LOGGER.isDebugEnabled()) {
+            Log.LOGGER.debug("not given back before it was over by itself: {}", Checks.shown(what.key()), error);
         }
     }
 
     // ---- repeating
 
     private void repeatLater(GiveBack what, long pauseNanos) {
-        long now = engine.now();
+        long now = scheduler.now();
         Failed forgotten = null;
-        // While it stands in line it may still leave something in the store; see Engine.close().
-        engine.begin();
+        // While it stands in line it may still leave something in the store; see Work.
+        work.begin();
         synchronized (this) {
             Failed failed = new Failed(what, now, pauseNanos, connections);
             if (isUrgent(what)) {
@@ -115,7 +127,7 @@ final class GiveBacks {
             }
         }
         if (forgotten != null) {
-            engine.end();
+            work.end();
         }
         setTimer();
     }
@@ -129,11 +141,11 @@ final class GiveBacks {
                 needless = timer;
                 timer = null;
             } else if (timer == null) {
-                timer = engine.runAfter(this::due, RETRY_NANOS);
+                timer = scheduler.runAfter(this::due, RETRY_NANOS);
             }
         }
         if (needless != null) {
-            engine.cancel(needless);
+            scheduler.cancel(needless);
         }
     }
 
@@ -165,7 +177,7 @@ final class GiveBacks {
         try {
             while (!done) {
                 Failed next;
-                long now = engine.now();
+                long now = scheduler.now();
                 synchronized (this) {
                     next = credit > 0 ? takeDue(now) : null;
                     if (next == null) {
@@ -180,7 +192,7 @@ final class GiveBacks {
                     try {
                         send(next.what(), nextPause(next));
                     } finally {
-                        engine.end();
+                        work.end();
                     }
                 }
             }

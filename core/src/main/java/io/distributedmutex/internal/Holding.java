@@ -7,22 +7,23 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.Ownership;
-import io.distributedmutex.spi.Timer;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the store granted to this instance: a key, a token, and a time until which we may believe in it. Of the leases
- * that share it one after the other, one is current. There is one for every held lease, so its fields are few; it is
- * its own timer, for the next renewal or the deadline.
+ * What the store granted to this instance: a key, a token, and a {@link Belief}. Of the leases that share it one after the
+ * other, one is current. There is one for every held lease, so its fields are few; it is its own timer, for the next renewal or
+ * the deadline.
  *
- * <p>The deadline is what we believe. It rises only with a confirmation from the store, to the time at which the confirmed
- * request was sent plus its lease time less the margin. Nothing that is ever sent shortens the lease in the store. So requests
- * may overtake each other, and take effect long after they timed out, without harm; see ADR 15.
- *
- * <p>Fields are guarded by the monitor of the {@link KeyQueue}; those that {@link HeldLease#isValid} reads are volatile.
+ * <p>Fields are guarded by the monitor of the key; those that {@link LeaseHandle#isValid} reads are volatile.
  */
-final class Holding extends Timer {
+final class Holding extends Belief implements LeaseHandle.Keeper {
+
+    /** How long an instance may favour its own threads, and how long its waiters hope for that before they queue. */
+    static final long PASS_WINDOW_NANOS = 2_000_000;
+
+    /** How long a grant out of the queue lasts unless it is claimed: 2 s, or the lease time if that is shorter. */
+    static final long CLAIM_MILLIS = 2_000;
 
     private static final long NEVER = Long.MAX_VALUE;
 
@@ -38,7 +39,7 @@ final class Holding extends Timer {
      */
     private static final long RENEWAL_GRID_NANOS = 25_000_000L;
 
-    final KeyQueue queue;
+    private final Owner queue;
     /** The {@link Token}. */
     private final long tokenHigh;
 
@@ -47,20 +48,10 @@ final class Holding extends Timer {
     /** How often it may pass on: a fencing token for each. */
     private int passesLeft;
 
-    private volatile HeldLease current;
-    private volatile long deadline;
-
-    /** The longest lease time that the store has been asked for. */
-    private long leaseMillis;
-
-    /** Whether we believe in all of that. If not, the key may stay taken in the store after our deadline. */
-    private boolean confirmed;
+    private volatile LeaseHandle current;
 
     /** When to ask the store to set the lease time (again). */
     private long nextRenewal = NEVER;
-    /** Requests on their way. */
-    private int unanswered;
-
     /** Whether the timer is scheduled, or is about to wait for the monitor. */
     private boolean timed;
 
@@ -68,41 +59,72 @@ final class Holding extends Timer {
      * A holding with its first lease.
      *
      * @param fencingTokens how many there are, from the first on
-     * @param leaseMillis the longest lease time that the store has been asked for
-     * @param confirmed whether the deadline stands for all of that. If not, a request that was on its way may have made
-     *     it longer in the store than we believe
-     * @param waiter who shall have the lease; it is told by {@link #begin}
+     * @param leaseMillis as {@link Belief} says
+     * @param whole as {@link Belief} says
+     * @param waiter whose lease it is; gets it by {@link #begin}
      */
     Holding(
-            KeyQueue queue,
+            Owner queue,
             Token token,
             long fencingToken,
             int fencingTokens,
             long deadline,
             long leaseMillis,
-            boolean confirmed,
+            boolean whole,
             Waiter waiter) {
+        super(deadline, leaseMillis, whole);
         this.queue = queue;
         this.tokenHigh = token.high();
         this.tokenLow = token.low();
         this.passesLeft = fencingTokens - 1;
-        this.since = queue.engine.now();
-        this.deadline = deadline;
-        this.leaseMillis = leaseMillis;
-        this.confirmed = confirmed;
-        this.current = new HeldLease(this, fencingToken, waiter, since);
+        this.since = queue.instance.now();
+        this.current = new LeaseHandle(this, fencingToken, waiter.options, waiter.thread(), since);
     }
 
-    /** As the store sees it. */
-    String token() {
+    /** The key's queue, as what is held there sees it. */
+    abstract static class Owner extends Waiters {
+
+        Owner(Instance instance, String key) {
+            super(instance, key);
+        }
+
+        /** Under the monitor: whether this is what is held now. */
+        abstract boolean isCurrent(Holding candidate);
+
+        /** Under the monitor: the deadline of a live lease has passed. */
+        abstract void loseByTime(LeaseHandle lease);
+
+        /** Under the monitor: ends a live lease against its holder's will. */
+        abstract void lose(LeaseHandle lease, LossReason reason, String detail);
+
+        /** As {@link LeaseHandle.Keeper#release}. */
+        abstract boolean release(LeaseHandle lease, boolean used, @Nullable CompletableFuture<Boolean> answer);
+
+        /** As {@link LeaseHandle.Keeper#expire}. */
+        abstract void expire(LeaseHandle lease);
+    }
+
+    @Override
+    public Steps monitor() {
+        return queue;
+    }
+
+    @Override
+    public String token() {
         return new Token(tokenHigh, tokenLow).text();
     }
 
-    long deadline() {
-        return deadline;
+    @Override
+    public boolean release(LeaseHandle lease, boolean used, @Nullable CompletableFuture<Boolean> answer) {
+        return queue.release(lease, used, answer);
     }
 
-    HeldLease current() {
+    @Override
+    public void expire(LeaseHandle lease) {
+        queue.expire(lease);
+    }
+
+    LeaseHandle current() {
         return current;
     }
 
@@ -114,16 +136,16 @@ final class Holding extends Timer {
      */
     boolean canPass(long now, Waiter next) {
         return passesLeft > 0
-                && now - since < KeyQueue.PASS_WINDOW_NANOS
-                && next.options.leaseTime().toMillis() >= leaseMillis
-                && deadline - now >= next.options.minimumHold().toNanos()
+                && now - since < PASS_WINDOW_NANOS
+                && next.options.leaseTime().toMillis() >= longestMillis()
+                && deadline() - now >= next.options.minimumHold().toNanos()
                 // As much as a grant by push may have left, which is lengthened too.
-                && deadline - now > Math.min(next.options.leaseTime().toMillis(), Request.CLAIM_MILLIS) * 1_000_000 / 2;
+                && deadline() - now > Math.min(next.options.leaseTime().toMillis(), CLAIM_MILLIS) * 1_000_000 / 2;
     }
 
     /** Under the monitor: makes another lease of it, for a waiter who still waits. */
     void pass(Waiter waiter, long now) {
-        HeldLease passed = new HeldLease(this, current.fencingToken() + 1, waiter, now);
+        LeaseHandle passed = new LeaseHandle(this, current.fencingToken() + 1, waiter.options, waiter.thread(), now);
         passesLeft--;
         current = passed;
         begin(waiter);
@@ -131,27 +153,24 @@ final class Holding extends Timer {
 
     /** Under the monitor: gives the current lease to its waiter, and takes that one out of the queue. */
     void begin(Waiter waiter) {
-        HeldLease lease = current;
+        LeaseHandle lease = current;
         long now = lease.grantedNanos();
         long wantedMillis = lease.leaseMillis();
         queue.then(() -> {
-            engine().events().acquired(queue.key, lease, waiter.event, now - waiter.startNanos);
-            waiter.signal(engine());
+            instance().events.acquired(queue.key, lease, waiter.event, now - waiter.startNanos);
+            waiter.signal(instance());
         });
         if (waiter.queued) {
             queue.removeWaiter(waiter);
         }
         waiter.grant(lease);
-        if (deadline - now > Engine.validNanos(wantedMillis)) {
-            // Asked for by a waiter who has left, and wanted more.
-            deadline = now + Engine.validNanos(wantedMillis);
-            confirmed = false;
-        }
+        // More if it was asked for by a waiter who has left.
+        believeAtMost(wantedMillis, now);
         // The first lease of a grant out of the queue has the claim time, one that was passed on has its predecessor's.
-        long tolerance = Engine.validNanos(wantedMillis) / 16 + 2 * KeyQueue.PASS_WINDOW_NANOS;
-        if (deadline - now < Engine.validNanos(wantedMillis) - tolerance) {
+        long tolerance = validNanos(wantedMillis) / 16 + 2 * PASS_WINDOW_NANOS;
+        if (deadline() - now < validNanos(wantedMillis) - tolerance) {
             // Most are released sooner, and need no request to be lengthened. At once where little is left.
-            nextRenewal = deadline - now >= 8 * SHORT_HOLD_NANOS ? now + SHORT_HOLD_NANOS : now;
+            nextRenewal = deadline() - now >= 8 * SHORT_HOLD_NANOS ? now + SHORT_HOLD_NANOS : now;
         } else if (!lease.renews()) {
             // What its predecessor had planned is not wanted.
             nextRenewal = NEVER;
@@ -167,21 +186,12 @@ final class Holding extends Timer {
     /** Under the monitor: no longer ours, or no longer wanted. */
     void stop() {
         timed = false;
-        engine().cancel(this);
-    }
-
-    /**
-     * Under the monitor: whether the key may stay taken in the store after our deadline, for longer than the margin. So
-     * it is before the deadline (at the maximum hold), while a request that may lengthen it has no answer yet or has failed, and
-     * where a waiter who has left asked for more.
-     */
-    boolean mayOutliveDeadline(long now) {
-        return now < deadline || unanswered > 0 || !confirmed;
+        instance().scheduler.cancel(this);
     }
 
     /** Under the monitor: ends it against the holder's will. */
     void lose(LossReason reason, String detail) {
-        HeldLease lease = current;
+        LeaseHandle lease = current;
         lease.become(LeaseState.LOST, reason);
         queue.then(() -> lease.toldLost(reason, detail));
         stop();
@@ -192,10 +202,10 @@ final class Holding extends Timer {
     /** Under the monitor: makes sure that the timer runs by the next time that something is due. Never moves it back. */
     private void arm() {
         long due = Math.min(current.deadline(), nextRenewal);
-        long at = engine().atNanos(due);
+        long at = instance().scheduler.onEnvironmentsClock(due);
         if (!timed || at - atNanos() < 0) {
             timed = true;
-            engine().schedule(this, at);
+            instance().scheduler.schedule(this, at);
         }
     }
 
@@ -220,7 +230,7 @@ final class Holding extends Timer {
             }
             timed = false;
             try {
-                long now = engine().now();
+                long now = instance().now();
                 if (now >= current.deadline()) {
                     queue.loseByTime(current);
                 } else {
@@ -239,7 +249,7 @@ final class Holding extends Timer {
     /** Under the monitor: asks whether the store still has it, now that connections are back. */
     void verify() {
         if (nextRenewal != NEVER) {
-            nextRenewal = engine().now();
+            nextRenewal = instance().now();
             renew(nextRenewal);
             arm();
         } else {
@@ -250,32 +260,27 @@ final class Holding extends Timer {
 
     /** Under the monitor: the next attempt to set the lease time that the current lease wants. */
     private void renew(long now) {
-        HeldLease lease = current;
+        LeaseHandle lease = current;
         long millis = lease.leaseMillis();
-        if (unanswered > 0) {
+        if (hasUnanswered()) {
             atRisk(lease, new StoreUnreachableException("no answer from the store", null));
         }
         // Repeated if it is not answered by then: well before the deadline, which a claim time may have set.
-        nextRenewal = now + Math.max(10_000_000, Math.min(millis * 1_000_000 / 6, (deadline - now) / 4));
+        nextRenewal = now + Math.max(10_000_000, Math.min(millis * 1_000_000 / 6, (deadline() - now) / 4));
         ask(millis, null);
     }
 
-    private Engine engine() {
-        return queue.engine;
+    private Instance instance() {
+        return queue.instance;
     }
 
     /** Under the monitor: asks for a lease time; the answer is taken in by {@link #renewalAnswered}. */
     private void ask(long millis, @Nullable CompletableFuture<Ownership> result) {
-        long sent = engine().now();
-        unanswered++;
-        if (millis > leaseMillis) {
-            // From now on, whatever becomes of the request: it may take effect after it has timed out.
-            leaseMillis = millis;
-            confirmed = false;
-        }
-        queue.then(() -> engine().ask(() -> engine().store().renew(queue.key, token(), millis), (reply, error) -> {
+        long sent = instance().now();
+        asked(millis);
+        queue.then(() -> instance().store.ask(store -> store.renew(queue.key, token(), millis), (reply, error) -> {
             synchronized (queue) {
-                unanswered--;
+                answered();
                 if (queue.isCurrent(this)) {
                     try {
                         renewalAnswered(sent, millis, reply, error, result != null);
@@ -297,12 +302,12 @@ final class Holding extends Timer {
 
     private void renewalAnswered(
             long sent, long millis, @Nullable Ownership reply, @Nullable StoreException error, boolean byUser) {
-        HeldLease lease = current;
-        long now = engine().now();
+        LeaseHandle lease = current;
+        long now = instance().now();
         if (now >= lease.deadline()) {
             // Whatever the answer, it is too late to be believed. If it lengthened the lease, the key is freed.
             queue.loseByTime(lease);
-            queue.then(() -> engine().disown(queue.key, token()));
+            queue.then(() -> instance().giveBacks.disown(queue.key, token()));
             return;
         }
         if (error != null) {
@@ -324,11 +329,10 @@ final class Holding extends Timer {
             return;
         }
         if (reply != Ownership.HELD) {
-            queue.lose(lease, HeldLease.reason(reply), "the store says so");
+            queue.lose(lease, LeaseHandle.reason(reply), "the store says so");
             return;
         }
-        deadline = Math.max(deadline, sent + Engine.validNanos(millis));
-        confirmed |= millis >= leaseMillis;
+        confirmed(millis, sent);
         if (millis >= lease.leaseMillis()) {
             // Else it was asked for by the user, say, and what is planned for the lease time goes on.
             nextRenewal = lease.renews() ? renewalTime(sent, lease.leaseMillis()) : NEVER;
@@ -336,27 +340,22 @@ final class Holding extends Timer {
         arm();
         if (lease.settledState() == LeaseState.AT_RISK) {
             lease.become(LeaseState.HELD, null);
-            queue.then(() -> engine().events().recovered(lease));
+            queue.then(() -> instance().events.recovered(lease));
         }
     }
 
-    private void atRisk(HeldLease lease, Throwable cause) {
+    private void atRisk(LeaseHandle lease, Throwable cause) {
         if (lease.settledState() == LeaseState.HELD) {
             lease.become(LeaseState.AT_RISK, null);
-            queue.then(() -> engine().events().atRisk(lease, cause));
+            queue.then(() -> instance().events.atRisk(lease, cause));
         }
     }
 
-    /**
-     * The holder wants more time.
-     *
-     * @return the store's answer, or null if the lease is no longer held
-     */
-    @Nullable
-    CompletableFuture<Ownership> extend(HeldLease lease, long millis) {
+    @Override
+    public @Nullable CompletableFuture<Ownership> extend(LeaseHandle lease, long millis) {
         CompletableFuture<Ownership> result = new CompletableFuture<>();
         synchronized (queue) {
-            if (!lease.isLive() || engine().now() >= lease.deadline()) {
+            if (!lease.isLive() || instance().now() >= lease.deadline()) {
                 return null;
             }
             ask(millis, result);

@@ -3,8 +3,6 @@ package io.distributedmutex.internal;
 import io.distributedmutex.StoreException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A store that cannot be reached, as the log tells of it. An outage of 1 s without an answer is told once, every 10 s while it
@@ -17,15 +15,13 @@ import org.slf4j.LoggerFactory;
  */
 final class Outage {
 
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
-
     private static final long SHORTEST_NANOS = 1_000_000_000L;
 
     private static final long REMINDER_NANOS = 10_000_000_000L;
 
     private static final int MOST_LINES = 10;
 
-    private final Engine engine;
+    private final Scheduler scheduler;
     private final AtomicLong failures = new AtomicLong();
     private final AtomicInteger risks = new AtomicInteger();
     private final AtomicInteger losses = new AtomicInteger();
@@ -40,13 +36,13 @@ final class Outage {
     /** When it was last told of; when it began, if it was not yet. */
     private long toldNanos;
 
-    Outage(Engine engine) {
-        this.engine = engine;
+    Outage(Scheduler scheduler) {
+        this.scheduler = scheduler;
     }
 
     /** A request failed, since the store was not reached or did not answer in time. */
     void failed(StoreException error) {
-        long now = engine.now();
+        long now = scheduler.now();
         long lasted;
         boolean first;
         synchronized (this) {
@@ -68,7 +64,7 @@ final class Outage {
             toldNanos = now;
             lasted = now - beganNanos;
         }
-        Events.quietly(() -> LOG.warn(
+        Log.quietly(() -> Log.LOGGER.warn(
                 "OUTAGE {} for {} s: {}; {}",
                 first ? "has lasted" : "lasts still,",
                 seconds(lasted),
@@ -84,7 +80,7 @@ final class Outage {
     }
 
     private void end() {
-        long now = engine.now();
+        long now = scheduler.now();
         long lasted;
         synchronized (this) {
             boolean told = toldNanos != beganNanos;
@@ -97,7 +93,7 @@ final class Outage {
             }
             lasted = lastFailureNanos - beganNanos;
         }
-        Events.quietly(() -> LOG.warn("OUTAGE over after {} s: {}", seconds(lasted), counts()));
+        Log.quietly(() -> Log.LOGGER.warn("OUTAGE over after {} s: {}", seconds(lasted), counts()));
     }
 
     /** A lease is at risk while the store is not reached. */

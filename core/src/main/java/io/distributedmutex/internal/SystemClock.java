@@ -6,8 +6,6 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A monotonic clock that does not stop while the machine is suspended.
@@ -27,8 +25,6 @@ import org.slf4j.LoggerFactory;
  * where there is an uptime, this can be turned off.
  */
 public final class SystemClock implements LongSupplier {
-
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
 
     /** Shorter suspensions than this (50 ms) are not noticed. It is above what NTP slewing or a scheduler delay cause. */
     static final long DIVERGENCE_NANOS = 50_000_000L;
@@ -149,13 +145,13 @@ public final class SystemClock implements LongSupplier {
     private void tell(long suspended, long stepped) {
         try {
             if (suspended > 0) {
-                teller.execute(() -> Events.quietly(() -> LOG.warn(
+                teller.execute(() -> Log.quietly(() -> Log.LOGGER.warn(
                         "this machine was suspended for {} ms; leases that ended meanwhile are lost",
                         (suspended - UPTIME_RESOLUTION_NANOS) / 1_000_000L)));
             }
             // Less is the resolution of the clocks.
             if (stepped > DIVERGENCE_NANOS || (suspended == 0 && stepped > 0)) {
-                teller.execute(() -> Events.quietly(() -> LOG.warn(
+                teller.execute(() -> Log.quietly(() -> Log.LOGGER.warn(
                         "the wall clock went forward by {} ms, which counts as time that has passed, since a guest that its"
                                 + " host has paused sees just that; leases that ended meanwhile are lost. If clocks are"
                                 + " set here while locks are held: see countWallClockSteps",
@@ -173,8 +169,8 @@ public final class SystemClock implements LongSupplier {
             return (long) (Double.parseDouble(text.substring(0, text.indexOf(' '))) * 1e9);
         } catch (IOException | RuntimeException e) {
             if (System.getProperty("os.name", "").toLowerCase(Locale.ROOT).contains("linux")) {
-                Events.quietly(() ->
-                        LOG.debug("/proc/uptime cannot be read: a step of the wall clock counts as a suspension", e));
+                Log.quietly(() -> Log.LOGGER.debug(
+                        "/proc/uptime cannot be read: a step of the wall clock counts as a suspension", e));
             }
             return -1;
         }

@@ -17,8 +17,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The real world: the system's clocks, one timer thread, and callback threads.
@@ -29,8 +27,6 @@ import org.slf4j.LoggerFactory;
  * any case: virtual threads share few of the platform's, which code that computes for long does not let go of.
  */
 public final class SystemEnvironment implements Environment {
-
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
 
     /** How soon (10 ms) a thread is asked for again for a callback that found none. */
     private static final long RETRY_NANOS = 10_000_000L;
@@ -166,7 +162,7 @@ public final class SystemEnvironment implements Environment {
             }
         } catch (Throwable t) {
             if (usersExecutor != null && refusalTold.compareAndSet(false, true)) {
-                Events.quietly(() -> LOG.warn(
+                Log.quietly(() -> Log.LOGGER.warn(
                         "the callback executor did not take a callback; those that it does not take run on threads of"
                                 + " the library (this is said once)",
                         t));
@@ -198,37 +194,34 @@ public final class SystemEnvironment implements Environment {
 
     private void runHomeless() {
         for (Callback callback = homeless.poll(); callback != null; callback = homeless.poll()) {
-            callback.runOnce();
+            callback.runAlone();
         }
     }
 
-    /** What a user or the engine wants to run; runs once, also if an executor takes it and then throws. */
-    private final class Callback extends AtomicBoolean implements Runnable {
+    /** What a user or the engine wants to run. Whoever runs it runs those that found no thread, too. */
+    private final class Callback extends Once {
         private static final long serialVersionUID = 1L;
 
-        private final transient Runnable body;
-
         Callback(Runnable body) {
-            this.body = body;
+            super(() -> {
+                try {
+                    body.run();
+                } catch (Throwable t) {
+                    Log.quietly(() -> Log.LOGGER.warn("a callback threw; nothing else is affected", t));
+                }
+            });
         }
 
         @Override
         public void run() {
-            runOnce();
+            super.run();
             if (!homeless.isEmpty()) {
                 runHomeless();
             }
         }
 
-        void runOnce() {
-            if (!compareAndSet(false, true)) {
-                return;
-            }
-            try {
-                body.run();
-            } catch (Throwable t) {
-                Events.quietly(() -> LOG.warn("a callback threw; nothing else is affected", t));
-            }
+        void runAlone() {
+            super.run();
         }
     }
 

@@ -6,8 +6,6 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The one timer of an instance: a binary heap of timers by their times and a daemon thread that sleeps until the first.
@@ -19,8 +17,6 @@ import org.slf4j.LoggerFactory;
  * empty the thread sleeps without end.
  */
 final class TimerThread {
-
-    private static final Logger LOG = LoggerFactory.getLogger("io.distributedmutex");
 
     /** While timers wait, the clock is read at least this often, so that a resumed machine notices soon. */
     private static final long LONGEST_SLEEP_NANOS = 1_000_000_000L;
@@ -42,11 +38,12 @@ final class TimerThread {
 
     private boolean closed;
 
-    TimerThread(String name, LongSupplier clock) {
-        this(clock, loop -> OwnThreads.platform(loop, name));
-    }
-
-    /** With threads for tests. */
+    /**
+     * A timer whose thread is started with the first of its timers.
+     *
+     * @param clock nanoseconds
+     * @param threads makes the thread
+     */
     TimerThread(LongSupplier clock, ThreadFactory threads) {
         this.threads = threads;
         this.clock = clock;
@@ -124,7 +121,7 @@ final class TimerThread {
             try {
                 ended = turn();
             } catch (Throwable t) {
-                failed(t);
+                Log.bug("a timer task failed", t);
                 sleep(FAILURE_PAUSE_NANOS);
             }
         }
@@ -166,18 +163,9 @@ final class TimerThread {
         try {
             timer.run();
         } catch (Throwable t) {
-            failed(t);
+            Log.bug("a timer task failed", t);
         }
         return false;
-    }
-
-    @SuppressWarnings("EmptyCatch")
-    private static void failed(Throwable thrown) {
-        try {
-            LOG.error("a timer task failed; please report this", thrown);
-        } catch (Throwable t) {
-            // There is no place left where this could be told.
-        }
     }
 
     /** On a scale on which times can be compared: it begins with this thread. */

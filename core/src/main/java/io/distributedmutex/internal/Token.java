@@ -21,4 +21,9 @@ record Token(long high, long low) {
         return BASE64.encodeToString(
                 ByteBuffer.allocate(2 * Long.BYTES).putLong(high).putLong(low).array());
     }
+
+    /** What the log shows of a token: enough to find it, too little to use it. */
+    static String prefix(String token) {
+        return token.substring(0, Math.min(6, token.length()));
+    }
 }

@@ -1,21 +1,17 @@
 package io.distributedmutex.internal;
 
-import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.spi.Timer;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread or future that waits for a key in its instance's local queue.
+ * Waits for a key in its instance's local queue: a {@link ThreadWaiter thread} or a {@link FutureWaiter future}.
  *
- * <p>Its outcome is set once, under the monitor of the {@link KeyQueue}, together with its removal from the queue: that one
- * transition decides every race between a grant, a time-out, an interrupt, a cancellation and a close. Waking up, in
- * {@link #signal}, happens after the monitor was left.
+ * <p>Its outcome is set once, under the monitor of the key, together with its removal from the queue: that one transition
+ * decides every race between a grant, a time-out, an interrupt, a cancellation and a close. Waking up, in {@link #signal},
+ * happens after the monitor was left.
  */
-final class Waiter {
+abstract class Waiter {
 
     /** A wait without an end. */
     static final long FOREVER = Long.MAX_VALUE;
@@ -26,8 +22,6 @@ final class Waiter {
     /** How long to wait for other holders; {@link #FOREVER} for no limit. */
     final long waitNanos;
 
-    final @Nullable Thread thread;
-    final @Nullable CompletableFuture<Lease> future;
     final FlightEvents.@Nullable Acquire event = FlightEvents.beginAcquire();
 
     /** Whether it waits still, and its place in {@link Waiters}. Guarded by the monitor. */
@@ -39,97 +33,64 @@ final class Waiter {
     @Nullable
     Waiter next;
 
-    /** Whether its thread has left with an exception: what it is granted is given back. */
-    volatile boolean abandoned;
-
-    private volatile @Nullable HeldLease lease;
+    private volatile @Nullable LeaseHandle lease;
     private volatile @Nullable LockException failure;
-    /** The end of an asynchronous wait; a thread minds its own. */
-    private @Nullable Timer timeout;
 
-    Waiter(
-            String key,
-            LockOptions options,
-            long startNanos,
-            long waitNanos,
-            @Nullable Thread thread,
-            @Nullable CompletableFuture<Lease> future) {
+    Waiter(String key, LockOptions options, long startNanos, long waitNanos) {
         this.key = key;
         this.options = options;
         this.startNanos = startNanos;
         this.waitNanos = waitNanos;
-        this.thread = thread;
-        this.future = future;
     }
 
-    boolean isPatient() {
+    final boolean isPatient() {
         return waitNanos == FOREVER;
     }
 
-    long retryMillis() {
+    final long retryMillis() {
         return options.retryInterval().toMillis();
     }
 
     /** How long this waiter may still wait. */
-    long leftNanos(long now) {
+    final long leftNanos(long now) {
         return isPatient() ? FOREVER : waitNanos - (now - startNanos);
     }
 
     /** Under the monitor, with the removal from the queue. */
-    void grant(HeldLease granted) {
+    final void grant(LeaseHandle granted) {
         lease = granted;
     }
 
     /** Under the monitor, with the removal from the queue. */
-    void fail(LockException outcome) {
+    final void fail(LockException outcome) {
         failure = outcome;
     }
 
-    boolean isSettled() {
+    final boolean isSettled() {
         return lease != null || failure != null;
     }
 
     @Nullable
-    HeldLease lease() {
+    final LeaseHandle lease() {
         return lease;
     }
 
     @Nullable
-    LockException failure() {
+    final LockException failure() {
         return failure;
     }
 
-    /** Under the monitor. */
-    void timeoutAt(Timer timer) {
-        timeout = timer;
+    /** Tells listener and log that the key was not acquired. */
+    final void tellFailure(Instance instance, LockException outcome) {
+        instance.events.notAcquired(key, event, instance.now() - startNanos, outcome);
     }
 
-    /** Wakes whoever waits. After the outcome was set, outside the monitor. */
-    void signal(Engine engine) {
-        HeldLease granted = lease;
-        LockException outcome = failure;
-        if (future == null) {
-            LockSupport.unpark(thread);
-            if (abandoned && granted != null) {
-                granted.giveBackUnused();
-            } else if (abandoned && outcome != null) {
-                engine.events().notAcquired(key, event, engine.now() - startNanos, outcome);
-            }
-            return;
-        }
-        Timer timer = timeout;
-        if (timer != null) {
-            engine.cancel(timer);
-        }
-        // On a callback thread, because what the user attached to the future may block.
-        engine.execute(() -> {
-            if (outcome != null) {
-                engine.events().notAcquired(key, event, engine.now() - startNanos, outcome);
-                future.completeExceptionally(outcome);
-            } else if (granted != null && !future.complete(granted)) {
-                // The user ended it between the grant and now.
-                granted.giveBackUnused();
-            }
-        });
-    }
+    /** The thread that waits, for deadlock detection and messages; null if none does. */
+    abstract @Nullable Thread thread();
+
+    /** Under the monitor: stands in the queue now. A thread minds the end of its wait itself; a future has a timer. */
+    abstract void joined(Instance instance, Runnable atTheEnd);
+
+    /** After the outcome was set, outside the monitor: lets it be known. */
+    abstract void signal(Instance instance);
 }

@@ -11,10 +11,14 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Not thread-safe: guarded by the monitor of the {@link KeyQueue}.
  */
-abstract class Waiters {
+abstract class Waiters extends Steps {
 
     private @Nullable Waiter first;
     private @Nullable Waiter last;
+
+    Waiters(Instance instance, String key) {
+        super(instance, key);
+    }
 
     final boolean hasWaiters() {
         return first != null;

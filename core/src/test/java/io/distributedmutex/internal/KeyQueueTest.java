@@ -286,11 +286,11 @@ class KeyQueueTest {
     void aLeaseForgetsItsThreadWithItsEnd() {
         StandingTime time = new StandingTime();
         Engine engine = new Engine(new GrantingStore(), time, "test", null);
-        HeldLease released = (HeldLease) engine.acquire(KEY, LockOptions.defaults());
+        LeaseHandle released = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults());
         assertThat(released.owner()).isSameAs(Thread.currentThread());
         released.close();
         assertThat(released.owner()).isNull();
-        HeldLease lost = (HeldLease) engine.acquire(KEY, LockOptions.defaults());
+        LeaseHandle lost = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults());
         time.pass(60_000_000_000L);
         assertThat(lost.state()).isEqualTo(LeaseState.LOST);
         assertThat(lost.owner()).isNull();
@@ -299,10 +299,10 @@ class KeyQueueTest {
 
     @Test
     void aHolderWithoutTimeLeftStillHasAnExpiry() {
-        LockNotAcquiredException ending = Engine.notAcquired("", KEY, "other", 0);
+        LockNotAcquiredException ending = Outcomes.heldBy("", KEY, "other", 0);
         assertThat(ending.remaining()).contains(Duration.ZERO);
         assertThat(ending).hasMessage("held by other for 0 ms still");
-        LockNotAcquiredException endless = Engine.notAcquired("", KEY, "other", -1);
+        LockNotAcquiredException endless = Outcomes.heldBy("", KEY, "other", -1);
         assertThat(endless.remaining()).isEmpty();
         assertThat(endless).hasMessage("held by other, without an expiry");
     }

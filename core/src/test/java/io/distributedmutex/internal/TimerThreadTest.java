@@ -16,6 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,7 +29,7 @@ class TimerThreadTest {
     private static final Runnable NOTHING = () -> {};
 
     private final String name = "timer-test-" + NAMES.incrementAndGet() + ".";
-    private final TimerThread timer = new TimerThread(name, System::nanoTime);
+    private final TimerThread timer = timer(name, System::nanoTime);
 
     @AfterEach
     void theThreadEndsWithTheTimer() {
@@ -36,11 +37,15 @@ class TimerThreadTest {
         Await.until(() -> Await.threads(name).isEmpty(), Await.BOUND);
     }
 
+    private static TimerThread timer(String name, LongSupplier clock) {
+        return new TimerThread(clock, loop -> OwnThreads.platform(loop, name));
+    }
+
     @Test
     void tasksRunInTheOrderOfTheirTimesNotOfTheirScheduling() {
         ConcurrentLinkedQueue<String> ran = new ConcurrentLinkedQueue<>();
         AtomicLong clock = new AtomicLong();
-        TimerThread manual = new TimerThread(name, clock::get);
+        TimerThread manual = timer(name, clock::get);
         schedule(manual, clock, () -> ran.add("third"), millis(3));
         schedule(manual, clock, () -> ran.add("first"), millis(1));
         schedule(manual, clock, () -> ran.add("second"), millis(2));
@@ -161,7 +166,7 @@ class TimerThreadTest {
         ConcurrentLinkedQueue<Modelled> ran = new ConcurrentLinkedQueue<>();
         List<Modelled> waiting = new ArrayList<>();
         List<Modelled> gone = new ArrayList<>();
-        TimerThread manual = new TimerThread(name, clock::get);
+        TimerThread manual = timer(name, clock::get);
         for (int step = 0; step < 300; step++) {
             int what = random.nextInt(10);
             if (what == 0 && !waiting.isEmpty()) {
@@ -268,7 +273,7 @@ class TimerThreadTest {
     @Test
     void aClockThatJumpsWhileTheThreadSleepsIsNoticedWithinASecondOrSo() {
         AtomicLong clock = new AtomicLong();
-        TimerThread manual = new TimerThread(name, clock::get);
+        TimerThread manual = timer(name, clock::get);
         CountDownLatch ran = new CountDownLatch(1);
         schedule(manual, clock, ran::countDown, Duration.ofHours(1).toNanos());
         Await.until(
@@ -320,7 +325,7 @@ class TimerThreadTest {
     void aClockThatThrowsForAWhileEndsNothing() {
         AtomicInteger failures = new AtomicInteger();
         AtomicLong clock = new AtomicLong();
-        TimerThread manual = new TimerThread(name, () -> {
+        TimerThread manual = timer(name, () -> {
             if (failures.get() > 0 && failures.decrementAndGet() >= 0) {
                 throw new OutOfMemoryError("thrown by the test's clock");
             }
@@ -426,7 +431,7 @@ class TimerThreadTest {
     @Test
     void aTimerThatIsScheduledAgainRunsAtTheNewTimeOnly() {
         AtomicLong clock = new AtomicLong();
-        TimerThread manual = new TimerThread(name, clock::get);
+        TimerThread manual = timer(name, clock::get);
         AtomicInteger ran = new AtomicInteger();
         Timer again = schedule(manual, clock, ran::incrementAndGet, millis(10));
         manual.schedule(again, millis(30));

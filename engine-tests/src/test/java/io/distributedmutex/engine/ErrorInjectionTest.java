@@ -637,8 +637,10 @@ class ErrorInjectionTest {
                 if (!queues.isEmpty()) {
                     problem("left: entries of " + queues.keySet());
                 }
+                Object instance = field(Engine.class, "instance").get(engine);
+                Object work = field(instance.getClass().getSuperclass(), "work").get(instance);
                 AtomicInteger unfinished =
-                        (AtomicInteger) field(Engine.class, "unfinished").get(engine);
+                        (AtomicInteger) field(work.getClass(), "unfinished").get(work);
                 if (unfinished.get() != 0) {
                     problem("left: " + unfinished + " unfinished, so that close() waits");
                 }

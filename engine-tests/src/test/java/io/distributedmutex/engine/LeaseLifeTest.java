@@ -238,6 +238,20 @@ class LeaseLifeTest {
         return world.granted(asked);
     }
 
+    /** It may take effect between our deadline and the store's expiry. */
+    @Test
+    void aRenewalOnItsWayAtTheDeadlineDoesNotKeepTheKeyTaken() {
+        try (World world = new World()) {
+            Instance a = world.instance("a", World.renewed(Duration.ofSeconds(10), HOUR));
+            Lease lease = world.held(a, KEY);
+            a.store().holdRequests(1_000, Operation.RENEW);
+            world.advanceMillis(9_900);
+            assertThat(lease.lossReason()).contains(LossReason.EXPIRED);
+            a.store().releaseHeld();
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
     @Test
     void aLeaseThatAPollMadeLongerThanItsHolderBelievesIsFreedAtItsDeadline() {
         try (World world = new World()) {

@@ -52,6 +52,7 @@ record ArchitectureRules(String base) {
         rules.put("nothing knows the lab", nothingKnowsTheLab());
         rules.put("the SPI knows nothing internal", spiKnowsNothingInternal());
         rules.put("packages have no cycles", noCycles());
+        rules.put("the engine's classes stand on floors", engineHasFloors());
         rules.put("public types cannot be extended by accident", publicTypesAreClosed());
         rules.put("nothing internal is exposed", nothingInternalIsExposed());
         rules.put("no package is named util", noUtilPackage());
@@ -136,6 +137,11 @@ record ArchitectureRules(String base) {
         return slices().assignedFrom(partsThatMayKnowEachOther()).should().beFreeOfCycles();
     }
 
+    /** No class of the engine knows, by whatever way, a class that knows it: who is called back is known by an interface below. */
+    private ArchRule engineHasFloors() {
+        return slices().assignedFrom(classesOfTheEngine()).should().beFreeOfCycles();
+    }
+
     private ArchRule publicTypesAreClosed() {
         return classes()
                 .that(are(visibleOutside()))
@@ -213,6 +219,23 @@ record ArchitectureRules(String base) {
             @Override
             public String getDescription() {
                 return "packages, an internal one with the one it serves";
+            }
+        };
+    }
+
+    /** A slice for each top-level class of core's internal package, with all that is nested in it. */
+    private SliceAssignment classesOfTheEngine() {
+        return new SliceAssignment() {
+            @Override
+            public SliceIdentifier getIdentifierOf(JavaClass type) {
+                return type.getPackageName().equals(base + ".internal")
+                        ? SliceIdentifier.of(type.getName().replaceFirst("\\$.*", ""))
+                        : SliceIdentifier.ignore();
+            }
+
+            @Override
+            public String getDescription() {
+                return "the classes of the engine";
             }
         };
     }

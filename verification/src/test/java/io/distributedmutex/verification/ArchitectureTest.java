@@ -36,6 +36,7 @@ final class ArchitectureTest {
             entry("nothing knows the lab", List.of("ToolWithADemo")),
             entry("the SPI knows nothing internal", List.of("SpiThatKnowsTheEngine")),
             entry("packages have no cycles", List.of("Cycle detected")),
+            entry("the engine's classes stand on floors", List.of("Cycle detected", "Upstairs", "Downstairs")),
             entry("public types cannot be extended by accident", List.of("OpenToExtension", "OpenContract")),
             entry(
                     "nothing internal is exposed",

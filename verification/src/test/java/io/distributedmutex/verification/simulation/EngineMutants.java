@@ -14,6 +14,7 @@ final class EngineMutants {
     private static final String CORE = "core/src/main/java/io/distributedmutex/internal/";
     private static final String QUEUE = CORE + "KeyQueue.java";
     private static final String HOLDING = CORE + "Holding.java";
+    private static final String BELIEF = CORE + "Belief.java";
     private static final String ENGINE = CORE + "Engine.java";
     private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/memory/InMemoryData.java";
 
@@ -21,22 +22,22 @@ final class EngineMutants {
             new Mutant(
                     "a grant's deadline counted from the reply",
                     QUEUE,
-                    "long deadline = sent + Engine.validNanos(leaseMillis);",
-                    "long deadline = now + Engine.validNanos(leaseMillis);"),
+                    "long deadline = sent + Belief.validNanos(leaseMillis);",
+                    "long deadline = now + Belief.validNanos(leaseMillis);"),
             new Mutant(
                     "a renewal's deadline counted from the reply",
                     HOLDING,
-                    "deadline = Math.max(deadline, sent + Engine.validNanos(millis));",
-                    "deadline = Math.max(deadline, now + Engine.validNanos(millis));"),
+                    "confirmed(millis, sent);",
+                    "confirmed(millis, now);"),
             new Mutant(
                     "no margin for clock drift",
-                    ENGINE,
+                    BELIEF,
                     "return leaseMillis * 1_000_000 - leaseMillis * 10_000 - 2_000_000;",
                     "return leaseMillis * 1_000_000;"),
             new Mutant(
                     "the deadline is not looked at",
-                    CORE + "HeldLease.java",
-                    "if (queue().engine.now() < deadline()) {\n            return true;",
+                    CORE + "LeaseHandle.java",
+                    "if (instance().now() < deadline()) {\n            return true;",
                     "if (true) {\n            return true;"),
             new Mutant(
                     "a late push is believed",
@@ -45,27 +46,26 @@ final class EngineMutants {
                     "} else {"),
             new Mutant(
                     "a push's claim counted from the answer to the last poll",
-                    CORE + "Request.java",
+                    CORE + "KeyRequest.java",
                     "baseNanos = Math.max(baseNanos, sent);",
                     "baseNanos = Math.max(baseNanos, now);"),
             new Mutant(
                     "a push believed for the whole lease time",
                     QUEUE,
-                    "long deadline = asked.baseNanos + Engine.validNanos(asked.claimMillis);",
-                    "long deadline = asked.baseNanos + Engine.validNanos(asked.sentLeaseMillis);"),
+                    "long deadline = asked.baseNanos + Belief.validNanos(asked.claimMillis);",
+                    "long deadline = asked.baseNanos + Belief.validNanos(asked.sentLeaseMillis);"),
             new Mutant(
                     "a cancel that forgets the grant",
                     QUEUE,
-                    "then(() -> engine.giveBack(GiveBack.cancel(key, abandoned.token, until)));",
+                    "then(() -> instance.giveBacks.send(GiveBack.cancel(key, abandoned.token, until)));",
                     ""),
             new Mutant(
                     "no poll",
                     QUEUE,
-                    "asked.poll = engine.runAfter(() -> poll(asked), Math.min(asked.retryMillis, atMostMillis) *"
-                            + " 1_000_000);",
+                    "asked.poll =\n                instance.scheduler.runAfter("
+                            + "() -> poll(asked), Math.min(asked.retryMillis, atMostMillis) * 1_000_000);",
                     ""),
-            new Mutant(
-                    "local pass without a bound in time", HOLDING, "&& now - since < KeyQueue.PASS_WINDOW_NANOS", ""),
+            new Mutant("local pass without a bound in time", HOLDING, "&& now - since < PASS_WINDOW_NANOS", ""),
             new Mutant(
                     "more local passes than fencing tokens were given",
                     HOLDING,
@@ -74,7 +74,7 @@ final class EngineMutants {
             new Mutant(
                     "a release that is not sent",
                     QUEUE,
-                    "            then(() -> engine.giveBack(giveBack));\n        } else {",
+                    "            then(() -> instance.giveBacks.send(giveBack));\n        } else {",
                     "        } else {"),
             new Mutant(
                     "a suspension of the machine is not noticed",
@@ -91,12 +91,17 @@ final class EngineMutants {
                     CORE + "SystemClock.java",
                     "(countsSteps || uptime < 0)",
                     "true"),
+            new Mutant("an expired lease that a poll made longer is not freed", BELIEF, " || !whole;", ";"),
             new Mutant(
-                    "an expired lease with a renewal on its way is not freed",
+                    "a lease of a waiter who has left is believed whole",
                     HOLDING,
-                    "return now < deadline || unanswered > 0 || !confirmed;",
-                    "return now < deadline || !confirmed;"),
-            new Mutant("an expired lease that a poll made longer is not freed", HOLDING, " || !confirmed;", ";"),
+                    "believeAtMost(wantedMillis, now);",
+                    ""),
+            new Mutant(
+                    "a local pass to a waiter who wants less",
+                    HOLDING,
+                    "&& next.options.leaseTime().toMillis() >= longestMillis()",
+                    ""),
             new Mutant(
                     "a renewal that shortens",
                     STORE,

@@ -250,7 +250,7 @@ final class Life {
         waits.add(new Wait(instance, key, future, null, new boolean[1]));
         CompletableFuture<Lease> unused = future.whenComplete((lease, error) -> {
             if (lease != null) {
-                received(instance, lease);
+                received(action, instance, lease);
                 hold(action, instance, lease);
             } else if (!(error instanceof LockException) && !future.isCancelled()) {
                 promises.broken("an outcome of an unknown kind: " + error);
@@ -264,7 +264,7 @@ final class Life {
             try {
                 Lease lease = mutex.acquire(key);
                 over[0] = true;
-                received(instance, lease);
+                received(action, instance, lease);
                 holds++;
                 Thread.interrupted();
                 instance.process.sleep(action.holdNanos());
@@ -279,13 +279,13 @@ final class Life {
         waits.add(new Wait(instance, key, null, thread, over));
     }
 
-    private void received(Instance instance, Lease lease) {
+    private void received(Action action, Instance instance, Lease lease) {
         note(() -> "granted to " + instance.number + ": " + lease);
         leases.add(new Given(lease, instance));
         lease.onLost(lost -> {
             throw new ThrowingListener.Thrown();
         });
-        promises.received(lease, instance.process, plan.calm());
+        promises.received(lease, instance.process, action.leaseMillis(), plan.calm());
     }
 
     private void hold(Action action, Instance instance, Lease lease) {

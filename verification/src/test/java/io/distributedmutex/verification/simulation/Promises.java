@@ -68,7 +68,12 @@ final class Promises {
         live.values().forEach(held -> held.removeIf(one -> one.process == process));
     }
 
-    void received(Lease lease, SimulatedProcess process, boolean calm) {
+    /**
+     * A lease has come to whoever waited for it.
+     *
+     * @param leaseMillis the lease time that was asked for
+     */
+    void received(Lease lease, SimulatedProcess process, long leaseMillis, boolean calm) {
         String key = lease.key();
         long fence = lease.fencingToken();
         Grant grant = witness().grantOf(key, fence);
@@ -78,6 +83,13 @@ final class Promises {
         }
         if (!numbers.computeIfAbsent(key, k -> new HashSet<>()).add(fence)) {
             broken("a fencing token given twice: " + lease);
+        }
+        if (lease.remaining().toMillis() > leaseMillis) {
+            broken("believed in for " + lease.remaining() + ", longer than its lease time of " + leaseMillis + " ms: "
+                    + lease);
+        }
+        if (fence != grant.first() && witness().remainingMillis(key, grant) > leaseMillis) {
+            broken("passed on with more than its lease time of " + leaseMillis + " ms in the store: " + lease);
         }
         long now = time.elapsed().toNanos();
         long first = firstReceived.computeIfAbsent(grant, g -> now);

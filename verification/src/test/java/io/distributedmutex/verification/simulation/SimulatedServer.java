@@ -113,6 +113,12 @@ final class SimulatedServer {
                 : grant.getValue();
     }
 
+    /** How long the store keeps the key for a grant still; negative if it is not that grant's any more. */
+    long remainingMillis(String key, Grant grant) {
+        InMemoryContents.Value value = InMemoryContents.of(data).values().get(key);
+        return value == null || value.fencingToken() != grant.first() ? -1 : value.remainingMillis();
+    }
+
     // ---- what the witness sees
 
     void acquired(String client, AcquireRequest request, AcquireReply reply) {

@@ -5,16 +5,14 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Timer;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What an instance asks of the store for a key on behalf of its waiters: first a request, then its entry in the store's
  * queue. There is one per key and instance, however many wait. Guarded by the monitor of its {@link KeyQueue}.
  */
-final class Request {
-
-    /** How long a grant out of the queue lasts unless it is claimed: 2 s, or the lease time if that is shorter. */
-    static final long CLAIM_MILLIS = 2_000;
+final class KeyRequest {
 
     /** A waiter counts as dead after this long without a poll, or after four polls that were due. */
     static final long ALIVE_MILLIS = 2_000;
@@ -26,14 +24,11 @@ final class Request {
     /** The owner's, as the store sees it. */
     final String token;
 
-    /** A lease that is given back in the same step, and how often that was sent. */
-    @Nullable
-    HeldLease releasing;
+    /** A lease that is given back in the same step; null if none is. */
+    private @Nullable GiveBack releasing;
 
-    @Nullable
-    String releasingToken;
-
-    int releasingSends;
+    /** Whether that was sent before. */
+    private boolean releasingSent;
 
     /** How often it was sent, and how often that surely did not leave this process. */
     private int sends;
@@ -54,7 +49,7 @@ final class Request {
     long lastFencingToken;
 
     /** The shortest claim time that a grant may have been made with. */
-    long claimMillis = CLAIM_MILLIS;
+    long claimMillis = Holding.CLAIM_MILLIS;
 
     /** The longest lease time asked for: the store's expiry may be as late, by a request of a waiter who has given up. */
     long sentLeaseMillis;
@@ -80,7 +75,7 @@ final class Request {
 
     long failingSinceNanos;
 
-    Request(Token owner) {
+    KeyRequest(Token owner) {
         this.owner = owner;
         this.token = owner.text();
     }
@@ -108,22 +103,61 @@ final class Request {
         claimMillis = Math.min(claimMillis, leaseMillis);
         sends++;
         retryMillis = shortestRetryMillis;
-        if (releasingToken != null) {
-            releasingSends++;
+        GiveBack carried = releasing;
+        if (carried != null) {
+            // Sent a second time: the store may have done it the first time.
+            releasing = releasingSent ? carried.again() : carried;
+            releasingSent = true;
         }
         return new AcquireRequest(
                 key,
                 token,
                 leaseMillis,
                 true,
-                Math.min(CLAIM_MILLIS, leaseMillis),
+                Math.min(Holding.CLAIM_MILLIS, leaseMillis),
                 aliveMillis(shortestRetryMillis),
-                releasingToken);
+                carried == null ? null : carried.token());
     }
 
     static long aliveMillis(long retryMillis) {
         return Math.max(ALIVE_MILLIS, 4 * retryMillis);
     }
+
+    // ---- the lease that it gives back
+
+    boolean isReleasing() {
+        return releasing != null;
+    }
+
+    /** Gives a lease back in the same step. There must be none yet. */
+    void release(GiveBack lease) {
+        releasing = lease;
+        releasingSent = false;
+    }
+
+    /** The lease that is given back with this token; null if there is none. */
+    @Nullable
+    GiveBack releasing(@Nullable String token) {
+        return releasing != null && releasing.token().equals(token) ? releasing : null;
+    }
+
+    /** An attempt has failed and will be repeated. */
+    void tellAttemptFailed(Consumer<Runnable> then, StoreException error) {
+        GiveBack.Released lease = releasing == null ? null : releasing.lease();
+        if (lease != null) {
+            then.accept(() -> lease.releaseAttemptFailed(error));
+        }
+    }
+
+    /** Whoever takes it out sees to it that its outcome becomes known. */
+    @Nullable
+    GiveBack takeReleasing() {
+        GiveBack taken = releasing;
+        releasing = null;
+        return taken;
+    }
+
+    // ---- the answers
 
     /** The store answered that the key is another's and that we stand in its queue. */
     void refused(long sent, long now, AcquireReply.Refused reply) {

@@ -18,15 +18,16 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The handle of a holder. Its state changes under the monitor of the {@link KeyQueue}, by one transition that decides
- * every race between release, expiry and loss; reading it takes no monitor.
+ * The handle of a holder, for as long as the holder keeps it: the lease may have been released or lost long ago. Its state
+ * changes under the monitor of the key, by one transition that decides every race between release, expiry and loss; reading it
+ * takes no monitor.
  */
-final class HeldLease implements Lease {
+final class LeaseHandle implements Events.Held, GiveBack.Released {
 
     /** In the place of the observers when there is nothing to observe any more. Has none. */
     private static final Observers ALL_TOLD = new Observers();
 
-    private final Holding holding;
+    private final Keeper keeper;
     private final long fencingToken;
     private final LockOptions options;
     private final long grantedNanos;
@@ -41,12 +42,45 @@ final class HeldLease implements Lease {
     /** Who is told of the end; null if nobody, {@link #ALL_TOLD} once they have been. Guarded by the monitor. */
     private @Nullable Observers observers;
 
-    HeldLease(Holding holding, long fencingToken, Waiter waiter, long grantedNanos) {
-        this.holding = holding;
+    LeaseHandle(Keeper keeper, long fencingToken, LockOptions options, @Nullable Thread owner, long grantedNanos) {
+        this.keeper = keeper;
         this.fencingToken = fencingToken;
-        this.options = waiter.options;
-        this.owner = waiter.thread;
+        this.options = options;
+        this.owner = owner;
         this.grantedNanos = grantedNanos;
+    }
+
+    /** What keeps a lease: its deadline, and the ways to lengthen it and to end it. Called without the monitor. */
+    interface Keeper {
+
+        /** The monitor, with the key and its instance. */
+        Steps monitor();
+
+        /** As the store sees it. */
+        String token();
+
+        /** The end of what is believed. */
+        long deadline();
+
+        /**
+         * Asks the store for more time.
+         *
+         * @return the store's answer, or null if the lease is no longer held
+         */
+        @Nullable
+        CompletableFuture<Ownership> extend(LeaseHandle lease, long millis);
+
+        /**
+         * Releases it if it is held still.
+         *
+         * @param used whether anybody had it, so that its minimum hold counts
+         * @param answer gets the store's answer; null if nobody waits for that
+         * @return whether it was held until now
+         */
+        boolean release(LeaseHandle lease, boolean used, @Nullable CompletableFuture<Boolean> answer);
+
+        /** Its deadline may have passed. */
+        void expire(LeaseHandle lease);
     }
 
     /** Who is told of the end. */
@@ -63,7 +97,7 @@ final class HeldLease implements Lease {
 
     @Override
     public String key() {
-        return queue().key;
+        return monitor().key;
     }
 
     @Override
@@ -76,10 +110,10 @@ final class HeldLease implements Lease {
         if (!isLive()) {
             return false;
         }
-        if (queue().engine.now() < deadline()) {
+        if (instance().now() < deadline()) {
             return true;
         }
-        queue().expire(this);
+        keeper.expire(this);
         return false;
     }
 
@@ -91,9 +125,7 @@ final class HeldLease implements Lease {
 
     @Override
     public Duration remaining() {
-        return isLive()
-                ? Duration.ofNanos(Math.max(0, deadline() - queue().engine.now()))
-                : Duration.ZERO;
+        return isLive() ? Duration.ofNanos(Math.max(0, deadline() - instance().now())) : Duration.ZERO;
     }
 
     @Override
@@ -107,14 +139,14 @@ final class HeldLease implements Lease {
         Objects.requireNonNull(listener, "listener");
         Runnable call = () -> listener.accept(this);
         boolean now;
-        synchronized (queue()) {
+        synchronized (monitor()) {
             now = state == LeaseState.LOST;
             if (!now && observers != ALL_TOLD) {
                 observers().onLost.add(call);
             }
         }
         if (now) {
-            queue().engine.executeAtOnce(call);
+            instance().scheduler.executeAtOnce(call);
         }
     }
 
@@ -122,7 +154,7 @@ final class HeldLease implements Lease {
     public CompletableFuture<LossReason> lost() {
         CompletableFuture<LossReason> future = new CompletableFuture<>();
         LossReason reason;
-        synchronized (queue()) {
+        synchronized (monitor()) {
             reason = lossReason;
             if (reason == null) {
                 if (observers == ALL_TOLD) {
@@ -154,30 +186,30 @@ final class HeldLease implements Lease {
     public void extend(Duration leaseTime) {
         long millis = Checks.roundedUp("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM)
                 .toMillis();
-        lengthen(millis, queue().engine.now() + options.waitTime().toNanos());
+        lengthen(millis, instance().now() + options.waitTime().toNanos());
     }
 
     /** Repeats that after transient errors until an end. */
     private void lengthen(long millis, long end) {
-        Engine engine = queue().engine;
+        Instance instance = instance();
         while (true) {
-            CompletableFuture<Ownership> answer = holding.extend(this, millis);
+            CompletableFuture<Ownership> answer = keeper.extend(this, millis);
             if (answer == null) {
                 isValid();
                 throw lostException("cannot be extended");
             }
             try {
-                engine.await(answer, Long.MAX_VALUE);
+                instance.store.await(answer, Long.MAX_VALUE);
                 if (!isValid()) {
                     throw lostException("was not extended");
                 }
                 return;
             } catch (StoreException e) {
                 long retry = retryNanos();
-                if (!e.isTransient() || engine.now() + retry >= Math.min(end, deadline()) || !isLive()) {
-                    throw Engine.copy("'" + Checks.shown(queue().key) + "' not extended: ", e);
+                if (!e.isTransient() || instance.now() + retry >= Math.min(end, deadline()) || !isLive()) {
+                    throw Outcomes.copy("'" + Checks.shown(monitor().key) + "' not extended: ", e);
                 }
-                engine.sleep(this, retry);
+                instance.scheduler.sleep(this, retry);
             }
         }
     }
@@ -185,15 +217,15 @@ final class HeldLease implements Lease {
     @Override
     public void ensure(Duration leaseTime) {
         Duration least = Checks.roundedUp("ensure", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM);
-        Engine engine = queue().engine;
-        long end = engine.now() + options.waitTime().toNanos();
+        Instance instance = instance();
+        long end = instance.now() + options.waitTime().toNanos();
         // More than was asked for, so that a loop that ensures the same time does not ask the store each time.
         long enough = least.toMillis() + 10 + least.toMillis() / 50;
         for (boolean asked = false; ; asked = true) {
             if (!isValid()) {
                 throw lostException("cannot be extended");
             }
-            long now = engine.now();
+            long now = instance.now();
             long deadline = deadline();
             Duration left = Duration.ofNanos(Math.max(0, deadline - now));
             if (left.compareTo(least) >= 0) {
@@ -201,14 +233,14 @@ final class HeldLease implements Lease {
             }
             if (deadline == maximumHoldEnd()) {
                 throw new LeaseLostException(
-                        "the lease on '" + Checks.shown(queue().key) + "' cannot last for " + Checks.about(leaseTime)
+                        "the lease on '" + Checks.shown(monitor().key) + "' cannot last for " + Checks.about(leaseTime)
                                 + " still: its maximum hold of " + Checks.about(options.maximumHold()) + " ends in "
                                 + Checks.about(left),
                         LossReason.EXPIRED);
             }
             if (asked && now >= end) {
                 throw new StoreUnreachableException(
-                        "'" + Checks.shown(queue().key) + "' is held for " + Checks.about(left) + " still, not for "
+                        "'" + Checks.shown(monitor().key) + "' is held for " + Checks.about(left) + " still, not for "
                                 + Checks.about(leaseTime) + ": the store answers too slowly",
                         null);
             }
@@ -219,23 +251,23 @@ final class HeldLease implements Lease {
     @Override
     public boolean release() {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
-        if (!queue().release(this, true, answer)) {
+        if (!keeper.release(this, true, answer)) {
             return false;
         }
-        Engine engine = queue().engine;
+        Instance instance = instance();
         try {
             // A wait time of zero means one attempt, not no answer; see releaseAttemptFailed.
             long patience = options.waitTime().isZero()
                     ? Long.MAX_VALUE
                     : options.waitTime().toNanos();
-            Boolean held = engine.await(answer, patience);
+            Boolean held = instance.store.await(answer, patience);
             if (held == null) {
                 throw new StoreUnreachableException("not confirmed within " + Checks.about(options.waitTime()), null);
             }
             return held;
         } catch (StoreException e) {
-            throw Engine.copy(
-                    "release of '" + Checks.shown(queue().key)
+            throw Outcomes.copy(
+                    "release of '" + Checks.shown(monitor().key)
                             + "' not confirmed; it is repeated until the lease's end, which frees the key: ",
                     e);
         }
@@ -243,27 +275,31 @@ final class HeldLease implements Lease {
 
     @Override
     public void close() {
-        queue().release(this, true, null);
+        keeper.release(this, true, null);
     }
 
     /** Nobody has had it: it was granted in the moment in which whoever waited for it gave up. So there is no minimum hold. */
     void giveBackUnused() {
-        queue().release(this, false, null);
+        keeper.release(this, false, null);
     }
 
     // ---- what the engine does
 
-    Holding holding() {
-        return holding;
+    Keeper keeper() {
+        return keeper;
     }
 
-    private KeyQueue queue() {
-        return holding.queue;
+    private Steps monitor() {
+        return keeper.monitor();
+    }
+
+    private Instance instance() {
+        return keeper.monitor().instance;
     }
 
     /** The end of what is believed, or of the maximum hold of a renewed lease. */
     long deadline() {
-        return Math.min(holding.deadline(), maximumHoldEnd());
+        return Math.min(keeper.deadline(), maximumHoldEnd());
     }
 
     /** What ended it when its deadline has passed. */
@@ -311,12 +347,9 @@ final class HeldLease implements Lease {
         return owner;
     }
 
-    String tokenPrefix() {
-        return prefix(holding.token());
-    }
-
-    static String prefix(String token) {
-        return token.substring(0, Math.min(6, token.length()));
+    @Override
+    public String tokenPrefix() {
+        return Token.prefix(keeper.token());
     }
 
     /** The end of the minimum hold. */
@@ -343,7 +376,7 @@ final class HeldLease implements Lease {
     }
 
     void toldReleased(long now) {
-        queue().engine.events().released(this, event, now - grantedNanos);
+        instance().events.released(this, event, now - grantedNanos);
     }
 
     void toldLost(LossReason reason, String detail) {
@@ -351,20 +384,21 @@ final class HeldLease implements Lease {
     }
 
     private void tellLost(Observers told, LossReason reason, String detail) {
-        Engine engine = queue().engine;
-        engine.events().lost(this, event, reason, detail);
-        told.onLost.forEach(engine::executeAtOnce);
-        told.lost.forEach(future -> engine.executeAtOnce(() -> future.complete(reason)));
+        Instance instance = instance();
+        instance.events.lost(this, event, reason, detail);
+        told.onLost.forEach(instance.scheduler::executeAtOnce);
+        told.lost.forEach(future -> instance.scheduler.executeAtOnce(() -> future.complete(reason)));
     }
 
     /**
      * The store's answer to the release. That the token did not own the key is bad news, unless an earlier request may
      * have released it already. A store that lost its data is bad news in any case: it may have lost the lease first.
      */
-    void releaseAnswered(Ownership answer, boolean repeated) {
+    @Override
+    public void releaseAnswered(Ownership answer, boolean repeated) {
         boolean held = answer == Ownership.HELD || (repeated && answer != Ownership.STORE_LOST);
         Observers told;
-        synchronized (queue()) {
+        synchronized (monitor()) {
             if (observers == ALL_TOLD || state == LeaseState.LOST) {
                 // Taken from its holder, who hears of that, and not of the release.
                 return;
@@ -385,12 +419,13 @@ final class HeldLease implements Lease {
     }
 
     /** An attempt to release has failed and will be repeated. Who wanted one attempt waits no longer. */
-    void releaseAttemptFailed(StoreException error) {
+    @Override
+    public void releaseAttemptFailed(StoreException error) {
         if (!options.waitTime().isZero()) {
             return;
         }
         CompletableFuture<Boolean> answer;
-        synchronized (queue()) {
+        synchronized (monitor()) {
             answer = observers == null ? null : observers.releaseAnswer;
         }
         if (answer != null) {
@@ -399,9 +434,10 @@ final class HeldLease implements Lease {
     }
 
     /** The store refused to release, or did not answer in time. */
-    void releaseFailed(StoreException error) {
+    @Override
+    public void releaseFailed(StoreException error) {
         Observers told;
-        synchronized (queue()) {
+        synchronized (monitor()) {
             if (state == LeaseState.LOST) {
                 return;
             }
@@ -415,12 +451,12 @@ final class HeldLease implements Lease {
 
     /** There will be no answer any more that could make it a loss. */
     private void tellReleased(Observers told) {
-        told.lost.forEach(future -> queue().engine.execute(() -> future.cancel(false)));
+        told.lost.forEach(future -> instance().scheduler.execute(() -> future.cancel(false)));
     }
 
     /** To tell them; once. */
     private Observers takeObservers() {
-        synchronized (queue()) {
+        synchronized (monitor()) {
             Observers told = observers;
             observers = ALL_TOLD;
             return told == null ? ALL_TOLD : told;
@@ -437,13 +473,13 @@ final class HeldLease implements Lease {
     private LeaseLostException lostException(String what) {
         LossReason reason = lossReason;
         return new LeaseLostException(
-                "the lease on '" + Checks.shown(queue().key) + "' " + what + ": "
+                "the lease on '" + Checks.shown(monitor().key) + "' " + what + ": "
                         + (reason == null ? "it was released" : "it was lost (" + reason + ")"),
                 reason);
     }
 
     @Override
     public String toString() {
-        return "Lease[" + Checks.shown(queue().key) + ", fencing token " + fencingToken + ", " + state + "]";
+        return "Lease[" + Checks.shown(monitor().key) + ", fencing token " + fencingToken + ", " + state + "]";
     }
 }

@@ -1,0 +1,42 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.MutexListener;
+import io.distributedmutex.spi.Environment;
+import io.distributedmutex.spi.LockStore;
+import org.jspecify.annotations.Nullable;
+
+/** What the keys of one instance share: time, the store, what is owed to it, what is told. */
+abstract class Instance {
+
+    /** The holder's label. */
+    final String label;
+
+    final Scheduler scheduler;
+    final Work work;
+    final Events events;
+    final StoreCalls store;
+    final GiveBacks giveBacks;
+    private final Environment environment;
+
+    Instance(LockStore store, Environment environment, String label, @Nullable MutexListener listener) {
+        this.label = label;
+        this.environment = environment;
+        this.scheduler = new Scheduler(environment);
+        this.work = new Work(scheduler);
+        this.events = new Events(scheduler, listener);
+        this.store = new StoreCalls(store, scheduler, work, events.outage());
+        this.giveBacks = new GiveBacks(this.store, scheduler, work, events);
+    }
+
+    long now() {
+        return scheduler.now();
+    }
+
+    /** A token that nobody else has. */
+    Token newToken() {
+        return Token.draw(environment);
+    }
+
+    /** A key's queue has nothing in it any more and takes nothing. */
+    abstract void retired(String key, Object queue);
+}

@@ -1,0 +1,86 @@
+package io.distributedmutex.internal;
+
+import io.distributedmutex.LockInterruptedException;
+import io.distributedmutex.LockNotAcquiredException;
+import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
+import java.time.Duration;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/** The exceptions that say what became of a call, with the words of their messages. */
+final class Outcomes {
+
+    private Outcomes() {}
+
+    static LockNotAcquiredException heldBy(String prefix, String key, @Nullable String holder, long remainingMillis) {
+        String who = holder == null ? "another client that is not of this library" : Checks.shown(holder);
+        String howLong = remainingMillis < 0 ? ", without an expiry" : stillFor(remainingMillis);
+        return new LockNotAcquiredException(
+                prefix + "held by " + who + howLong,
+                key,
+                holder,
+                remainingMillis < 0 ? null : Duration.ofMillis(remainingMillis));
+    }
+
+    static LockNotAcquiredException notAcquired(String key, String why) {
+        return new LockNotAcquiredException(notAcquired(key) + why, key, null, null);
+    }
+
+    static MutexClosedException closed(String key, String how) {
+        return new MutexClosedException(notAcquired(key) + how);
+    }
+
+    /** Sets the interrupt flag of the calling thread. */
+    static LockInterruptedException interrupted(String key, InterruptedException cause) {
+        Thread.currentThread().interrupt();
+        return new LockInterruptedException(notAcquired(key) + "interrupted", cause);
+    }
+
+    /** What the message of every failed acquire begins with. */
+    static String notAcquired(String key) {
+        return "'" + Checks.shown(key) + "' not acquired: ";
+    }
+
+    static String grantedTooLate(long afterNanos, long leaseMillis) {
+        return "the store's grant arrived after " + Checks.about(Duration.ofNanos(afterNanos))
+                + ", when the lease time of " + Checks.about(Duration.ofMillis(leaseMillis)) + " was over";
+    }
+
+    static String stillFor(long millis) {
+        return " for " + Checks.about(Duration.ofMillis(millis)) + " still";
+    }
+
+    /** The same outcome for one caller: with what it was about, and without a stack shared with others. */
+    static StoreException copy(String prefix, StoreException error) {
+        String message = prefix + error.getMessage();
+        if (error instanceof StoreRefusedException refused) {
+            return error.isSurelyNotSent()
+                    ? StoreRefusedException.notSent(refused.reason(), message, error)
+                    : new StoreRefusedException(refused.reason(), message, error);
+        }
+        return error.isSurelyNotSent()
+                ? StoreUnreachableException.notSent(message, error)
+                : new StoreUnreachableException(message, error);
+    }
+
+    /**
+     * What a store threw or completed with, as a StoreException. An {@link Error} counts as an unreachable store: the caller's
+     * stack may have been at its end, and another thread's is not.
+     */
+    static StoreException ofStore(Throwable error) {
+        Throwable cause = error;
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        if (cause instanceof StoreException known) {
+            return known;
+        }
+        String message = "the store failed: " + cause;
+        return cause instanceof Error
+                ? new StoreUnreachableException(message, cause)
+                : new StoreRefusedException(StoreRefusedException.Reason.OTHER, message, cause);
+    }
+}

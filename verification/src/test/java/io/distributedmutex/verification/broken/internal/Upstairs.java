@@ -1,0 +1,5 @@
+package io.distributedmutex.verification.broken.internal;
+
+final class Upstairs {
+    Downstairs below = new Downstairs(this);
+}
