@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The chaos with its real processes, and that it can fail. */
+@Tag("slow")
 class ChaosCommandTest {
 
     private static final long SEED = 2026;
