@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** A {@link LockProcess} as the test sees it. */
 final class Child implements AutoCloseable {
@@ -29,6 +30,17 @@ final class Child implements AutoCloseable {
     }
 
     static Child start(String uri) {
+        return startAll(uri, 1).get(0);
+    }
+
+    /** Starts so many at a time. */
+    static List<Child> startAll(String uri, int number) {
+        List<Child> children = Stream.generate(() -> begin(uri)).limit(number).toList();
+        children.forEach(child -> child.expect("ready"));
+        return children;
+    }
+
+    private static Child begin(String uri) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx128m",
@@ -40,11 +52,9 @@ final class Child implements AutoCloseable {
                 LockProcess.class.getName(),
                 uri));
         try {
-            Child child = new Child(new ProcessBuilder(command)
+            return new Child(new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start());
-            child.expect("ready");
-            return child;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -36,9 +36,7 @@ class RedisRestartTest {
         Set<String> errors = new TreeSet<>();
         List<Child> children = new ArrayList<>();
         try (EmbeddedRedis redis = EmbeddedRedis.builder().dataKept(dataKept).start()) {
-            for (int i = 0; i < PROCESSES; i++) {
-                children.add(Child.start(redis.uri()));
-            }
+            children.addAll(Child.startAll(redis.uri(), PROCESSES));
             for (Child child : children) {
                 child.tell("load 4 3");
                 child.expect("loading");
