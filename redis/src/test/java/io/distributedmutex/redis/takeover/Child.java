@@ -17,6 +17,9 @@ final class Child implements AutoCloseable {
 
     private static final long BOUND_SECONDS = 40;
 
+    /** After the last line. */
+    private static final String ENDED = "-";
+
     private final Process process;
     private final PrintStream input;
     private final LinkedBlockingQueue<String> lines = new LinkedBlockingQueue<>();
@@ -78,6 +81,9 @@ final class Child implements AutoCloseable {
                 if (line == null) {
                     throw new AssertionError("no '" + word + "' within " + BOUND_SECONDS + " s");
                 }
+                if (line.equals(ENDED)) {
+                    throw new AssertionError("process " + process.pid() + " ended without '" + word + "'");
+                }
                 if (line.startsWith(word)) {
                     return line.split(" ");
                 }
@@ -129,7 +135,8 @@ final class Child implements AutoCloseable {
                 lines.add(line);
             }
         } catch (IOException e) {
-            lines.add("closed");
+            // It was killed.
         }
+        lines.add(ENDED);
     }
 }
