@@ -34,6 +34,7 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.slf4j.LoggerFactory;
@@ -87,6 +88,7 @@ class ErrorInjectionTest {
     }
 
     @Test
+    @Tag("slow")
     void aCollaboratorThatThrowsForAWhileEndsNoInstance() {
         everyMoment(true);
     }

@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 public final class Await {
 
     /** Generous: it only says when a test is given up. What is measured is asserted by the test itself. */
-    public static final Duration BOUND = Duration.ofSeconds(20);
+    public static final Duration BOUND = Duration.ofSeconds(60);
 
     private static final long LOOK_NANOS = 500_000;
 

@@ -33,7 +33,7 @@ public record CommandLineTool(Class<?> main, InProcess inProcess) {
     /** How a run ended. */
     public record Result(int exitCode, String out, String err) {}
 
-    private static final long BOUND_SECONDS = 30;
+    private static final long BOUND_SECONDS = 90;
 
     /** Runs it in this process. */
     public Result run(String... arguments) {

@@ -12,10 +12,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The chaos with its real processes, and that it can fail. */
+@Tag("slow")
 class ChaosCommandTest {
 
     private static final long SEED = 2026;
@@ -23,8 +25,19 @@ class ChaosCommandTest {
     @TempDir
     private Path directory;
 
+    /** The first faults of the minute below. */
+    @Test
+    void aShortRunBreaksNoPromise() throws IOException, InterruptedException {
+        CommandLineTool.Result result = chaos(20, SEED);
+        assertThat(result.exitCode()).as("seed %d: %s", SEED, result.out()).isZero();
+        assertThat(result.out()).contains("All checks passed.");
+        assertThat(occurred()).as("seed %d", SEED).isNotEmpty();
+        assertThat(Tool.processes(result.out())).noneMatch(CommandLineTool::isRunning);
+    }
+
     /** The same faults and workloads each time; those of another seed with {@code -Dchaos.seed=N}. */
     @Test
+    @Tag("deep")
     void aMinuteOfEveryKindOfFaultBreaksNoPromise() throws IOException, InterruptedException {
         long seed = Long.getLong("chaos.seed", Math.floorMod(Long.getLong("seeds.from", SEED), 1_000_000L));
         System.out.println("chaos seed " + seed);
@@ -38,6 +51,7 @@ class ChaosCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void workersThatTakeKeysFromTheirHoldersFailIt() throws IOException, InterruptedException {
         CommandLineTool.Result result = chaos(12, 3, "--sabotage", "STEAL");
         assertThat(result.exitCode()).isEqualTo(1);
@@ -45,6 +59,7 @@ class ChaosCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void workersThatBelieveInALeaseForTooLongFailIt() throws IOException, InterruptedException {
         CommandLineTool.Result result = chaos(12, 3, "--sabotage", "OVERSTAY");
         assertThat(result.exitCode()).isEqualTo(1);
@@ -52,6 +67,7 @@ class ChaosCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void workersThatAreNotToldOfALossFailIt() throws IOException, InterruptedException {
         CommandLineTool.Result result = chaos(12, 3, "--sabotage", "DEAF");
         assertThat(result.exitCode()).isEqualTo(1);
@@ -62,6 +78,7 @@ class ChaosCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aRegisterThatDoesNotLookAtTokensFailsIt() throws IOException, InterruptedException {
         CommandLineTool.Result result = chaos(12, 3, "--sabotage", "UNFENCED");
         assertThat(result.exitCode()).isEqualTo(1);

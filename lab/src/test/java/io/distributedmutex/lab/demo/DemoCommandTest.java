@@ -8,10 +8,12 @@ import io.distributedmutex.testing.CommandLineTool;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The demo with its real processes, and that it can fail. */
+@Tag("slow")
 class DemoCommandTest {
 
     @TempDir

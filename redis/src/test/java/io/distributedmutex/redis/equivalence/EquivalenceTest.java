@@ -10,6 +10,8 @@ import io.lettuce.core.cluster.SlotHash;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -26,30 +28,55 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(value = 1, unit = TimeUnit.DAYS)
 class EquivalenceTest {
 
-    private static final int COUNT = 2_000;
+    /** How many sequences every build does, and how many more the deep profile, of the seeds that follow. */
+    private static final int COUNT = 400;
+
+    private static final int LATER = 1_600;
 
     /** Those that wait for time to pass: most of a second each, so many at a time. */
-    private static final int COUNT_IN_REAL_TIME = 60;
+    private static final int COUNT_IN_REAL_TIME = 24;
+
+    private static final int LATER_IN_REAL_TIME = 36;
 
     private static final int SERVERS_IN_REAL_TIME = 12;
 
+    private static final RedisExecutable OLDEST = EmbeddedRedis.executables().get(0);
+
     private static final Long REPLAYED = Long.getLong("equivalence.seed");
 
-    @ParameterizedTest
-    @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
-    void noRandomSequenceTellsTheStoresApart(RedisExecutable executable) throws Exception {
-        int servers = Runtime.getRuntime().availableProcessors();
-        check(executable, servers, Integer.getInteger("equivalence.count", COUNT), List.of(Passing.moved()));
+    @Test
+    void noRandomSequenceTellsTheStoresApart() throws Exception {
+        checkMoved(OLDEST, Seeds.first(), Integer.getInteger("equivalence.count", COUNT));
+    }
+
+    @Test
+    @Tag("deep")
+    void noLaterSequenceTellsTheStoresApart() throws Exception {
+        checkMoved(OLDEST, Seeds.first() + COUNT, LATER);
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource
+    @Tag("deep")
+    void noRandomSequenceTellsTheStoresApartOnAnInstalledServer(RedisExecutable installed) throws Exception {
+        checkMoved(installed, Seeds.first(), Integer.getInteger("equivalence.count", COUNT + LATER));
+    }
+
+    static Stream<RedisExecutable> noRandomSequenceTellsTheStoresApartOnAnInstalledServer() {
+        return EmbeddedRedis.executables().stream().skip(1);
     }
 
     @Test
     void noRandomSequenceTellsThemApartWhenTimeIsWaitedFor() throws Exception {
-        List<Passing> passings = List.of(Passing.real(8), Passing.real(20), Passing.real(50), Passing.real(120));
-        RedisExecutable executable = EmbeddedRedis.executables().get(0);
         // As many more as of the others, but never fewer.
         int more = Integer.getInteger("equivalence.count", COUNT) / COUNT;
-        int count = COUNT_IN_REAL_TIME * Math.max(1, more);
-        check(executable, SERVERS_IN_REAL_TIME, count, passings);
+        checkInRealTime(Seeds.first(), COUNT_IN_REAL_TIME * Math.max(1, more));
+    }
+
+    @Test
+    @Tag("deep")
+    void noLaterSequenceTellsThemApartWhenTimeIsWaitedFor() throws Exception {
+        checkInRealTime(Seeds.first() + COUNT_IN_REAL_TIME, LATER_IN_REAL_TIME);
     }
 
     @ParameterizedTest
@@ -63,10 +90,21 @@ class EquivalenceTest {
         assertThat(slots.get(2)).isNotEqualTo(slots.get(0));
     }
 
-    private static void check(RedisExecutable executable, int servers, int count, List<Passing> passings)
+    private static void checkMoved(RedisExecutable executable, long firstSeed, int count) throws InterruptedException {
+        int servers = Runtime.getRuntime().availableProcessors();
+        check(executable, servers, firstSeed, count, List.of(Passing.moved()));
+    }
+
+    private static void checkInRealTime(long firstSeed, int count) throws InterruptedException {
+        List<Passing> passings = List.of(Passing.real(8), Passing.real(20), Passing.real(50), Passing.real(120));
+        check(OLDEST, SERVERS_IN_REAL_TIME, firstSeed, count, passings);
+    }
+
+    private static void check(
+            RedisExecutable executable, int servers, long firstSeed, int count, List<Passing> passings)
             throws InterruptedException {
-        long first = REPLAYED != null ? REPLAYED : Seeds.first();
-        Sequences sequences = new Sequences(first, REPLAYED != null ? 1 : count, passings);
+        Sequences sequences =
+                new Sequences(REPLAYED != null ? REPLAYED : firstSeed, REPLAYED != null ? 1 : count, passings);
         sequences.run(
                 executable,
                 servers,

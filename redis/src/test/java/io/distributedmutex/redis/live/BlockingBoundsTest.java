@@ -209,13 +209,19 @@ class BlockingBoundsTest {
         if (call.bound == Bound.NOTHING) {
             return;
         }
+        Duration answerTimeOut = COMMAND_TIMEOUT.minusMillis(50);
         Outcome outcome = outcomeOf(call, Fault.SILENT, true);
-        Duration took = outcome.took();
         if (!call.interruptible) {
-            assertThat(took).as(call.text).isGreaterThan(COMMAND_TIMEOUT.minusMillis(50));
+            assertThat(outcome.took()).as(call.text).isGreaterThan(answerTimeOut);
         } else if (call.bound != Bound.PATIENCE_AND_CLOSING) {
+            // A machine that is busy may take that long, but not each time.
+            for (int again = 0; again < 4 && outcome.took().compareTo(answerTimeOut) >= 0; again++) {
+                stop();
+                start();
+                outcome = outcomeOf(call, Fault.SILENT, true);
+            }
             // Ended when it was interrupted, and not by its bound or the answer's time-out.
-            assertThat(took).as(call.text).isLessThan(COMMAND_TIMEOUT.minusMillis(50));
+            assertThat(outcome.took()).as(call.text).isLessThan(answerTimeOut);
         }
         boolean tellsByItsException = call == Call.LOCK_INTERRUPTIBLY || call == Call.TRY_LOCK_FOR;
         assertThat(outcome.flagged()).as("the flag after %s", call.text).isEqualTo(!tellsByItsException);

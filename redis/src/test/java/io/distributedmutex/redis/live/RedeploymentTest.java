@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 @LeavesNothing(warnings = {"LOST (lost|held|locked|adapted) \\((REVOKED|CLOSED)", "FORCED release"})
 class RedeploymentTest {
 
-    private static final int TIMES = 20;
+    private static final int TIMES = 6;
 
     private final EmbeddedRedis redis;
 

@@ -14,6 +14,7 @@ import io.lettuce.core.SslOptions;
 import io.netty.util.internal.InternalThreadLocalMap;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
@@ -227,7 +228,6 @@ class ConnectingTest {
         /** A key, and a certificate that it signed itself. As a trust store, it also holds the certificate alone. */
         private static Path newKeys(String address) throws Exception {
             Path file = Files.createTempDirectory(folder, "keys").resolve("keys.p12");
-            Path certificate = file.resolveSibling("certificate.pem");
             keytool(
                     "-genkeypair",
                     "-alias",
@@ -244,24 +244,11 @@ class ConnectingTest {
                     "PKCS12",
                     "-keystore",
                     file.toString());
-            keytool(
-                    "-exportcert",
-                    "-alias",
-                    "server",
-                    "-keystore",
-                    file.toString(),
-                    "-rfc",
-                    "-file",
-                    certificate.toString());
-            keytool(
-                    "-importcert",
-                    "-noprompt",
-                    "-alias",
-                    "trusted",
-                    "-keystore",
-                    file.toString(),
-                    "-file",
-                    certificate.toString());
+            KeyStore store = KeyStore.getInstance(file.toFile(), STORE_PASSWORD.toCharArray());
+            store.setCertificateEntry("trusted", store.getCertificate("server"));
+            try (OutputStream out = Files.newOutputStream(file)) {
+                store.store(out, STORE_PASSWORD.toCharArray());
+            }
             return file;
         }
 

@@ -12,6 +12,7 @@ import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
 
 /** The Redis store keeps the contract, on each version of the server that is to be had here. */
 class RedisLockStoreTest {
@@ -25,6 +26,7 @@ class RedisLockStoreTest {
     }
 
     @Nested
+    @Tag("deep")
     @WithRedis(executable = "installed")
     class OnTheInstalledServer extends RedisContract {
         OnTheInstalledServer(EmbeddedRedis redis) {

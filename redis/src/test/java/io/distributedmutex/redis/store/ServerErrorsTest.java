@@ -121,7 +121,7 @@ class ServerErrorsTest {
                 .startCheck(false)
                 .connect()
                 .with(options -> options.waitTime(Duration.ofSeconds(20))
-                        .leaseTime(Duration.ofSeconds(3))
+                        .leaseTime(Duration.ofSeconds(6))
                         .autoRenew(Duration.ofMinutes(1)));
     }
 }

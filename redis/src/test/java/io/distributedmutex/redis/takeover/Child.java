@@ -10,11 +10,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** A {@link LockProcess} as the test sees it. */
 final class Child implements AutoCloseable {
 
     private static final long BOUND_SECONDS = 40;
+
+    /** After the last line. */
+    private static final String ENDED = "-";
 
     private final Process process;
     private final PrintStream input;
@@ -29,6 +33,17 @@ final class Child implements AutoCloseable {
     }
 
     static Child start(String uri) {
+        return startAll(uri, 1).get(0);
+    }
+
+    /** Starts so many at a time. */
+    static List<Child> startAll(String uri, int number) {
+        List<Child> children = Stream.generate(() -> begin(uri)).limit(number).toList();
+        children.forEach(child -> child.expect("ready"));
+        return children;
+    }
+
+    private static Child begin(String uri) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx128m",
@@ -40,11 +55,9 @@ final class Child implements AutoCloseable {
                 LockProcess.class.getName(),
                 uri));
         try {
-            Child child = new Child(new ProcessBuilder(command)
+            return new Child(new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start());
-            child.expect("ready");
-            return child;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -67,6 +80,9 @@ final class Child implements AutoCloseable {
                 String line = lines.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
                 if (line == null) {
                     throw new AssertionError("no '" + word + "' within " + BOUND_SECONDS + " s");
+                }
+                if (line.equals(ENDED)) {
+                    throw new AssertionError("process " + process.pid() + " ended without '" + word + "'");
                 }
                 if (line.startsWith(word)) {
                     return line.split(" ");
@@ -119,7 +135,8 @@ final class Child implements AutoCloseable {
                 lines.add(line);
             }
         } catch (IOException e) {
-            lines.add("closed");
+            // It was killed.
         }
+        lines.add(ENDED);
     }
 }

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
@@ -159,6 +160,7 @@ class WithRedisTest {
     }
 
     @Nested
+    @Tag("deep")
     @WithRedis(executable = "installed")
     class OnTheInstalledServer extends Contract {
 

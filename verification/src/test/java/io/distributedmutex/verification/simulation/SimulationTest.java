@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -21,14 +22,27 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Timeout(value = 30, unit = TimeUnit.DAYS)
 class SimulationTest {
 
-    private static final int COUNT = 100_000;
+    /** How many lives every build lives. */
+    private static final int COUNT = 10_000;
+
+    /** How many more the deep profile lives, of the seeds that follow. */
+    private static final int LATER = 90_000;
 
     @Test
     void noRandomLifeBreaksAPromise() throws Exception {
         Long replayed = Long.getLong("simulation.seed");
-        long first = replayed != null ? replayed : Seeds.first();
         long minutes = Long.getLong("simulation.minutes", 0);
         long count = replayed != null ? 1 : minutes > 0 ? Long.MAX_VALUE : Long.getLong("simulation.count", COUNT);
+        noneBreaksAPromise(replayed != null ? replayed : Seeds.first(), count, minutes);
+    }
+
+    @Test
+    @Tag("deep")
+    void noLaterLifeBreaksAPromise() throws Exception {
+        noneBreaksAPromise(Seeds.first() + COUNT, LATER, 0);
+    }
+
+    private static void noneBreaksAPromise(long first, long count, long minutes) throws InterruptedException {
         System.out.println(
                 "simulation: " + (minutes > 0 ? minutes + " minutes of" : count) + " lives from seed " + first);
         long end = minutes > 0 ? System.nanoTime() + minutes * 60_000_000_000L : Long.MAX_VALUE;
