@@ -44,7 +44,8 @@ final class RedisErrors {
     /** Such as the exception of an encoder, in a part of Netty whose name depends on its version. */
     private static final String NETTY = "io.netty.";
 
-    private static final int MAXIMUM_CAUSES = 20;
+    /** An error's causes are looked at so deep, as there may be a circle. */
+    static final int MAXIMUM_CAUSES = 20;
 
     private final long timeoutMillis;
     private final ConnectAdvice connectAdvice;
@@ -352,16 +353,17 @@ final class RedisErrors {
     }
 
     private static Throwable unwrap(Throwable error) {
-        Throwable inner = error;
-        while ((inner instanceof CompletionException || inner instanceof ExecutionException)
-                && inner.getCause() != null) {
-            inner = inner.getCause();
+        for (Throwable each : withCauses(error)) {
+            boolean wraps = each instanceof CompletionException || each instanceof ExecutionException;
+            if (!wraps || each.getCause() == null) {
+                return each;
+            }
         }
-        return inner;
+        return error;
     }
 
     /** An error and its causes, the innermost last; bounded, since there may be a circle. */
-    private static List<Throwable> withCauses(Throwable error) {
+    static List<Throwable> withCauses(Throwable error) {
         List<Throwable> all = new ArrayList<>();
         for (Throwable each = error; each != null && all.size() < MAXIMUM_CAUSES; each = each.getCause()) {
             all.add(each);

@@ -17,9 +17,6 @@ final class Texts {
 
     private static final int MAXIMUM_FOREIGN = 300;
 
-    /** An error's causes are looked at so deep; there may be a circle. */
-    private static final int MAXIMUM_CAUSES = 20;
-
     private Texts() {}
 
     /** A text fit for one line of a log or a terminal: what would change the line or its direction is escaped. */
@@ -44,7 +41,7 @@ final class Texts {
      * @return the same one if all its messages are fit for a line; else one that says the same, with the same stack trace
      */
     static Throwable foreign(Throwable error) {
-        return foreign(error, MAXIMUM_CAUSES);
+        return foreign(error, RedisErrors.MAXIMUM_CAUSES);
     }
 
     private static Throwable foreign(Throwable error, int depth) {
