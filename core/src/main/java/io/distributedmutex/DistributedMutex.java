@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -44,7 +45,20 @@ public final class DistributedMutex implements AutoCloseable {
      * @return a new builder
      */
     public static Builder builder(LockStore store) {
-        return new Builder(Objects.requireNonNull(store, "store"));
+        Objects.requireNonNull(store, "store");
+        return new Builder(() -> store, false);
+    }
+
+    /**
+     * Builds an instance on a store that is made, such as connected, only when the instance is built: options that are
+     * refused then cost no connection.
+     *
+     * @param store makes the store, which the instance then owns and closes; asked once by each {@link Builder#build},
+     *     which throws whatever it throws
+     * @return a new builder
+     */
+    public static Builder builder(Supplier<? extends LockStore> store) {
+        return new Builder(Objects.requireNonNull(store, "store"), true);
     }
 
     /**
@@ -264,7 +278,8 @@ public final class DistributedMutex implements AutoCloseable {
 
         private static final int MAXIMUM_LABEL_LENGTH = 128;
 
-        private final LockStore store;
+        private final Supplier<? extends LockStore> store;
+        private final boolean makesStore;
         private LockOptions options = LockOptions.defaults();
         private @Nullable String holderLabel;
         private @Nullable MutexListener listener;
@@ -272,12 +287,14 @@ public final class DistributedMutex implements AutoCloseable {
         private @Nullable Executor callbackExecutor;
         private @Nullable Boolean countWallClockSteps;
 
-        private Builder(LockStore store) {
+        private Builder(Supplier<? extends LockStore> store, boolean makesStore) {
             this.store = store;
+            this.makesStore = makesStore;
         }
 
         /**
-         * What leases are acquired with unless a view says otherwise. Default {@link LockOptions#defaults()}.
+         * How locks are acquired and held unless a view says otherwise. Default {@link LockOptions#defaults()}: a lease of
+         * 1 min, a wait of 5 s, no renewal. {@link LockOptions.Builder} says the bounds and what each option trades.
          *
          * @param options the options
          * @return this builder
@@ -288,7 +305,8 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * How this instance is called in what others see of its leases. Default: host name and process id.
+         * The name of this instance for people: others see it in messages, with its leases and in the store. Default: host
+         * name and process id. It is no secret, and has no effect on who owns what.
          *
          * @param holderLabel 1 to 128 characters
          * @return this builder
@@ -301,7 +319,8 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * Who hears of everything that happens. Default: nobody.
+         * Hears of everything that happens. Default: nobody. It runs on a callback thread; a slow listener misses events and
+         * delays no lock.
          *
          * @param listener the listener
          * @return this builder
@@ -368,6 +387,20 @@ public final class DistributedMutex implements AutoCloseable {
                 throw new IllegalStateException("callbackExecutor and countWallClockSteps are options of the system's"
                         + " environment, but another environment was given");
             }
+            LockStore store = this.store.get();
+            boolean started = false;
+            try {
+                DistributedMutex mutex = start(store);
+                started = true;
+                return mutex;
+            } finally {
+                if (!started && makesStore) {
+                    store.close();
+                }
+            }
+        }
+
+        private DistributedMutex start(LockStore store) {
             Environment environment = this.environment != null
                     ? this.environment
                     : new SystemEnvironment(!Boolean.FALSE.equals(countWallClockSteps), callbackExecutor);

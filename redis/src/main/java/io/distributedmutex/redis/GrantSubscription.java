@@ -45,7 +45,7 @@ final class GrantSubscription {
     private final Connections connections;
     private final long timeoutNanos;
     private final ClientName client;
-    private final String prefix;
+    private final KeyPrefix prefix;
     private final StoreEvents events;
     private final ScheduledExecutorService executor;
 
@@ -89,7 +89,7 @@ final class GrantSubscription {
      * @param commands tells whether commands work
      * @param timeoutNanos how long the server may take to answer
      * @param client whose channel to subscribe to, and who gets a new name with each connection
-     * @param prefix what the Redis key of each lock begins with
+     * @param prefix of the store's locks
      * @param events who is told of grants
      */
     GrantSubscription(
@@ -97,7 +97,7 @@ final class GrantSubscription {
             CommandConnection commands,
             long timeoutNanos,
             ClientName client,
-            String prefix,
+            KeyPrefix prefix,
             StoreEvents events) {
         this.connections = connections;
         this.connection = connections.pushes();

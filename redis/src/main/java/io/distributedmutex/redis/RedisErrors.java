@@ -4,12 +4,14 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Messages;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -89,18 +91,12 @@ final class RedisErrors {
         return sent
                 ? new StoreUnreachableException(
                         server + " did not answer " + what(request) + " within the command time-out of "
-                                + about(timeoutMillis) + "; it may have taken effect",
+                                + Messages.about(Duration.ofMillis(timeoutMillis)) + "; it may have taken effect",
                         null)
                 : StoreUnreachableException.notSent(
                         what(request) + " could not be sent to " + server + " within the command time-out of "
-                                + about(timeoutMillis),
+                                + Messages.about(Duration.ofMillis(timeoutMillis)),
                         null);
-    }
-
-    /** A time as core's messages say it: 250 ms, 2 s, 1.5 s. */
-    private static String about(long millis) {
-        long tenths = (millis + 50) / 100;
-        return millis < 1_000 ? millis + " ms" : tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10) + " s";
     }
 
     /**
@@ -194,7 +190,7 @@ final class RedisErrors {
     StoreException lacking(Collection<String> permissions, Collection<String> commands) {
         String message = server + " does not give locks what they need: ";
         if (!permissions.isEmpty()) {
-            message += "the user lacks " + Texts.shown(String.join(" ", permissions))
+            message += "the user lacks " + Messages.shown(String.join(" ", permissions))
                     + " (docs/operations.md lists all that it needs)";
         }
         if (!commands.isEmpty()) {
@@ -207,7 +203,7 @@ final class RedisErrors {
     StoreException companion(String key) {
         return new StoreRefusedException(
                 Reason.WRONG_TYPE,
-                "'" + Texts.shown(key)
+                "'" + Messages.shown(key)
                         + "' cannot be locked: in Redis it would be one of the keys that stand beside locks,"
                         + " which all begin with " + LockKeys.COMPANIONS + "; use another key, or a key prefix",
                 null);
@@ -313,7 +309,8 @@ final class RedisErrors {
 
     private static String advice(ErrorCode code, @Nullable String key) {
         return code == ErrorCode.WRONGTYPE && key != null
-                ? code.advice().replaceFirst("the key", Matcher.quoteReplacement("the key '" + Texts.shown(key) + "'"))
+                ? code.advice()
+                        .replaceFirst("the key", Matcher.quoteReplacement("the key '" + Messages.shown(key) + "'"))
                 : code.advice();
     }
 
@@ -325,7 +322,7 @@ final class RedisErrors {
     private static String what(Request request) {
         return request.key() == null
                 ? request.operation()
-                : request.operation() + " of '" + Texts.shown(request.key()) + "'";
+                : request.operation() + " of '" + Messages.shown(request.key()) + "'";
     }
 
     /** What the server refuses a request with; empty once it did not. */

@@ -3,7 +3,7 @@ package io.distributedmutex.cli.exec;
 import io.distributedmutex.Lease;
 import io.distributedmutex.cli.console.ExitCodes;
 import io.distributedmutex.cli.console.StandardStreams;
-import io.distributedmutex.cli.console.Texts;
+import io.distributedmutex.spi.Messages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -180,7 +180,7 @@ final class GuardedCommand {
                         + shown(running) + "; "
                         + (asked == null
                                 ? "the lock is kept until that ends"
-                                : "that gets SIGKILL after " + Texts.duration(grace)));
+                                : "that gets SIGKILL after " + Messages.about(grace)));
             } else {
                 TimeUnit.MILLISECONDS.sleep(pause);
                 pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
@@ -213,9 +213,9 @@ final class GuardedCommand {
         if (processes().running().isEmpty()) {
             return; // It was the release that found out; the caller tells.
         }
-        tell.accept("lost the lease on '" + Texts.shown(lost.key()) + "'"
+        tell.accept("lost the lease on '" + Messages.shown(lost.key()) + "'"
                 + lost.lossReason().map(reason -> " (" + reason + ")").orElse("")
-                + ": the command gets SIGTERM, and SIGKILL after " + Texts.duration(grace));
+                + ": the command gets SIGTERM, and SIGKILL after " + Messages.about(grace));
         end();
     }
 

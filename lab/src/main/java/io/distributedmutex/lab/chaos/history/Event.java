@@ -1,7 +1,7 @@
 package io.distributedmutex.lab.chaos.history;
 
-import io.distributedmutex.cli.console.Texts;
 import io.distributedmutex.lab.output.EventLine;
+import io.distributedmutex.spi.Messages;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -103,7 +103,7 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
                 key,
                 token,
                 value,
-                Texts.shown(text));
+                Messages.shown(text));
     }
 
     /** A line that {@link #parse} reads. */
