@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>{@code
  * ManualTime time = ManualTime.create();
- * time.runAfter(() -> renew(), Duration.ofSeconds(20).toNanos());
+ * time.runAfter(() -> System.out.println("due"), Duration.ofSeconds(20).toNanos());
  * time.advance(Duration.ofMinutes(1));    // runs it, with the clock at 20 s, and leaves the clock at 60 s
  * }</pre>
  *

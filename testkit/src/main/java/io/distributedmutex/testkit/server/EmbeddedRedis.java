@@ -18,12 +18,12 @@ import org.jspecify.annotations.Nullable;
  * and with nothing to install, since the executable comes out of a jar.
  *
  * <pre>{@code
- * try (EmbeddedRedis redis = EmbeddedRedis.start()) {
- *     RedisMutex mutex = RedisMutex.connect(redis.uri());
- *     ...
+ * try (EmbeddedRedis redis = EmbeddedRedis.start();
+ *         DistributedMutex mutex = RedisMutex.connect(redis.uri())) {
  *     redis.pause();
- *     ...
+ *     assertThrows(StoreUnreachableException.class, () -> mutex.acquire("k"));
  *     redis.resume();
+ *     mutex.acquire("k").close();
  * }
  * }</pre>
  *
