@@ -75,7 +75,7 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
         STOPPED,
         /** A worker goes on. */
         CONTINUED,
-        /** Workers were told to end. */
+        /** Workers got the order to end. */
         STOPPING,
         /** A worker's process is gone. value: its exit code, or -1 if it had to be destroyed. */
         ENDED
