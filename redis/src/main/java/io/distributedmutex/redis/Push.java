@@ -3,8 +3,7 @@ package io.distributedmutex.redis;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A grant as it is pushed: {@code fencing token|how many|token|lock key}. Anybody may publish anything, so it is read
- * strictly.
+ * A grant as it is pushed: {@code fencing token|how many|token|lock key}. Anybody may publish anything, so parsing is strict.
  *
  * @param key the user's key
  * @param token the waiter's token

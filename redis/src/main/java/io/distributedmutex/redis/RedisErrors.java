@@ -26,8 +26,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns what went wrong into one of our exceptions, with a message that says where, what and what to do about it. No
- * message holds a password, and neither do the causes that are kept.
+ * Turns failures into our exceptions, with a message that says where it happened, what, and what to do about it. No message
+ * holds a password, and no cause that is kept does.
  */
 final class RedisErrors {
 

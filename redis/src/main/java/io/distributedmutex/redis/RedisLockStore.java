@@ -25,14 +25,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Leases in one Redis deployment: a standalone server, or whatever primary the Sentinels name. Most users start at
+ * Leases in one Redis deployment: a standalone server, or the primary that Sentinels name. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections, one for commands and one on which grants are pushed. Every operation is one script and
- * one round trip. While there is no connection operations fail at once with {@link StoreUnreachableException}, or with
- * what the server refused it with; nothing is sent twice. Only when a connection was cut a moment ago, what was surely not
- * sent waits for the first attempt to reconnect, for 1 s at most. What stands in Redis, and under which keys, is written at the head of
- * {@code scripts/common.lua}.
+ * <p>A store has two connections: one for commands, one for pushed grants. Every operation is one script and one round trip.
+ * Nothing is sent twice. Without a connection operations fail at once, with {@link StoreUnreachableException} or with what the
+ * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
+ * sent wait at most 1 s for the first attempt to reconnect. The head of {@code scripts/common.lua} says what stands in Redis,
+ * and under which keys.
  *
  * <p>Thread-safe. Stages complete on the client's I/O thread.
  */
@@ -150,9 +150,9 @@ public final class RedisLockStore implements LockStore {
     }
 
     /**
-     * Who waits, for acquire.lua. An instance that is not subscribed is not pushed to: it keeps its place, is granted the
-     * key in its turn, and finds that by its next poll, if that comes while a grant lasts. (A poll is due at the latest
-     * after a quarter of what it is taken to be alive for.) The key stands idle until then.
+     * The waiter as acquire.lua takes it. No push reaches an instance that is not subscribed. It keeps its place if its next
+     * poll comes while a grant lasts: it is granted the key in its turn and finds that by the poll; the key stands idle until
+     * then. (A poll is due at the latest after a quarter of the time for which the waiter counts as alive.)
      */
     private String waiter(AcquireRequest request) {
         GrantSubscription pushes = subscription;
@@ -354,7 +354,7 @@ public final class RedisLockStore implements LockStore {
         /**
          * Connects.
          *
-         * @return the store, yet to be {@linkplain RedisLockStore#start started} by whoever uses it
+         * @return the store, yet to be {@linkplain RedisLockStore#start started}
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
          *     anywhere, or the Lettuce on the class path is without the Netty that it needs
          * @throws StoreException as {@link RedisMutex.Builder#connect}, but for what the start check finds

@@ -62,7 +62,8 @@ public final class Arguments {
         if (text.indexOf(REPLACEMENT) >= 0) {
             throw new ParameterException(
                     spec.commandLine(),
-                    what + " '" + Messages.shown(text) + "' has letters that are lost in this locale; set LC_ALL=C.UTF-8");
+                    what + " '" + Messages.shown(text)
+                            + "' has letters that are lost in this locale; set LC_ALL=C.UTF-8");
         }
     }
 }

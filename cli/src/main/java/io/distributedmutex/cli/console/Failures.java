@@ -13,7 +13,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Tells people what went wrong in one line without a password in it, and scripts by the exit code. */
+/** Reports what went wrong: to people in one line without a password in it, to scripts by the exit code. */
 public final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
 
     @Override

@@ -172,7 +172,7 @@ public final class ExecCommand implements Callable<Integer> {
     @Mixin
     private StoreOptions store = new StoreOptions();
 
-    /** Who gives the lock back: we, when the command has ended, or the shutdown hook, whoever comes first. */
+    /** Whether somebody gives the lock back: we, when the command has ended, or the shutdown hook, if it comes first. */
     private final AtomicBoolean givenBack = new AtomicBoolean();
 
     private final CountDownLatch released = new CountDownLatch(1);
@@ -262,7 +262,7 @@ public final class ExecCommand implements Callable<Integer> {
         return exitCode;
     }
 
-    /** Releases; by itself that would take as long as we may wait for the lock. */
+    /** Releases, with a bound: {@code release()} would wait as long as we may wait for the lock. */
     private static boolean release(Lease held) {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
         Thread thread = new Thread(

@@ -3,7 +3,7 @@ package io.distributedmutex.lab.output;
 import io.distributedmutex.spi.Messages;
 import org.jspecify.annotations.Nullable;
 
-/** A line by which a worker tells an event: a mark, which tells it from whatever else is printed, and fields. */
+/** A line by which a worker reports an event: a mark, which sets it apart from all other output, and fields. */
 public final class EventLine {
 
     private static final String MARK = "@dmutex";

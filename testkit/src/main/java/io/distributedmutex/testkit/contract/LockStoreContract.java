@@ -18,7 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
  *
  * <p>The data is emptied before each test. After each, everything must be gone but fence counters. Each thing that a store
  * does has a page of tests. Time passes in {@link #elapse} only, so a store on a manual clock is tested in no time; on a
- * real clock the whole takes some seconds.
+ * real clock the whole takes about 20 s.
  */
 public abstract class LockStoreContract extends OwnershipContract {
 
