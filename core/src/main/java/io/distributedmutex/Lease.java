@@ -62,18 +62,18 @@ public interface Lease extends AutoCloseable {
     Optional<LossReason> lossReason();
 
     /**
-     * Sets the remaining time, up or down, from now. Repeats the request after transient errors while the lease is valid,
-     * for the wait time at most. Waits for the store even if interrupted (the flag is kept).
+     * Makes the lease last for this time from now, if it does not last longer already. Asks the store in any case, so a normal
+     * return says that the lease is still held there. Repeats the request after transient errors while the lease is valid, for
+     * the wait time at most. Waits for the store even if interrupted (the flag is kept).
      *
-     * <p>A shorter time is believed at once, before the store confirms it. If such a request fails, nothing can make this
-     * lease valid for longer than that time any more, because the request may still take effect: a longer extension fails
-     * then, and renewals go on with the short time.
+     * <p>Nothing shortens a lease. To free its key sooner, {@linkplain #release() release} it; to keep the key taken for some
+     * time after that, use {@link LockOptions.Builder#minimumHold}.
      *
      * @param leaseTime from 10 ms to 365 days, a fraction of a millisecond is rounded up; cut off at the maximum
      *     hold of a renewed lease
      * @throws IllegalArgumentException if the time is out of bounds
      * @throws LeaseLostException if the lease is lost or released; it is never resurrected
-     * @throws StoreException if the store did not confirm; the lease keeps its old deadline if that was earlier
+     * @throws StoreException if the store did not confirm; the lease keeps its deadline
      */
     void extend(Duration leaseTime);
 

@@ -154,16 +154,14 @@ final class HeldLease implements Lease {
     public void extend(Duration leaseTime) {
         long millis = Checks.roundedUp("extend", leaseTime, LockOptions.MINIMUM_LEASE_TIME, LockOptions.MAXIMUM)
                 .toMillis();
-        long now = queue().engine.now();
-        boolean shorter = now + Engine.validNanos(millis) < deadline();
-        setLeaseTime(millis, shorter, now + options.waitTime().toNanos());
+        lengthen(millis, queue().engine.now() + options.waitTime().toNanos());
     }
 
     /** Repeats that after transient errors until an end. */
-    private void setLeaseTime(long millis, boolean shorter, long end) {
+    private void lengthen(long millis, long end) {
         Engine engine = queue().engine;
         while (true) {
-            CompletableFuture<Ownership> answer = holding.extend(this, millis, shorter);
+            CompletableFuture<Ownership> answer = holding.extend(this, millis);
             if (answer == null) {
                 isValid();
                 throw lostException("cannot be extended");
@@ -214,7 +212,7 @@ final class HeldLease implements Lease {
                                 + Checks.about(leaseTime) + ": the store answers too slowly",
                         null);
             }
-            setLeaseTime(Math.max(enough, leaseMillis()), false, end);
+            lengthen(Math.max(enough, leaseMillis()), end);
         }
     }
 

@@ -8,7 +8,6 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.Timer;
-import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -18,16 +17,8 @@ import org.jspecify.annotations.Nullable;
  * its own timer, for the next renewal or the deadline.
  *
  * <p>The deadline is what we believe. It rises only with a confirmation from the store, to the time at which the confirmed
- * request was sent plus its lease time less the margin. For that to be safe in spite of requests that overtake each other
- * or take effect long after they timed out:
- *
- * <ul>
- *   <li>Lengthening never shortens in the store, whatever it finds there (LockStore.renew with exact = false).
- *   <li>Shortening is believed before it is sent, and confirmations of what was sent before it no longer count.
- *   <li>Until a shortening is confirmed it may take effect at any time. What is sent before that, or at any time after it
- *       failed, is never believed for longer than the short time: it may have taken effect first, also if its answer comes
- *       last.
- * </ul>
+ * request was sent plus its lease time less the margin. Nothing that is ever sent shortens the lease in the store. So requests
+ * may overtake each other, and take effect long after they timed out, without harm; see ADR 15.
  *
  * <p>Fields are guarded by the monitor of the {@link KeyQueue}; those that {@link HeldLease#isValid} reads are volatile.
  */
@@ -59,20 +50,14 @@ final class Holding extends Timer {
     private volatile HeldLease current;
     private volatile long deadline;
 
-    /** Null while there was none. */
-    private @Nullable Shortenings shortenings;
-
-    /** The longest lease time that the store has been asked for, or granted, since it was last shortened. */
+    /** The longest lease time that the store has been asked for. */
     private long leaseMillis;
 
-    /** Whether the store has confirmed the longest lease time that it was asked for. */
+    /** Whether we believe in all of that. If not, the key may stay taken in the store after our deadline. */
     private boolean confirmed;
 
     /** When to ask the store to set the lease time (again). */
     private long nextRenewal = NEVER;
-    /** Whether the next renewal has to shorten. */
-    private boolean exact;
-
     /** Requests on their way. */
     private int unanswered;
 
@@ -108,42 +93,6 @@ final class Holding extends Timer {
         this.current = new HeldLease(this, fencingToken, waiter, since);
     }
 
-    /** What has been shortened, and what follows from it; see the class comment. */
-    private static final class Shortenings {
-        /** The generation: a confirmation of what was sent in an earlier one does not count. */
-        int count;
-        /** The longest time for which the answer to what is sent now may be believed. */
-        long longestMillis = Long.MAX_VALUE;
-
-        int unconfirmed;
-        boolean failed;
-        /** Completed when none is on its way any more; null if nobody waits for that. */
-        @Nullable
-        CompletableFuture<Boolean> confirmed;
-
-        /** Another is about to be sent. */
-        void add(long millis) {
-            count++;
-            unconfirmed++;
-            longestMillis = Math.min(longestMillis, millis);
-        }
-
-        /** Returns what awaited this answer, or null. */
-        @Nullable
-        CompletableFuture<Boolean> answered(boolean withError) {
-            failed |= withError;
-            if (--unconfirmed > 0) {
-                return null;
-            }
-            if (!failed) {
-                longestMillis = Long.MAX_VALUE;
-            }
-            CompletableFuture<Boolean> waiting = confirmed;
-            confirmed = null;
-            return waiting;
-        }
-    }
-
     /** As the store sees it. */
     String token() {
         return new Token(tokenHigh, tokenLow).text();
@@ -159,11 +108,14 @@ final class Holding extends Timer {
 
     // ---- leases
 
-    /** Whether the waiter may have it without asking the store. */
+    /**
+     * Whether the waiter may have it without asking the store. Not if the waiter wants less than the store was asked for: should
+     * its process die, others would wait for longer than its lease time.
+     */
     boolean canPass(long now, Waiter next) {
         return passesLeft > 0
                 && now - since < KeyQueue.PASS_WINDOW_NANOS
-                && next.options.leaseTime().toMillis() <= longestMillis()
+                && next.options.leaseTime().toMillis() >= leaseMillis
                 && deadline - now >= next.options.minimumHold().toNanos()
                 // As much as a grant by push may have left, which is lengthened too.
                 && deadline - now > Math.min(next.options.leaseTime().toMillis(), Request.CLAIM_MILLIS) * 1_000_000 / 2;
@@ -190,17 +142,18 @@ final class Holding extends Timer {
             queue.removeWaiter(waiter);
         }
         waiter.grant(lease);
+        if (deadline - now > Engine.validNanos(wantedMillis)) {
+            // Asked for by a waiter who has left, and wanted more.
+            deadline = now + Engine.validNanos(wantedMillis);
+            confirmed = false;
+        }
         // The first lease of a grant out of the queue has the claim time, one that was passed on has its predecessor's.
         long tolerance = Engine.validNanos(wantedMillis) / 16 + 2 * KeyQueue.PASS_WINDOW_NANOS;
-        long difference = deadline - now - Engine.validNanos(wantedMillis);
-        if (leaseMillis != wantedMillis || difference < -tolerance) {
-            exact = leaseMillis > wantedMillis;
-            // Most are released sooner, and need no request to be lengthened. At once where little is left, or too
-            // much.
-            nextRenewal = !exact && deadline - now >= 8 * SHORT_HOLD_NANOS ? now + SHORT_HOLD_NANOS : now;
+        if (deadline - now < Engine.validNanos(wantedMillis) - tolerance) {
+            // Most are released sooner, and need no request to be lengthened. At once where little is left.
+            nextRenewal = deadline - now >= 8 * SHORT_HOLD_NANOS ? now + SHORT_HOLD_NANOS : now;
         } else if (!lease.renews()) {
             // What its predecessor had planned is not wanted.
-            exact = false;
             nextRenewal = NEVER;
         } else if (nextRenewal == NEVER) {
             nextRenewal = renewalTime(now, wantedMillis);
@@ -219,11 +172,11 @@ final class Holding extends Timer {
 
     /**
      * Under the monitor: whether the key may stay taken in the store after our deadline, for longer than the margin. So
-     * it is before the deadline (at the maximum hold), while a request that may lengthen it has no answer yet, once less
-     * was believed than the store had confirmed, and where a poll may have lengthened it behind a push.
+     * it is before the deadline (at the maximum hold), while a request that may lengthen it has no answer yet or has failed, and
+     * where a waiter who has left asked for more.
      */
     boolean mayOutliveDeadline(long now) {
-        return now < deadline || unanswered > 0 || shortenings != null || !confirmed;
+        return now < deadline || unanswered > 0 || !confirmed;
     }
 
     /** Under the monitor: ends it against the holder's will. */
@@ -291,7 +244,7 @@ final class Holding extends Timer {
             arm();
         } else {
             // Lengthens nothing: more than the shortest time is left, or it is lost anyway.
-            ask(LockOptions.MINIMUM_LEASE_TIME.toMillis(), false, null);
+            ask(LockOptions.MINIMUM_LEASE_TIME.toMillis(), null);
         }
     }
 
@@ -302,86 +255,48 @@ final class Holding extends Timer {
         if (unanswered > 0) {
             atRisk(lease, new StoreUnreachableException("no answer from the store", null));
         }
-        if (exact) {
-            shorten(now, millis);
-        }
         // Repeated if it is not answered by then: well before the deadline, which a claim time may have set.
         nextRenewal = now + Math.max(10_000_000, Math.min(millis * 1_000_000 / 6, (deadline - now) / 4));
-        ask(millis, exact, null);
-    }
-
-    private void shorten(long now, long millis) {
-        if (shortenings == null) {
-            shortenings = new Shortenings();
-        }
-        shortenings.add(millis);
-        deadline = Math.min(deadline, now + Engine.validNanos(millis));
-    }
-
-    private int generation() {
-        return shortenings == null ? 0 : shortenings.count;
-    }
-
-    private long longestMillis() {
-        return shortenings == null ? Long.MAX_VALUE : shortenings.longestMillis;
+        ask(millis, null);
     }
 
     private Engine engine() {
         return queue.engine;
     }
 
-    /** Under the monitor: asks for a lease time; the answer is taken in by {@link #answered}. */
-    private void ask(long millis, boolean exactly, @Nullable CompletableFuture<Ownership> result) {
+    /** Under the monitor: asks for a lease time; the answer is taken in by {@link #renewalAnswered}. */
+    private void ask(long millis, @Nullable CompletableFuture<Ownership> result) {
         long sent = engine().now();
-        int sentGeneration = generation();
-        long believedMillis = Math.min(millis, longestMillis());
-        Shortenings shortening = exactly ? shortenings : null;
         unanswered++;
-        queue.then(() -> engine().ask(
-                        () -> engine().store().renew(queue.key, token(), millis, exactly), (reply, error) -> {
-                            CompletableFuture<Boolean> awaited;
-                            synchronized (queue) {
-                                unanswered--;
-                                awaited = shortening == null ? null : shortening.answered(error != null);
-                                if (queue.isCurrent(this)) {
-                                    try {
-                                        answered(
-                                                sent,
-                                                sentGeneration,
-                                                millis,
-                                                believedMillis,
-                                                exactly,
-                                                reply,
-                                                error,
-                                                result != null);
-                                    } catch (Throwable t) {
-                                        queue.mend(t);
-                                    }
-                                }
-                            }
-                            queue.drain();
-                            if (awaited != null) {
-                                awaited.complete(true);
-                            }
-                            if (result != null) {
-                                if (error != null) {
-                                    result.completeExceptionally(error);
-                                } else {
-                                    result.complete(reply);
-                                }
-                            }
-                        }));
+        if (millis > leaseMillis) {
+            // From now on, whatever becomes of the request: it may take effect after it has timed out.
+            leaseMillis = millis;
+            confirmed = false;
+        }
+        queue.then(() -> engine().ask(() -> engine().store().renew(queue.key, token(), millis), (reply, error) -> {
+            synchronized (queue) {
+                unanswered--;
+                if (queue.isCurrent(this)) {
+                    try {
+                        renewalAnswered(sent, millis, reply, error, result != null);
+                    } catch (Throwable t) {
+                        queue.mend(t);
+                    }
+                }
+            }
+            queue.drain();
+            if (result != null) {
+                if (error != null) {
+                    result.completeExceptionally(error);
+                } else {
+                    result.complete(reply);
+                }
+            }
+        }));
     }
 
-    private void answered(
-            long sent,
-            int sentGeneration,
-            long millis,
-            long believedMillis,
-            boolean exactly,
-            @Nullable Ownership reply,
-            @Nullable StoreException error,
-            boolean byUser) {
+    private void renewalAnswered(
+            long sent, long millis, @Nullable Ownership reply, @Nullable StoreException error, boolean byUser) {
         HeldLease lease = current;
         long now = engine().now();
         if (now >= lease.deadline()) {
@@ -412,14 +327,11 @@ final class Holding extends Timer {
             queue.lose(lease, HeldLease.reason(reply), "the store says so");
             return;
         }
-        if (sentGeneration == generation()) {
-            deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));
-            confirmed |= millis >= leaseMillis;
-            leaseMillis = exactly ? millis : Math.max(leaseMillis, millis);
-            if (exactly || !exact) {
-                exact = false;
-                nextRenewal = lease.renews() ? renewalTime(sent, Math.min(believedMillis, lease.leaseMillis())) : NEVER;
-            }
+        deadline = Math.max(deadline, sent + Engine.validNanos(millis));
+        confirmed |= millis >= leaseMillis;
+        if (millis >= lease.leaseMillis()) {
+            // Else it was asked for by the user, say, and what is planned for the lease time goes on.
+            nextRenewal = lease.renews() ? renewalTime(sent, lease.leaseMillis()) : NEVER;
         }
         arm();
         if (lease.settledState() == LeaseState.AT_RISK) {
@@ -436,52 +348,20 @@ final class Holding extends Timer {
     }
 
     /**
-     * The holder sets the lease time. A longer one waits until no shortening is on its way, since it could not be believed.
+     * The holder wants more time.
      *
      * @return the store's answer, or null if the lease is no longer held
-     * @throws StoreUnreachableException if a shortening failed that may still take effect
      */
     @Nullable
-    CompletableFuture<Ownership> extend(HeldLease lease, long millis, boolean shorter) {
+    CompletableFuture<Ownership> extend(HeldLease lease, long millis) {
         CompletableFuture<Ownership> result = new CompletableFuture<>();
         synchronized (queue) {
-            long now = engine().now();
-            if (!lease.isLive() || now >= lease.deadline()) {
+            if (!lease.isLive() || engine().now() >= lease.deadline()) {
                 return null;
             }
-            if (shortenings != null && !shorter && millis > shortenings.longestMillis) {
-                return afterShortening(shortenings, lease, millis);
-            }
-            if (shorter) {
-                shorten(now, millis);
-                if (lease.renews()) {
-                    nextRenewal = Math.min(nextRenewal, renewalTime(now, millis));
-                }
-                arm();
-            }
-            ask(millis, shorter, result);
+            ask(millis, result);
         }
         queue.drain();
         return result;
-    }
-
-    private CompletableFuture<Ownership> afterShortening(Shortenings all, HeldLease lease, long millis) {
-        if (all.failed) {
-            throw new StoreUnreachableException(
-                    "'" + Checks.shown(queue.key) + "' not extended to "
-                            + Checks.about(Duration.ofMillis(millis)) + ": to shorten it to "
-                            + Checks.about(Duration.ofMillis(all.longestMillis))
-                            + " was not confirmed before, and may still take effect",
-                    null);
-        }
-        CompletableFuture<Boolean> awaited = all.confirmed;
-        if (awaited == null) {
-            awaited = new CompletableFuture<>();
-            all.confirmed = awaited;
-        }
-        return awaited.thenCompose(done -> {
-            CompletableFuture<Ownership> result = extend(lease, millis, false);
-            return result != null ? result : CompletableFuture.completedFuture(Ownership.GONE);
-        });
     }
 }

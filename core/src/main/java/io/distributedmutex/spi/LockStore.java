@@ -57,16 +57,16 @@ public interface LockStore extends AutoCloseable {
     CompletionStage<Ownership> cancel(String key, String token);
 
     /**
-     * Sets how long a lease still lasts, if the token owns the key.
+     * Makes a lease last longer, if the token owns the key. Never shortens one, so that requests which arrive late or in
+     * another order do no harm.
      *
      * @param key the key
      * @param token the owner's token
-     * @param leaseMillis how long from when the store handles the request
-     * @param exact whether to shorten a lease that lasts longer; if false it is only ever lengthened, so that requests
-     *     which arrive late or in another order do no harm
+     * @param leaseMillis how long it is to last from when the store handles the request; nothing happens if it lasts
+     *     longer already
      * @return HELD if the token owns the key
      */
-    CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact);
+    CompletionStage<Ownership> renew(String key, String token, long leaseMillis);
 
     /**
      * Looks at a key.

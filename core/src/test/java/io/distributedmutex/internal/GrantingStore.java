@@ -31,7 +31,7 @@ final class GrantingStore implements LockStore {
     }
 
     @Override
-    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
         return CompletableFuture.completedStage(Ownership.HELD);
     }
 

@@ -137,7 +137,7 @@ final class OneKeyStore implements LockStore {
     }
 
     @Override
-    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
         return answer(() -> ownership(token));
     }
 

@@ -107,7 +107,6 @@ class BadInputTest {
         assertThat(deployment.remaining(KEY)).isEqualTo(Duration.ofDays(365));
         lease.ensure(Duration.ofDays(365));
         lease.extend(Duration.ofMillis(10));
-        assertThat(deployment.remaining(KEY)).isEqualTo(Duration.ofMillis(10));
         lease.close();
     }
 

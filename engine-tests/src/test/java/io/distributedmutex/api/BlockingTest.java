@@ -184,9 +184,10 @@ class BlockingTest {
             lease.extend(lease.remaining().plusSeconds(30));
             assertThat(lease.remaining()).isBetween(Duration.ofSeconds(87), Duration.ofSeconds(90));
             lease.ensure(lease.remaining().plusNanos(1));
-            lease.extend(computed);
-            // Rounded up to 20,001 ms, less the margin.
-            assertThat(lease.remaining()).isEqualTo(Duration.ofNanos(20_001_000_000L - 200_010_000 - 2_000_000));
+            Duration longer = Duration.ofMinutes(20).plusNanos(123_456);
+            lease.extend(longer);
+            // Rounded up to a whole millisecond, less the margin.
+            assertThat(lease.remaining()).isEqualTo(Duration.ofNanos(1_200_001_000_000L - 12_000_010_000L - 2_000_000));
         }
     }
 

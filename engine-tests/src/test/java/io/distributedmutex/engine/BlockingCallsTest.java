@@ -10,7 +10,6 @@ import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexListener;
-import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.engine.World.Instance;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
@@ -200,62 +199,6 @@ class BlockingCallsTest {
             b.store().releaseHeld();
             second.close();
         }
-    }
-
-    /** Two shortenings are on their way; the first is confirmed, the second is not, and may take effect at any time. */
-    @Test
-    void aLongerExtensionWaitsForEachShorteningOnItsWay() {
-        try (World world = new World()) {
-            PassingTime time = new PassingTime(world.time);
-            Instance a = world.instance("a", OPTIONS, time);
-            Lease first = world.held(a, KEY);
-            CompletableFuture<Lease> next = a.ask(KEY);
-            CompletableFuture<Lease> short1 = shorter(a, 3);
-            CompletableFuture<Lease> short2 = shorter(a, 2);
-            a.store().holdReplies(1, Operation.RENEW);
-            a.store().hangNext(1, Operation.RENEW, SECOND);
-            first.close();
-            world.granted(next).close();
-            world.granted(short1).close();
-            Lease lease = world.granted(short2);
-            a.store().releaseHeld();
-            time.nextParkEndsWith(() -> world.advanceMillis(1_000));
-            assertThatExceptionOfType(StoreUnreachableException.class)
-                    .isThrownBy(() -> lease.extend(Duration.ofMinutes(2)))
-                    .withMessageContaining("to shorten it to 2 s was not confirmed before");
-            lease.close();
-        }
-    }
-
-    @Test
-    void aLongerExtensionThatWaitedForAShorteningIsNotDoneBeforeTheStoreSaysSo() {
-        try (World world = new World()) {
-            PassingTime time = new PassingTime(world.time);
-            Instance a = world.instance("a", OPTIONS, time);
-            Lease first = world.held(a, KEY);
-            CompletableFuture<Lease> next = a.ask(KEY);
-            CompletableFuture<Lease> shorter = shorter(a, 3);
-            a.store().holdReplies(1, Operation.RENEW);
-            a.store()
-                    .failNext(
-                            1,
-                            Operation.RENEW,
-                            new StoreRefusedException(StoreRefusedException.Reason.OTHER, "made to fail", null));
-            first.close();
-            world.granted(next).close();
-            Lease lease = world.granted(shorter);
-            time.nextParkEndsWith(() -> a.store().releaseHeld());
-            assertThatExceptionOfType(StoreRefusedException.class)
-                    .isThrownBy(() -> lease.extend(Duration.ofMinutes(2)))
-                    .withMessage("'tenant:1' not extended: made to fail");
-            lease.close();
-        }
-    }
-
-    private static CompletableFuture<Lease> shorter(Instance instance, int seconds) {
-        return instance.mutex()
-                .with(options -> options.leaseTime(Duration.ofSeconds(seconds)))
-                .acquireAsync(KEY);
     }
 
     @Test

@@ -288,7 +288,7 @@ class ErrorInjectionTest {
             life.ask(life.b);
             life.advanceMillis(4_000);
         });
-        SCENARIOS.put("extended and shortened", life -> {
+        SCENARIOS.put("extended", life -> {
             life.let(() -> life.observed(life.a.acquire(KEY)));
             life.let(() -> life.last().extend(Duration.ofSeconds(3)));
             life.let(() -> life.last().extend(Duration.ofSeconds(1)));

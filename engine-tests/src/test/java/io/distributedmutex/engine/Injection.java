@@ -198,8 +198,8 @@ final class Injection {
             }
 
             @Override
-            public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-                return asked("renew", () -> inner.renew(key, token, leaseMillis, exact));
+            public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
+                return asked("renew", () -> inner.renew(key, token, leaseMillis));
             }
 
             @Override

@@ -80,6 +80,28 @@ class LatePushesTest {
         }
     }
 
+    /** Its holder may not believe in it for longer than its own lease time; then nobody waits for what is left in the store. */
+    @Test
+    void aGrantThatWasAskedForByALongerWaiterIsBelievedForTheLeaseTimeAlone() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            a.store().holdReplies(1, Operation.ACQUIRE);
+            CompletableFuture<Lease> longer = a.mutex()
+                    .with(options -> options.leaseTime(Duration.ofMinutes(5)))
+                    .acquireAsync(KEY);
+            CompletableFuture<Lease> shorter = a.mutex()
+                    .with(options -> options.leaseTime(Duration.ofSeconds(10)))
+                    .acquireAsync(KEY);
+            longer.cancel(false);
+            a.store().releaseHeld();
+            Lease lease = world.granted(shorter);
+            assertThat(lease.remaining()).isEqualTo(Duration.ofMillis(9_898));
+            world.advanceMillis(9_898);
+            assertThat(lease.isValid()).isFalse();
+            assertThat(world.server.contents().heldKeys()).isEmpty();
+        }
+    }
+
     /** A cancel would free the key before the release does, and the release would find it gone. */
     @Test
     void aLatePushOfWhatIsBeingGivenBackIsNoReasonToGiveItBackTwice() {

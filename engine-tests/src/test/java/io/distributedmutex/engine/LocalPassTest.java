@@ -177,49 +177,59 @@ class LocalPassTest {
         }
     }
 
+    /** If the next holder's process dies, others wait for its lease time and not for that of the one before. */
     @Test
-    void aShorterLeaseIsToldToTheStoreOnce() {
+    void whoeverWantsLessThanTheStoreHasGoesThroughTheStore() {
         try (World world = new World()) {
             Instance a = world.instance("a");
             Lease first = world.held(a, KEY);
-            CompletableFuture<Lease> next = a.ask(KEY);
             CompletableFuture<Lease> shorter =
                     a.mutex().with(o -> o.leaseTime(Duration.ofSeconds(3))).acquireAsync(KEY);
             first.close();
-            world.granted(next).close();
-            Lease passed = world.granted(shorter);
-            world.advanceMillis(2_900);
-            assertThat(passed.isValid()).isTrue();
-            assertThat(a.store().count(Operation.RENEW)).isEqualTo(1);
-            passed.close();
+            Lease second = world.granted(shorter);
+            assertThat(storeRemaining(world)).isEqualTo(Duration.ofSeconds(3));
+            assertThat(second.remaining()).isEqualTo(Duration.ofMillis(2_968));
+            assertThat(a.store().counts()).containsOnlyKeys(Operation.ACQUIRE);
+            second.close();
         }
     }
 
     @Test
-    void aPassedLeaseHasItsOwnLeaseTimeUpAndDown() {
+    void whoeverWantsMoreIsPassedTheLeaseWhichIsThenLengthened() {
         try (World world = new World()) {
             Instance a = world.instance("a");
             Lease first = world.held(a, KEY);
             CompletableFuture<Lease> shorter =
                     a.mutex().with(o -> o.leaseTime(Duration.ofSeconds(3))).acquireAsync(KEY);
-            CompletableFuture<Lease> passed =
-                    a.mutex().with(o -> o.leaseTime(Duration.ofSeconds(2))).acquireAsync(KEY);
             CompletableFuture<Lease> longer = a.ask(KEY);
             first.close();
-            Lease second = world.granted(shorter);
-            assertThat(storeRemaining(world)).isEqualTo(Duration.ofSeconds(3));
-            second.close();
-            Lease third = world.granted(passed);
-            assertThat(third.fencingToken()).isEqualTo(second.fencingToken() + 1);
-            assertThat(storeRemaining(world)).isEqualTo(Duration.ofSeconds(2));
-            assertThat(third.remaining()).isEqualTo(Duration.ofMillis(1_978));
-            third.close();
-            Lease fourth = world.granted(longer);
-            assertThat(fourth.remaining()).isEqualTo(Duration.ofMillis(1_978));
+            Lease granted = world.granted(shorter);
+            granted.close();
+            Lease second = world.granted(longer);
+            assertThat(second.fencingToken()).isEqualTo(granted.fencingToken() + 1);
+            assertThat(second.remaining()).isEqualTo(Duration.ofMillis(2_968));
             world.advanceMillis(50);
             assertThat(storeRemaining(world)).isEqualTo(Duration.ofMinutes(1));
-            assertThat(fourth.remaining()).isEqualTo(Duration.ofMillis(59_398));
-            fourth.close();
+            assertThat(second.remaining()).isEqualTo(Duration.ofMillis(59_398));
+            second.close();
+        }
+    }
+
+    /** An extension counts as well: what is passed on has the store's end. */
+    @Test
+    void anExtendedLeaseIsNotPassedToAWaiterWhoWantsLess() {
+        try (World world = new World()) {
+            Instance a = world.instance("a");
+            Lease first = world.held(a, KEY);
+            CompletableFuture<Lease> next = a.ask(KEY);
+            CompletableFuture<Lease> last = a.ask(KEY);
+            first.close();
+            Lease extended = world.granted(next);
+            extended.extend(Duration.ofMinutes(5));
+            extended.close();
+            Lease second = world.granted(last);
+            assertThat(storeRemaining(world)).isEqualTo(Duration.ofMinutes(1));
+            second.close();
         }
     }
 

@@ -188,8 +188,8 @@ public final class RedisLockStore implements LockStore {
     }
 
     @Override
-    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-        return ask(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis).add(exact ? YES : NO));
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
+        return ask(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis));
     }
 
     @Override

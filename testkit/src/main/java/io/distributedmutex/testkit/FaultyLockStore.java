@@ -340,8 +340,8 @@ public final class FaultyLockStore implements LockStore {
     }
 
     @Override
-    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-        return call(new Call(Operation.RENEW, key, token), () -> store.renew(key, token, leaseMillis, exact));
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
+        return call(new Call(Operation.RENEW, key, token), () -> store.renew(key, token, leaseMillis));
     }
 
     @Override

@@ -85,7 +85,7 @@ class FaultyLockStoreTest {
         StoreRefusedException busy = new StoreRefusedException(Reason.BUSY, "loading", null);
         store.failNext(1, Operation.RENEW, busy);
 
-        assertThat(failure(store.renew(KEY, token, 1000, true))).isSameAs(busy);
+        assertThat(failure(store.renew(KEY, token, 1000))).isSameAs(busy);
     }
 
     @Test
@@ -247,7 +247,7 @@ class FaultyLockStoreTest {
         store.holdReplies(1, Operation.INSPECT);
         List<CompletionStage<?>> waiting = new ArrayList<>();
         waiting.add(store.acquire(trying(KEY, token)));
-        waiting.add(store.renew(KEY, token, 1000, true));
+        waiting.add(store.renew(KEY, token, 1000));
         waiting.add(store.inspect(KEY));
         assertThat(store.waitingCalls()).isEqualTo(3);
 

@@ -126,10 +126,10 @@ final class Comparison {
                 String value = FOREIGN_VALUES
                         .get(step.pick() % FOREIGN_VALUES.size())
                         .replace("TOKEN", Requests.newToken(step.pick()));
-                side.putForeign(key, value, step.exact() ? -1 : step.units() * passing.unitMillis());
+                side.putForeign(key, value, step.extreme() ? -1 : step.units() * passing.unitMillis());
             }
             case CLOCK_BACK -> side.setClockBack(CLOCK_BACK_UNITS * passing.unitMillis());
-            case PUT_WRONG_TYPE -> side.putWrongType(key, step.exact());
+            case PUT_WRONG_TYPE -> side.putWrongType(key, step.extreme());
             case UNSUBSCRIBE -> side.unsubscribe(step.client());
             case SUBSCRIBE -> side.subscribe(step.client());
             case CLOSE -> side.close(step.client());

@@ -90,13 +90,12 @@ final class Requests {
 
     private StoreRequest renew(Step step, String key, String token) {
         // Now and then to nothing, which ends the lease at once.
-        long leaseMillis = step.exact() && step.pick() % 16 == 0 ? 0 : step.units() * unitMillis;
-        boolean exact = step.exact();
+        long leaseMillis = step.extreme() && step.pick() % 16 == 0 ? 0 : step.units() * unitMillis;
         return new StoreRequest(
                 step.client(),
                 key,
-                "renew '" + key + "' " + token + " to " + leaseMillis + " ms" + (exact ? " exactly" : ""),
-                store -> store.renew(key, token, leaseMillis, exact));
+                "renew '" + key + "' " + token + " to " + leaseMillis + " ms",
+                store -> store.renew(key, token, leaseMillis));
     }
 
     private String token(Step step, String key, Contents contents) {

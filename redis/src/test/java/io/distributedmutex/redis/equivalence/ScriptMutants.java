@@ -33,8 +33,9 @@ final class ScriptMutants {
                     "'-' .. string.sub(value, #token + 1)",
                     "value"),
             new Mutant("a release that grants to nobody", "release", "grant_next(nil)\n", ""),
-            new Mutant("exact ignored", "renew", "if exact or call", "if call"),
-            new Mutant("every renewal exact", "renew", "if exact or call", "if true or call"),
+            new Mutant(
+                    "a renewal that shortens", "renew", "if call('PTTL', lock) < tonumber(lease) then call", "do call"),
+            new Mutant("a renewal that lengthens nothing", "renew", "call('PEXPIRE', lock, lease)", ""),
             new Mutant(
                     "a repeated request shortens",
                     "acquire",

@@ -16,7 +16,7 @@ package io.distributedmutex.redis.equivalence;
  * @param units the lease time, or how long is kept, or how much time passes
  * @param claimUnits the claim time of an acquire that queues
  * @param aliveUnits how long its sign of life counts
- * @param exact whether a renewal may shorten
+ * @param extreme whether the time is none, or without an end
  * @param pick chooses among what there is
  */
 record Step(
@@ -28,7 +28,7 @@ record Step(
         long units,
         long claimUnits,
         long aliveUnits,
-        boolean exact,
+        boolean extreme,
         int pick) {
 
     /** What may be done; first what clients ask for. */
@@ -79,6 +79,6 @@ record Step(
     @Override
     public String toString() {
         return kind + " client " + client + " key " + key + " token " + token + " releasing " + releasing + " units "
-                + units + "/" + claimUnits + "/" + aliveUnits + (exact ? " exact" : "") + " pick " + pick;
+                + units + "/" + claimUnits + "/" + aliveUnits + (extreme ? " extreme" : "") + " pick " + pick;
     }
 }

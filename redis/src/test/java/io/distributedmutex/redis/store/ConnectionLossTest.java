@@ -240,7 +240,7 @@ class ConnectionLossTest {
             redis.restartEmpty();
             Await.until("it works again", () -> !failed(store.store().inspect("k")));
 
-            assertThat(get(store.store().renew("k", token, 1_000, false))).isEqualTo(Ownership.STORE_LOST);
+            assertThat(get(store.store().renew("k", token, 1_000))).isEqualTo(Ownership.STORE_LOST);
         }
     }
 

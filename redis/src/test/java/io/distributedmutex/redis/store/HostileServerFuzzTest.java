@@ -73,7 +73,7 @@ class HostileServerFuzzTest {
             case 1 ->
                 store.acquire(new AcquireRequest("k", token, 10_000, true, 2_000, 1_000, StartedStore.newToken()));
             case 2 -> store.release("k", token, 0);
-            case 3 -> store.renew("k", token, 10_000, false);
+            case 3 -> store.renew("k", token, 10_000);
             case 4 -> store.cancel("k", token);
             case 5 -> store.inspect("k");
             case 6 -> store.forceRelease("k");

@@ -103,17 +103,15 @@ class RedisOperationsTest {
     }
 
     @Test
-    void renewingLengthensAndShortensOnlyIfAskedTo() {
+    void renewingLengthensAndNeverShortens() {
         String token = newToken();
         get(store.tryAcquire("k", token));
 
-        assertThat(get(store.store().renew("k", token, 5_000, false))).isEqualTo(Ownership.HELD);
+        assertThat(get(store.store().renew("k", token, 5_000))).isEqualTo(Ownership.HELD);
         assertThat((Long) redis.command("PTTL", "lock:k")).isGreaterThan(9_000L);
-        assertThat(get(store.store().renew("k", token, 5_000, true))).isEqualTo(Ownership.HELD);
-        assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(4_000L, 5_000L);
-        assertThat(get(store.store().renew("k", token, 60_000, false))).isEqualTo(Ownership.HELD);
+        assertThat(get(store.store().renew("k", token, 60_000))).isEqualTo(Ownership.HELD);
         assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(59_000L, 60_000L);
-        assertThat(get(store.store().renew("k", newToken(), 60_000, true))).isEqualTo(Ownership.TAKEN);
+        assertThat(get(store.store().renew("k", newToken(), 60_000))).isEqualTo(Ownership.TAKEN);
     }
 
     @Test
@@ -134,8 +132,7 @@ class RedisOperationsTest {
             assertThat(grant.token()).isEqualTo(waiter);
             assertThat(grant.fencingToken()).isGreaterThan(first.fencingToken());
             assertThat(grant.fencingTokens()).isEqualTo(64);
-            assertThat(get(other.store().renew("a|b {c} 🔑", waiter, 5_000, false)))
-                    .isEqualTo(Ownership.HELD);
+            assertThat(get(other.store().renew("a|b {c} 🔑", waiter, 5_000))).isEqualTo(Ownership.HELD);
             assertThat(store.hasGrants()).isFalse();
         }
     }
@@ -232,7 +229,7 @@ class RedisOperationsTest {
                         plain.tryAcquire(key, newToken()),
                         plain.queue(key, newToken()),
                         plain.store().release(key, newToken(), 0),
-                        plain.store().renew(key, newToken(), 1_000, true),
+                        plain.store().renew(key, newToken(), 1_000),
                         plain.store().cancel(key, newToken()),
                         plain.store().inspect(key),
                         plain.store().forceRelease(key));

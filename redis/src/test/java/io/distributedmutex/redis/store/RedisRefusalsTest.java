@@ -102,7 +102,7 @@ class RedisRefusalsTest {
             assertRefused(failure, Reason.WRONG_TYPE);
             assertThat(failure).hasMessageContaining("'data'");
             assertRefused(failureOf(store.store().inspect("data")), Reason.WRONG_TYPE);
-            assertRefused(failureOf(store.store().renew("data", newToken(), 1_000, true)), Reason.WRONG_TYPE);
+            assertRefused(failureOf(store.store().renew("data", newToken(), 1_000)), Reason.WRONG_TYPE);
             assertRefused(failureOf(store.store().release("data", newToken(), 0)), Reason.WRONG_TYPE);
             assertRefused(failureOf(store.store().forceRelease("data")), Reason.WRONG_TYPE);
             assertThat(redis.command("HGET", "lock:data", "field")).isEqualTo("value");

@@ -50,7 +50,7 @@ class RequestOrderTest {
         redis.resume();
         onReplyThread.await();
 
-        CompletionStage<Ownership> renewed = store.store().renew("k", token, 60_000, false);
+        CompletionStage<Ownership> renewed = store.store().renew("k", token, 60_000);
         renewalMade.countDown();
 
         assertThat(get(renewed)).isEqualTo(Ownership.HELD);
@@ -72,7 +72,7 @@ class RequestOrderTest {
                                 String token = newToken();
                                 rounds.add(store.tryAcquire(key, token));
                                 rounds.add(store.store()
-                                        .renew(key, token, 20_000, false)
+                                        .renew(key, token, 20_000)
                                         .thenAccept(held -> assertThat(held).isEqualTo(Ownership.HELD)));
                                 rounds.add(store.store()
                                         .release(key, token, 0)
@@ -96,7 +96,7 @@ class RequestOrderTest {
     private void loadScripts() {
         String token = newToken();
         get(store.tryAcquire("warm", token));
-        get(store.store().renew("warm", token, 20_000, false));
+        get(store.store().renew("warm", token, 20_000));
         get(store.store().release("warm", token, 0));
         get(store.store().inspect("warm"));
     }

@@ -263,7 +263,7 @@ abstract class AdministrationContract extends KeyContract {
                 client.store.acquire(trying(KEY, token)),
                 client.store.acquire(queueing(KEY, token)),
                 client.store.release(KEY, token, 0),
-                client.store.renew(KEY, token, LEASE.toMillis(), true),
+                client.store.renew(KEY, token, LEASE.toMillis()),
                 client.store.inspect(KEY),
                 client.store.forceRelease(KEY));
 

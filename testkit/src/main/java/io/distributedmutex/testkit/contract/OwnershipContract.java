@@ -421,7 +421,7 @@ abstract class OwnershipContract extends RenewalContract {
         assertInstanceOf(StoreException.class, failure(client.store.acquire(request)));
         assertInstanceOf(StoreException.class, failure(client.store.release(KEY, newToken(), 0)));
         assertInstanceOf(StoreException.class, failure(client.store.cancel(KEY, newToken())));
-        assertInstanceOf(StoreException.class, failure(client.store.renew(KEY, newToken(), 1000, true)));
+        assertInstanceOf(StoreException.class, failure(client.store.renew(KEY, newToken(), 1000)));
         assertInstanceOf(StoreException.class, failure(client.store.inspect(KEY)));
         assertInstanceOf(StoreException.class, failure(client.store.forceRelease(KEY)));
 

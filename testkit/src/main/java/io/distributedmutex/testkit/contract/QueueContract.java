@@ -64,7 +64,7 @@ abstract class QueueContract extends DepartureContract {
         waiter.awaitPush(KEY, second);
         waiter.mustRemain(KEY, CLAIM);
 
-        assertEquals(HELD, waiter.lengthen(KEY, second, LEASE));
+        assertEquals(HELD, waiter.renew(KEY, second, LEASE));
 
         waiter.mustRemain(KEY, LEASE);
         waiter.release(KEY, second);

@@ -21,29 +21,15 @@ import org.junit.jupiter.api.Test;
 abstract class RenewalContract extends QueueContract {
 
     @Test
-    void aLeaseIsSetToAnExactTimeUpAndDown() {
+    void aRenewalLengthensALeaseAndNeverShortensIt() {
         ContractClient client = contract().open();
         String token = newToken();
         client.take(KEY, token);
 
-        assertEquals(HELD, client.renew(KEY, token, LEASE.multipliedBy(3)));
-        client.mustRemain(KEY, LEASE.multipliedBy(3));
-
-        assertEquals(HELD, client.renew(KEY, token, LEASE.dividedBy(2)));
-        client.mustRemain(KEY, LEASE.dividedBy(2));
-        client.release(KEY, token);
-    }
-
-    @Test
-    void aLeaseThatIsOnlyToBeLengthenedIsNeverShortened() {
-        ContractClient client = contract().open();
-        String token = newToken();
-        client.take(KEY, token);
-
-        assertEquals(HELD, client.lengthen(KEY, token, Duration.ofMillis(1)));
+        assertEquals(HELD, client.renew(KEY, token, Duration.ofMillis(1)));
         client.mustRemain(KEY, LEASE);
 
-        assertEquals(HELD, client.lengthen(KEY, token, LEASE.multipliedBy(2)));
+        assertEquals(HELD, client.renew(KEY, token, LEASE.multipliedBy(2)));
         client.mustRemain(KEY, LEASE.multipliedBy(2));
         client.release(KEY, token);
     }
@@ -59,18 +45,6 @@ abstract class RenewalContract extends QueueContract {
 
         client.mustBeHeldBy(client, KEY);
         assertEquals(HELD, client.release(KEY, token));
-    }
-
-    @Test
-    void aShortenedLeaseEndsEarlier() {
-        ContractClient client = contract().open();
-        String token = newToken();
-        client.take(KEY, token);
-        client.renew(KEY, token, SHORT);
-
-        contract().elapseMoreThanShort();
-
-        client.mustBeFree(KEY);
     }
 
     @Test
@@ -115,7 +89,6 @@ abstract class RenewalContract extends QueueContract {
         contract().elapseMoreThanShort();
 
         assertEquals(GONE, client.renew(KEY, token, LEASE));
-        assertEquals(GONE, client.lengthen(KEY, token, LEASE));
 
         client.mustBeFree(KEY);
     }
@@ -128,7 +101,7 @@ abstract class RenewalContract extends QueueContract {
         client.release(KEY, token);
 
         // As a renewal that overtook nothing but came late.
-        assertEquals(GONE, client.lengthen(KEY, token, LEASE));
+        assertEquals(GONE, client.renew(KEY, token, LEASE));
 
         client.mustBeFree(KEY);
     }

@@ -137,11 +137,7 @@ public final class ContractClient {
     }
 
     public Ownership renew(String key, String token, Duration lease) {
-        return await(store.renew(key, token, lease.toMillis(), true));
-    }
-
-    public Ownership lengthen(String key, String token, Duration lease) {
-        return await(store.renew(key, token, lease.toMillis(), false));
+        return await(store.renew(key, token, lease.toMillis()));
     }
 
     public Optional<LockInfo> inspect(String key) {

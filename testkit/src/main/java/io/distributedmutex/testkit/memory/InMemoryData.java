@@ -195,10 +195,10 @@ final class InMemoryData {
     }
 
     /** As renew.lua. */
-    Ownership renew(String key, String token, long leaseMillis, boolean exact) {
+    Ownership renew(String key, String token, long leaseMillis) {
         Value value = lockAt(key);
         Ownership ownership = ownership(value, token);
-        if (value != null && ownership == HELD && (exact || remainingMillis(value) < leaseMillis)) {
+        if (value != null && ownership == HELD && remainingMillis(value) < leaseMillis) {
             expireAfter(key, value, leaseMillis);
         }
         return ownership;

@@ -105,8 +105,8 @@ public final class InMemoryLockStore implements LockStore {
     }
 
     @Override
-    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-        return run((data, self) -> data.renew(key, token, leaseMillis, exact));
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
+        return run((data, self) -> data.renew(key, token, leaseMillis));
     }
 
     @Override

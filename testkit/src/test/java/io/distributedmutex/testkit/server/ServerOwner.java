@@ -35,8 +35,8 @@ final class ServerOwner {
 
     static Process start(String behaviour) throws IOException {
         String classPath = Stream.of(
-                        "io/distributedmutex/testkit/EmbeddedRedis.class",
-                        "io/distributedmutex/testkit/ServerOwner.class",
+                        "io/distributedmutex/testkit/server/EmbeddedRedis.class",
+                        "io/distributedmutex/testkit/server/ServerOwner.class",
                         "redis/embedded/RedisServer.class")
                 .map(ServerOwner::location)
                 .distinct()

@@ -26,8 +26,8 @@ final class EngineMutants {
             new Mutant(
                     "a renewal's deadline counted from the reply",
                     HOLDING,
-                    "deadline = Math.max(deadline, sent + Engine.validNanos(believedMillis));",
-                    "deadline = Math.max(deadline, now + Engine.validNanos(believedMillis));"),
+                    "deadline = Math.max(deadline, sent + Engine.validNanos(millis));",
+                    "deadline = Math.max(deadline, now + Engine.validNanos(millis));"),
             new Mutant(
                     "no margin for clock drift",
                     ENGINE,
@@ -77,16 +77,6 @@ final class EngineMutants {
                     "            then(() -> engine.giveBack(giveBack));\n        } else {",
                     "        } else {"),
             new Mutant(
-                    "a confirmation from before a shortening that counts",
-                    HOLDING,
-                    "if (sentGeneration == generation()) {",
-                    "if (true) {"),
-            new Mutant(
-                    "a lengthening on its way with a shortening is believed",
-                    HOLDING,
-                    "long believedMillis = Math.min(millis, longestMillis());",
-                    "long believedMillis = millis;"),
-            new Mutant(
                     "a suspension of the machine is not noticed",
                     CORE + "SystemClock.java",
                     "suspended = stopped + UPTIME_RESOLUTION_NANOS;",
@@ -102,16 +92,16 @@ final class EngineMutants {
                     "(countsSteps || uptime < 0)",
                     "true"),
             new Mutant(
-                    "a shortening believed only when confirmed",
-                    HOLDING,
-                    "deadline = Math.min(deadline, now + Engine.validNanos(millis));",
-                    ""),
-            new Mutant(
                     "an expired lease with a renewal on its way is not freed",
                     HOLDING,
-                    "return now < deadline || unanswered > 0 || ",
-                    "return now < deadline || "),
+                    "return now < deadline || unanswered > 0 || !confirmed;",
+                    "return now < deadline || !confirmed;"),
             new Mutant("an expired lease that a poll made longer is not freed", HOLDING, " || !confirmed;", ";"),
+            new Mutant(
+                    "a renewal that shortens",
+                    STORE,
+                    "ownership == HELD && remainingMillis(value) < leaseMillis) {\n            expireAfter",
+                    "ownership == HELD) {\n            expireAfter"),
             new Mutant(
                     "the outcome of a release lost with its reply",
                     QUEUE,
@@ -135,8 +125,8 @@ final class EngineMutants {
             new Mutant(
                     "renew without a token check",
                     STORE,
-                    "if (value != null && ownership == HELD && (exact",
-                    "if (value != null && (exact"),
+                    "if (value != null && ownership == HELD && remainingMillis(value) < leaseMillis) {\n            expireAfter",
+                    "if (value != null && remainingMillis(value) < leaseMillis) {\n            expireAfter"),
             new Mutant(
                     "cancel without a token check",
                     STORE,

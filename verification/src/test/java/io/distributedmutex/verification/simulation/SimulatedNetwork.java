@@ -150,9 +150,8 @@ final class SimulatedNetwork implements LockStore {
     }
 
     @Override
-    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis, boolean exact) {
-        // No connection repeats what was confirmed, and the engine never repeats a shortening: see Holding.
-        return call(!exact, () -> store.renew(key, token, leaseMillis, exact));
+    public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
+        return call(true, () -> store.renew(key, token, leaseMillis));
     }
 
     @Override
