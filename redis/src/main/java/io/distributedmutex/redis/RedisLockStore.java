@@ -42,8 +42,6 @@ public final class RedisLockStore implements LockStore {
     static final String GRANTS = "dmutex:grants:";
 
     private static final byte[] EMPTY = {};
-    private static final byte[] YES = {'1'};
-    private static final byte[] NO = {'0'};
 
     private final KeyPrefix prefix;
     private final Duration commandTimeout;
