@@ -1,9 +1,9 @@
 /**
  * What tests need: stores in memory, real Redis servers, the contract of a store, and a JUnit extension. It knows no store but
- * its own, so that the author of another one gets nothing besides.
+ * its own, so the author of another store gets nothing else with it.
  *
- * <p>JUnit is needed by the extension and the contracts alone, so it is optional, and not handed on: who uses those requires
- * {@code org.junit.jupiter.api} already. The redis-server programs are found as resources of the class loader.
+ * <p>Only the extension and the contracts need JUnit, so it is optional and not handed on: a module that uses those requires
+ * {@code org.junit.jupiter.api} already. The redis-server programs are resources of the class loader.
  */
 module io.distributedmutex.testkit {
     requires transitive io.distributedmutex;

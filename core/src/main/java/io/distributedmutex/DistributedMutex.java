@@ -6,6 +6,7 @@ import io.distributedmutex.internal.LockView;
 import io.distributedmutex.internal.SystemEnvironment;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.spi.Messages;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
@@ -14,6 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -44,7 +46,20 @@ public final class DistributedMutex implements AutoCloseable {
      * @return a new builder
      */
     public static Builder builder(LockStore store) {
-        return new Builder(Objects.requireNonNull(store, "store"));
+        Objects.requireNonNull(store, "store");
+        return new Builder(() -> store, false);
+    }
+
+    /**
+     * Builds an instance on a store that is made, such as connected, only when the instance is built: options that are
+     * refused then cost no connection.
+     *
+     * @param store makes the store, which the instance then owns and closes; asked once by each {@link Builder#build},
+     *     which throws whatever it throws
+     * @return a new builder
+     */
+    public static Builder builder(Supplier<? extends LockStore> store) {
+        return new Builder(Objects.requireNonNull(store, "store"), true);
     }
 
     /**
@@ -68,11 +83,11 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key: waits for it for the wait time at most.
+     * Acquires a key, and waits for it at most the wait time.
      *
      * @param key the key
      * @return the lease; use try-with-resources
-     * @throws LockNotAcquiredException if others held the key all the time; says who, and for how long still
+     * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
@@ -81,13 +96,13 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key: waits for it for a given time at most, instead of the wait time of the options.
+     * Acquires a key, and waits for it at most a given time, instead of the wait time of the options.
      *
      * @param key the key
      * @param waitTime from 0 (one attempt) to 365 days; a fraction of a millisecond is rounded up
      * @return the lease; use try-with-resources
      * @throws IllegalArgumentException if the time is out of bounds
-     * @throws LockNotAcquiredException if others held the key all the time; says who, and for how long still
+     * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
@@ -96,8 +111,8 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key if it is free now, without waiting for other holders or queueing behind them. Takes one round trip,
-     * or none if this instance itself holds the key. An interrupt plays no part (the flag is kept), unlike in an
+     * Acquires a key if it is free now. Never waits for other holders and never queues behind them. Takes one round trip, or
+     * none if this instance holds the key. Takes no notice of an interrupt (the flag is kept), unlike an
      * {@link #acquire(String, Duration) acquire} with a wait time of zero.
      *
      * @param key the key
@@ -109,8 +124,8 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key if it becomes free in time: as {@link #acquire(String, Duration)}, but that others held the key all
-     * the time is a result here, not an exception.
+     * Acquires a key if it becomes free in time. Does what {@link #acquire(String, Duration)} does, but returns nothing where
+     * that throws {@link LockNotAcquiredException}.
      *
      * @param key the key
      * @param waitTime from 0, which makes this {@link #tryAcquire(String)}, to 365 days; a fraction of a millisecond is
@@ -138,20 +153,20 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key without a thread waiting for it. Whatever ends the future before it has an outcome ({@code cancel},
-     * {@code orTimeout}, {@code complete}, {@code completeOnTimeout}) gives up and leaves nothing behind; a lease that is
-     * granted to it in the same moment is given back.
+     * Acquires a key without a thread that waits for it. To give up, end the future: by {@code cancel}, {@code orTimeout},
+     * {@code complete} or {@code completeOnTimeout}. Nothing is left behind then; a lease that is granted in the same moment
+     * is given back.
      *
      * @param key the key
-     * @return completes with the lease, or exceptionally with what {@link #acquire} would throw; dependent stages run on
-     *     a callback thread of the instance and may block. An interrupt plays no part
+     * @return completes with the lease, or exceptionally with what {@link #acquire} would throw. Dependent stages run on a
+     *     callback thread of the instance and may block. Interrupts have no effect
      */
     public CompletableFuture<Lease> acquireAsync(String key) {
         return engine.acquireAsync(key, options);
     }
 
     /**
-     * Does work under a lease, and gives it back.
+     * Acquires a key, does work under its lease, and gives the lease back.
      *
      * @param key the key
      * @param action the work
@@ -169,7 +184,7 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Does work with a result under a lease, and gives it back.
+     * Acquires a key, does work with a result under its lease, and gives the lease back.
      *
      * @param key the key
      * @param function the work
@@ -186,7 +201,7 @@ public final class DistributedMutex implements AutoCloseable {
             R result = function.call(lease);
             if (lease.state() == LeaseState.LOST) {
                 throw new LeaseLostException(
-                        "the lease on '" + Checks.shown(key)
+                        "the lease on '" + Messages.shown(key)
                                 + "' was lost while its work ran, so another holder may have interfered",
                         lease.lossReason().orElse(null));
             }
@@ -198,10 +213,11 @@ public final class DistributedMutex implements AutoCloseable {
      * The key as a {@link Lock}: reentrant by thread, for code that wants a lock. All views of one key on one instance
      * share their holds.
      *
-     * <p>{@code lock()} waits for holders without limit, but throws {@link StoreUnreachableException} once the store has
-     * been unreachable for the wait time. {@code unlock()} throws {@link IllegalMonitorStateException} if the thread does
-     * not hold the lock, and {@link LeaseLostException} if its lease was lost meanwhile (so does locking again inside);
-     * the hold is then over. {@code newCondition()} is not supported. The other failures are those of {@link #acquire}.
+     * <p>{@code lock()} waits for other holders without limit. It throws {@link StoreUnreachableException} once the store has
+     * been unreachable for the wait time. {@code unlock()} throws {@link IllegalMonitorStateException} if the thread does not
+     * hold the lock. It throws {@link LeaseLostException} if the lease was lost meanwhile, and so does a nested
+     * {@code lock()}; the hold is then over. {@code newCondition()} is not supported. All other failures are those of
+     * {@link #acquire}.
      *
      * @param key the key
      * @return a view without a state of its own
@@ -222,8 +238,8 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Takes a key from whoever holds it: the next waiter gets it, else it is free. The holder is not asked; it learns of it
-     * at its next renewal or at release, and believes in its lease until then. Logged at WARN with this instance's label.
+     * Takes a key from its holder. The next waiter gets it; without one it is free. The holder believes in its lease until its
+     * next renewal, its release or its deadline. A WARN line names this instance's label.
      *
      * @param key the key
      * @return who held it, or empty if it was free
@@ -234,9 +250,9 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Ends the instance at once: all waiters get a {@link MutexClosedException}, connections and threads end. A lease that is
-     * held still is lost to its holder, who is told ({@link LossReason#CLOSED}), and its key is released in the store. Waits
-     * for the store's answers for 2 s at most, interrupted or not (the flag is kept). Idempotent.
+     * Ends the instance at once. All waiters get a {@link MutexClosedException}; connections and threads end. Leases that are
+     * still held are lost ({@link LossReason#CLOSED}): their listeners hear of it, and their keys are released in the store.
+     * Waits at most 2 s for the store's answers, interrupted or not (the flag is kept). Idempotent.
      */
     @Override
     public void close() {
@@ -244,11 +260,11 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Ends the instance when what it holds has been given back: from now on all waiters, and whoever wants to acquire, get a
-     * {@link MutexClosedException}; leases are used, renewed and released as ever. When none is held any more, or after the
-     * patience, or when this thread is interrupted (the flag is kept), does what {@link #close()} does.
+     * Ends the instance when its leases have been given back. From now on all waiters and all new calls to acquire get a
+     * {@link MutexClosedException}; leases are used, renewed and released as ever. Does what {@link #close()} does as soon as
+     * no lease is held, the patience is over, or this thread is interrupted (the flag is kept).
      *
-     * <p>Not for a thread that holds a lease itself: it would wait for its own.
+     * <p>A thread that holds a lease must not call this: it would wait for itself.
      *
      * @param patience how long at most to wait for leases, from 0 to 365 days
      * @return whether all leases had ended when it closed, so that none was lost; false if another call closed it first
@@ -264,7 +280,8 @@ public final class DistributedMutex implements AutoCloseable {
 
         private static final int MAXIMUM_LABEL_LENGTH = 128;
 
-        private final LockStore store;
+        private final Supplier<? extends LockStore> store;
+        private final boolean makesStore;
         private LockOptions options = LockOptions.defaults();
         private @Nullable String holderLabel;
         private @Nullable MutexListener listener;
@@ -272,12 +289,14 @@ public final class DistributedMutex implements AutoCloseable {
         private @Nullable Executor callbackExecutor;
         private @Nullable Boolean countWallClockSteps;
 
-        private Builder(LockStore store) {
+        private Builder(Supplier<? extends LockStore> store, boolean makesStore) {
             this.store = store;
+            this.makesStore = makesStore;
         }
 
         /**
-         * What leases are acquired with unless a view says otherwise. Default {@link LockOptions#defaults()}.
+         * How locks are acquired and held unless a view says otherwise. Default {@link LockOptions#defaults()}: a lease of
+         * 1 min, a wait of 5 s, no renewal. {@link LockOptions.Builder} says the bounds and what each option trades.
          *
          * @param options the options
          * @return this builder
@@ -288,7 +307,8 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * How this instance is called in what others see of its leases. Default: host name and process id.
+         * The name of this instance for people: others see it in messages, with its leases and in the store. Default: host
+         * name and process id. It is no secret, and has no effect on who owns what.
          *
          * @param holderLabel 1 to 128 characters
          * @return this builder
@@ -301,7 +321,8 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * Who hears of everything that happens. Default: nobody.
+         * Hears of everything that happens. Default: nobody. It runs on a callback thread; a slow listener misses events and
+         * delays no lock.
          *
          * @param listener the listener
          * @return this builder
@@ -312,14 +333,13 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * Where callbacks run: what is attached to futures of {@code acquireAsync}, and the listener's methods. Default: virtual
-         * threads on JDK 24 and newer, else a pool that grows with the callbacks that are busy, without a limit.
+         * Where callbacks run: stages of futures of {@code acquireAsync}, and the listener's methods. Default: virtual threads
+         * on JDK 24 and newer, else a pool without a limit that grows with the busy callbacks.
          *
-         * <p>An executor with a limit can deadlock: when all its threads wait for locks, the callbacks that would release
-         * them have none. It must not run callbacks on the calling thread. A callback that it refuses, or throws for, runs on
-         * a thread of the instance; a WARN line says so once. Listeners of a loss
-         * ({@link Lease#onLost}, {@link Lease#lost}) always run on threads of the instance, so that no
-         * executor delays them.
+         * <p>An executor with a limit can deadlock: if all its threads wait for locks, none is left for the callbacks that would
+         * release them. The executor must not run callbacks on the calling thread. If it refuses a callback or throws, the
+         * callback runs on a thread of the instance, and one WARN line says so. Listeners of a loss ({@link Lease#onLost},
+         * {@link Lease#lost}) always run on threads of the instance, so that no executor delays them.
          *
          * @param callbackExecutor the executor, which stays the application's; closing the instance leaves it alone
          * @return this builder
@@ -331,11 +351,11 @@ public final class DistributedMutex implements AutoCloseable {
 
         /**
          * Whether a forward step of this machine's wall clock by more than 50 ms counts as time that has passed, so that leases
-         * end as much earlier. Default true: on a guest that its host pauses or moves, all clocks may stand still, and such a
-         * step is then the only sign of it. A step within the remaining time of a lease costs no more than that time.
+         * end by as much earlier. Default true. A host may pause or move its guest while all clocks stand still; such a step is
+         * then the only sign of it. A lease that has more time left than the step loses only as much time as the step.
          *
-         * <p>False is for machines whose wall clock is set forward while locks are held, and which are never paused by a
-         * host. Suspensions that Linux's {@code /proc/uptime} shows count in any case; where there is none, so does every step.
+         * <p>Set false for machines that no host pauses, and whose wall clock is set forward while locks are held. A suspension
+         * that Linux's {@code /proc/uptime} shows counts in any case. Without {@code /proc/uptime} every step counts.
          *
          * @param countWallClockSteps whether it counts
          * @return this builder
@@ -346,8 +366,8 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * Time and threads, for tests and simulations. Default: the system's. Brings its own callback threads and clocks, so
-         * it cannot be combined with {@link #callbackExecutor} and {@link #countWallClockSteps}.
+         * Time and threads, for tests and simulations. Default: the system's. An environment brings callback threads and clocks
+         * of its own, so it cannot be combined with {@link #callbackExecutor} or {@link #countWallClockSteps}.
          *
          * @param environment the environment, which the instance then owns and closes
          * @return this builder
@@ -361,13 +381,27 @@ public final class DistributedMutex implements AutoCloseable {
          * Starts the instance.
          *
          * @return the instance
-         * @throws IllegalStateException if both an environment and something that it brings itself were given
+         * @throws IllegalStateException if an environment was given together with an option that it replaces
          */
         public DistributedMutex build() {
             if (environment != null && (callbackExecutor != null || countWallClockSteps != null)) {
                 throw new IllegalStateException("callbackExecutor and countWallClockSteps are options of the system's"
                         + " environment, but another environment was given");
             }
+            LockStore store = this.store.get();
+            boolean started = false;
+            try {
+                DistributedMutex mutex = start(store);
+                started = true;
+                return mutex;
+            } finally {
+                if (!started && makesStore) {
+                    store.close();
+                }
+            }
+        }
+
+        private DistributedMutex start(LockStore store) {
             Environment environment = this.environment != null
                     ? this.environment
                     : new SystemEnvironment(!Boolean.FALSE.equals(countWallClockSteps), callbackExecutor);

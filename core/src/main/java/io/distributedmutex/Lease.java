@@ -34,7 +34,7 @@ public interface Lease extends AutoCloseable {
     long fencingToken();
 
     /**
-     * Where the lease is in its life. A lease whose deadline has passed is LOST at the latest when this is called.
+     * The state of the lease. A lease whose deadline has passed is LOST at the latest when this is called.
      *
      * @return the state
      */
@@ -90,9 +90,9 @@ public interface Lease extends AutoCloseable {
     void ensure(Duration leaseTime);
 
     /**
-     * Adds a listener that is called once if the lease is lost, on a thread of its own, no later than the deadline
-     * (plus scheduling delay); at once if it is lost already, never if it is released. It may block; what it throws is
-     * logged.
+     * Adds a listener, which is called once if the lease is lost: no later than the deadline (plus scheduling delay), or at
+     * once if the lease is lost already. Never called if the lease is released. It runs on a thread of its own and may block;
+     * exceptions that it throws are logged.
      *
      * @param listener receives this lease
      */
@@ -107,9 +107,9 @@ public interface Lease extends AutoCloseable {
     CompletableFuture<LossReason> lost();
 
     /**
-     * Gives the lease back, waits for the store's answer and says whether the lease was still held. Transient errors are
-     * retried for the wait time (not at all, if that is zero), and in the background until the lease's end. Waits even if
-     * interrupted (the flag is kept). A lease that passes to another waiter of the same instance is answered by its local deadline.
+     * Gives the lease back, waits for the store's answer and says whether the lease was still held. Retries transient errors
+     * for the wait time (not at all if that is zero), and in the background until the lease's end. Waits even if interrupted
+     * (the flag is kept). If the lease passes to another thread of this instance, its local deadline decides the answer.
      *
      * @return true if the lease was held until now; false if it had been lost or released before, in which case nothing
      *     is touched
@@ -118,9 +118,9 @@ public interface Lease extends AutoCloseable {
     boolean release();
 
     /**
-     * Gives the lease back without waiting for the store's answer. Idempotent; throws nothing for a lease that is lost
-     * already (listener, state and a WARN line tell). The request is repeated until the lease's end, and a later request
-     * of this instance does not overtake it.
+     * Ends the lease locally and returns. The release is sent in the background and repeated until the lease would have ended;
+     * no later request of this instance overtakes it. Idempotent. Throws nothing for a lost lease: the listeners, the state
+     * and a WARN line say so.
      */
     @Override
     void close();

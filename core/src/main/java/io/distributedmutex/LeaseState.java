@@ -1,10 +1,10 @@
 package io.distributedmutex;
 
-/** Where a lease is in its life. The only ways are HELD to and from AT_RISK, and from either to RELEASED or LOST. */
+/** The state of a lease. It changes from HELD to AT_RISK and back, and from either to RELEASED or LOST. */
 public enum LeaseState {
-    /** The lease is valid and nothing speaks against its being so until its deadline. */
+    /** The lease is valid, and no renewal of it is failing. */
     HELD,
-    /** The lease is still valid, but its renewal is failing: unless one succeeds it will be lost at its deadline. */
+    /** The lease is still valid, but its renewal is failing. It will be lost at its deadline unless a renewal succeeds. */
     AT_RISK,
     /** The holder gave the lease back. Final, unless the store answers that it had been lost before. */
     RELEASED,

@@ -5,11 +5,11 @@ import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 
 /**
- * How a lock is acquired and held: an immutable set of durations that cannot contradict each other.
+ * How a lock is acquired and held: durations that cannot contradict each other. Immutable and safe to share.
  *
- * <p>The store counts in whole milliseconds. A fraction of one is rounded to where it is safe: all durations up, so that
- * nothing ends early, but the maximum hold down, though not below the lease time. Defaults are those of the original Go package: a lease of one minute, and twenty
- * retries of 250 ms, which is a wait time of five seconds. Instances are immutable and safe to share.
+ * <p>The store counts in whole milliseconds. A fraction of one is rounded to the safe side: the maximum hold down, though not
+ * below the lease time, and all other durations up, so that nothing ends early. The defaults are those of the Go package that
+ * this library replaces: a lease of one minute, and a wait of five seconds (there: twenty retries of 250 ms).
  *
  * @param leaseTime how long a lease lasts unless it is extended or renewed; see {@link Builder#leaseTime}
  * @param waitTime how long an acquire may wait for another holder; see {@link Builder#waitTime}

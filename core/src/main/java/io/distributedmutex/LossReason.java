@@ -7,8 +7,8 @@ public enum LossReason {
     /** The store says that another holder has the key. */
     TAKEN,
     /**
-     * Somebody deleted the key or released it by force. Also told if the store lost its data and a later lock has made the
-     * fence counter anew before anybody looked.
+     * Somebody deleted the key or released it by force. Also the reason if the store lost its data, and a later lock made the
+     * fence counter anew before this instance looked.
      */
     REVOKED,
     /** The store has lost its data: neither the lease nor the fence counter is there. */

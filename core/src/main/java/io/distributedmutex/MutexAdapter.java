@@ -2,6 +2,7 @@ package io.distributedmutex;
 
 import io.distributedmutex.internal.Checks;
 import io.distributedmutex.internal.ThreadHolds;
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.IllegalFormatException;
 import java.util.Locale;
@@ -11,16 +12,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The adapter of the original Go package, for code that locks and releases by key and does not want exceptions: acquire
- * and release, by thread, with failures logged and told by the result.
+ * Locks and releases by key and thread, and reports failure by return value, not exception. Names and defaults are those of
+ * the Go package that this library replaces.
  *
- * <p>A lock lasts the lease time of the mutex (default one minute) and is waited for its wait time (default 5 s: 20 retries
- * of 250 ms). It belongs to the thread that acquired it, which may acquire it again (unless {@link #notReentrant}): the
- * outermost release frees it. A thread that releases what it does not hold, for instance because its acquire failed or its
- * lease expired, frees nobody else's lock. An expired lock leaves no entry behind. Thread-safe.
+ * <p>A lock lasts the lease time of the mutex (default one minute). An acquire waits for the mutex's wait time (default 5 s).
+ * The lock belongs to the thread that acquired it. That thread may acquire it again, unless {@link #notReentrant}; the
+ * outermost release frees it. A thread may release a key that it does not hold, because its acquire failed or its lease
+ * expired: that frees nobody else's lock. An expired lock leaves no entry behind. Thread-safe.
  *
- * <p>Logged at debug: acquired, released. At warn: release of what this thread does not hold. At error: acquire failed,
- * timed out, release failed. Nothing is thrown for a lock that failed; bad input is a mistake in the program and is.
+ * <p>Logs at debug: acquired, released. At warn: release of a key that this thread does not hold. At error: acquire failed,
+ * acquire timed out, release failed. A lock that failed throws nothing. Bad input is a mistake in the program and throws.
  */
 public final class MutexAdapter {
 
@@ -59,8 +60,8 @@ public final class MutexAdapter {
     }
 
     /**
-     * An adapter in which a thread that holds a key waits for it like anybody else, and fails if it is not free in time: as
-     * the original does, for instance to limit a rate by letting locks expire. A thread that waits for its own key is
+     * An adapter in which a thread that holds a key waits for it like any other thread, and fails if the key is not free in
+     * time. The original does this; it serves to limit a rate by locks that expire. A thread that waits for its own key is
      * reported as a suspected deadlock.
      *
      * @return an adapter with the same mutex and logger, and with no hold in common with this one
@@ -104,8 +105,8 @@ public final class MutexAdapter {
     }
 
     /**
-     * Releases a key that this thread holds. Waits for the store for the wait time that it was acquired with; if that is
-     * zero, for one attempt. A release that is not confirmed by then is repeated in the background until the lease's end.
+     * Releases a key that this thread holds. Waits for the store at most the wait time that the key was acquired with; with a
+     * wait time of zero, for one attempt. An unconfirmed release is repeated in the background until the lease's end.
      *
      * @param key 1 to 512 characters
      * @return whether this thread held it until now
@@ -115,7 +116,7 @@ public final class MutexAdapter {
         if (hold == null) {
             log.warn(
                     "release of '{}', which this thread does not hold: not acquired, released before, or expired",
-                    Checks.shown(key));
+                    Messages.shown(key));
             return false;
         }
         if (!hold.leave()) {
@@ -124,12 +125,12 @@ public final class MutexAdapter {
         holds.remove(key);
         try {
             if (hold.lease().release()) {
-                log.debug("released '{}'", Checks.shown(key));
+                log.debug("released '{}'", Messages.shown(key));
                 return true;
             }
-            log.warn("release of '{}', which this thread no longer held: its lease was lost", Checks.shown(key));
+            log.warn("release of '{}', which this thread no longer held: its lease was lost", Messages.shown(key));
         } catch (LockException e) {
-            failed("release of '" + Checks.shown(key) + "' failed", e);
+            failed("release of '" + Messages.shown(key) + "' failed", e);
         }
         return false;
     }
@@ -150,14 +151,14 @@ public final class MutexAdapter {
         ThreadHolds.Hold hold = holds.get(Checks.key(key));
         if (reentrant && hold != null && hold.lease().isValid()) {
             hold.enter();
-            log.debug("acquired '{}' again", Checks.shown(key));
+            log.debug("acquired '{}' again", Messages.shown(key));
             return true;
         }
         try {
             Lease lease = view.acquire(key);
             holds.put(key, lease);
             unreachable.set(false);
-            log.debug("acquired '{}', fencing token {}", Checks.shown(key), lease.fencingToken());
+            log.debug("acquired '{}', fencing token {}", Messages.shown(key), lease.fencingToken());
             return true;
         } catch (LockNotAcquiredException e) {
             log.error("timed out: {}", e.getMessage());
@@ -182,8 +183,8 @@ public final class MutexAdapter {
             return String.format(Locale.ROOT, format, arguments);
         } catch (IllegalFormatException e) {
             throw new IllegalArgumentException(
-                    "the format '" + Checks.shown(format) + "' does not fit its " + arguments.length + " arguments: "
-                            + Checks.shown(String.valueOf(e.getMessage())),
+                    "the format '" + Messages.shown(format) + "' does not fit its " + arguments.length + " arguments: "
+                            + Messages.shown(String.valueOf(e.getMessage())),
                     e);
         }
     }

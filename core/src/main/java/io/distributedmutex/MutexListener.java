@@ -6,9 +6,9 @@ import java.util.List;
 /**
  * Hears of everything that happens to the locks of one instance. All methods default to doing nothing.
  *
- * <p>Calls come one at a time and in order, on a callback thread of the instance; a listener that throws is logged, and
- * one that blocks delays only its own further calls: up to 10,000 of them wait, beyond that they are dropped and counted in
- * a WARN line.
+ * <p>Calls come one at a time and in order, on a callback thread of the instance. Exceptions of a listener are logged. A
+ * listener that blocks delays only its own calls: up to 10,000 of them wait, further ones are dropped, and a WARN line counts
+ * them.
  */
 public interface MutexListener {
 
@@ -68,8 +68,8 @@ public interface MutexListener {
     default void onReleaseUnconfirmed(String key, StoreException error) {}
 
     /**
-     * Threads of this instance seem to wait for each other in a circle. A suspicion, not a proof: a lease may be
-     * released by another thread than the one that acquired it.
+     * Threads of this instance seem to wait for each other in a circle. This is no proof, as another thread may release a
+     * lease than the one that acquired it.
      *
      * @param keys the keys of the circle, in order, the one now asked for first
      */

@@ -26,7 +26,7 @@ public abstract sealed class StoreException extends LockException
     /**
      * Whether the same request may succeed when repeated soon, so that the engine retries it within the wait time.
      *
-     * @return true if the trouble may pass by itself
+     * @return true if the trouble may pass
      */
     public abstract boolean isTransient();
 

@@ -25,8 +25,8 @@ public final class StoreRefusedException extends StoreException {
         /** The server has reached its memory limit. */
         OUT_OF_MEMORY(true),
         /**
-         * The server cannot serve the request now: it loads its data, is busy with a script or a failover, has as many
-         * clients as it may have, cannot save its data, or lacks the replicas that it is told to have.
+         * The server cannot serve the request now: it loads its data, is busy with a script or a failover, has reached its
+         * limit of clients, cannot save its data, or lacks the replicas that it must have.
          */
         BUSY(true),
         /** Anything else. */
@@ -39,7 +39,7 @@ public final class StoreRefusedException extends StoreException {
         }
 
         /**
-         * Whether it may pass by itself.
+         * Whether it may pass without anybody acting.
          *
          * @return true if the same request may succeed when repeated soon
          */
@@ -88,7 +88,7 @@ public final class StoreRefusedException extends StoreException {
         return reason;
     }
 
-    /** True for BUSY, READ_ONLY and OUT_OF_MEMORY, which pass; false for the rest, which need somebody to act. */
+    /** True for BUSY, READ_ONLY and OUT_OF_MEMORY, which may pass; false for the others, which need somebody to act. */
     @Override
     public boolean isTransient() {
         return reason.isTransient;

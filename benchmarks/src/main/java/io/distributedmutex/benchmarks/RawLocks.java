@@ -1,24 +1,16 @@
 package io.distributedmutex.benchmarks;
 
-import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.StoreScripts;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * The limit: the two scripts that an uncontended pair of ours cannot do without, sent by hand on one connection of
  * Lettuce, with no engine around them. No lock that anybody should use: it does not wait.
  */
 final class RawLocks implements Locks {
-
-    private static final Pattern INCLUDE = Pattern.compile("(?m)^-- include (\\w+)$");
 
     private final RedisClient client;
     private final StatefulRedisConnection<String, String> connection;
@@ -30,8 +22,8 @@ final class RawLocks implements Locks {
         client = RedisClient.create(uri);
         connection = client.connect();
         commands = connection.sync();
-        acquire = commands.scriptLoad(script("acquire"));
-        release = commands.scriptLoad(script("release"));
+        acquire = commands.scriptLoad(StoreScripts.acquire());
+        release = commands.scriptLoad(StoreScripts.release());
     }
 
     @Override
@@ -54,20 +46,5 @@ final class RawLocks implements Locks {
     public void close() {
         connection.close();
         client.shutdown();
-    }
-
-    private static String script(String name) {
-        return INCLUDE.matcher(read(name)).replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))));
-    }
-
-    private static String read(String name) {
-        try (InputStream stream = RedisMutex.class.getResourceAsStream("scripts/" + name + ".lua")) {
-            if (stream == null) {
-                throw new IllegalStateException("no script " + name);
-            }
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

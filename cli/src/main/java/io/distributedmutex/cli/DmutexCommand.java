@@ -10,7 +10,7 @@ import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** The tool itself; all it can do alone is to tell how it is used. */
+/** The tool itself. Without a command it prints its usage. */
 @Command(
         name = "dmutex",
         mixinStandardHelpOptions = true,

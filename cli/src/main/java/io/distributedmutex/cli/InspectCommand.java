@@ -19,7 +19,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Says who holds a lock. */
+/** Shows the holder of a lock. */
 @Command(
         name = "inspect",
         mixinStandardHelpOptions = true,

@@ -9,9 +9,9 @@ import io.distributedmutex.cli.console.Json;
 import io.distributedmutex.cli.console.LockText;
 import io.distributedmutex.cli.console.StoreOptions;
 import io.distributedmutex.cli.console.StoreOptions.Server;
-import io.distributedmutex.cli.console.Texts;
 import io.distributedmutex.cli.console.ToolVersion;
 import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.spi.Messages;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -140,7 +140,7 @@ final class ListCommand implements Callable<Integer> {
             document.put("more", more);
             out.println(Json.write(document));
         } else if (locks.isEmpty()) {
-            out.println("no locks are held" + (pattern.equals("*") ? "" : " that match " + Texts.shown(pattern)));
+            out.println("no locks are held" + (pattern.equals("*") ? "" : " that match " + Messages.shown(pattern)));
         } else {
             out.print(LockText.table(locks));
         }

@@ -11,8 +11,8 @@ import io.distributedmutex.cli.console.LockText;
 import io.distributedmutex.cli.console.Logging;
 import io.distributedmutex.cli.console.StoreOptions;
 import io.distributedmutex.cli.console.StoreOptions.Server;
-import io.distributedmutex.cli.console.Texts;
 import io.distributedmutex.cli.console.ToolVersion;
+import io.distributedmutex.spi.Messages;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -93,10 +93,10 @@ final class ReleaseCommand implements Callable<Integer> {
 
     private String text(Optional<LockInfo> evicted) {
         if (evicted.isEmpty()) {
-            return "'" + Texts.shown(key) + "' was free";
+            return "'" + Messages.shown(key) + "' was free";
         }
         LockInfo lock = evicted.get();
-        return "released '" + Texts.shown(key) + "', " + LockText.holding(lock)
+        return "released '" + Messages.shown(key) + "', " + LockText.holding(lock)
                 + (lock.waiters() == 0 ? "; nobody waited" : "; the next of " + lock.waiters() + " waiting has it");
     }
 

@@ -169,7 +169,7 @@ class CommandLineTest {
     void whatIsMistypedWithControlCharactersIsToldInOneLineAndHarmlesslyToTerminals() {
         assertThat(Tool.run("inspect", "k", "a\nb\u001b[2J").err())
                 .hasLineCount(1)
-                .contains("a\\nb\\u001B[2J");
+                .contains("a\\u000Ab\\u001B[2J");
     }
 
     @Test

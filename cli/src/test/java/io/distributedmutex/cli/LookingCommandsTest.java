@@ -74,7 +74,7 @@ class LookingCommandsTest {
     void inspectShowsAnAwkwardKeyToPeopleOnItsLine() {
         mutex.acquire(AWKWARD);
         assertThat(run("inspect", AWKWARD).out())
-                .startsWith("key            a \"b\"\\n{c} \u00fc\ud83d\ude00\nstate  ");
+                .startsWith("key            a \"b\"\\u000A{c} \u00fc\ud83d\ude00\nstate  ");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
@@ -37,7 +38,7 @@ public final class Checks {
         }
         if (value.length() > maximumLength) {
             throw new IllegalArgumentException(name + " must have at most " + maximumLength + " characters, but has "
-                    + value.length() + ": '" + shown(beginning(value)) + "...'");
+                    + value.length() + ": '" + Messages.shown(beginning(value)) + "...'");
         }
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);
@@ -55,28 +56,6 @@ public final class Checks {
     /** The first 40 characters, or 39 so as not to cut a pair of surrogates in two. */
     private static String beginning(String value) {
         return value.substring(0, Character.isHighSurrogate(value.charAt(39)) ? 39 : 40);
-    }
-
-    /** A text fit for one line of a log: control characters and line separators are escaped. */
-    public static String shown(String text) {
-        for (int i = 0; i < text.length(); i++) {
-            if (endsLine(text.charAt(i))) {
-                StringBuilder escaped = new StringBuilder(text.length() + 8);
-                text.chars().forEach(c -> {
-                    if (endsLine(c)) {
-                        escaped.append(String.format("\\u%04X", c));
-                    } else {
-                        escaped.append((char) c);
-                    }
-                });
-                return escaped.toString();
-            }
-        }
-        return text;
-    }
-
-    private static boolean endsLine(int c) {
-        return Character.isISOControl(c) || c == '\u2028' || c == '\u2029';
     }
 
     /**
@@ -105,31 +84,5 @@ public final class Checks {
         }
         boolean wholeDays = duration.toDays() != 0 && duration.equals(Duration.ofDays(duration.toDays()));
         return wholeDays ? duration.toDays() + " days" : duration.toMillis() + " ms";
-    }
-
-    /** A time as people say it, rounded: 250 ms, 58.3 s, and from two minutes on 3 min 5 s, 2 h 5 min, 3 days 4 h. */
-    public static String about(Duration time) {
-        long millis = Math.min(time.toMillis(), Long.MAX_VALUE / 2);
-        if (millis < 1_000) {
-            return millis + " ms";
-        }
-        long tenths = (millis + 50) / 100;
-        if (tenths < 1_200) {
-            return tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10) + " s";
-        }
-        long seconds = (millis + 500) / 1_000;
-        if (seconds < 7_200) {
-            return inTwo(seconds, 60, " min", " s");
-        }
-        long minutes = (seconds + 30) / 60;
-        if (minutes < 2_880) {
-            return inTwo(minutes, 60, " h", " min");
-        }
-        return inTwo((minutes + 30) / 60, 24, " days", " h");
-    }
-
-    private static String inTwo(long count, long ofThem, String greater, String lesser) {
-        long rest = count % ofThem;
-        return count / ofThem + greater + (rest == 0 ? "" : " " + rest + lesser);
     }
 }

@@ -1,5 +1,6 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.spi.Messages;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -38,7 +39,7 @@ final class DeadlockDetector {
         List<String> keys = new ArrayList<>();
         String next = key;
         while (next != null && keys.size() < LONGEST_CIRCLE) {
-            keys.add(Checks.shown(next));
+            keys.add(Messages.shown(next));
             Thread owner = owners.apply(next);
             if (owner == self) {
                 if (waiter.isSettled()) {

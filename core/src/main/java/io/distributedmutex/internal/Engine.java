@@ -13,6 +13,7 @@ import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.StoreEvents;
 import java.util.Iterator;
 import java.util.Optional;
@@ -411,12 +412,12 @@ public final class Engine implements StoreEvents {
 
     private <T> T askAndWait(String key, String what, Function<LockStore, CompletionStage<T>> request) {
         if (closed) {
-            throw new MutexClosedException("'" + Checks.shown(key) + "' not " + what + ": closed");
+            throw new MutexClosedException("'" + Messages.shown(key) + "' not " + what + ": closed");
         }
         try {
             return instance.store.askAndWait(request);
         } catch (StoreException e) {
-            throw Outcomes.copy("'" + Checks.shown(key) + "' not " + what + ": ", e);
+            throw Outcomes.copy("'" + Messages.shown(key) + "' not " + what + ": ", e);
         }
     }
 

@@ -7,6 +7,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -59,7 +60,7 @@ final class Events {
         if (logsDebug()) {
             Log.quietly(() -> Log.LOGGER.debug(
                     "acquired {} after {} us, fencing token {}",
-                    Checks.shown(key),
+                    Messages.shown(key),
                     waitedNanos / 1_000,
                     lease.fencingToken()));
         }
@@ -84,7 +85,7 @@ final class Events {
         if (logsDebug()) {
             Log.quietly(() -> Log.LOGGER.debug(
                     "released {} after {} us, fencing token {}",
-                    Checks.shown(lease.key()),
+                    Messages.shown(lease.key()),
                     heldNanos / 1_000,
                     lease.fencingToken()));
         }
@@ -99,9 +100,9 @@ final class Events {
         Log.quietly(() -> log(
                 aloud,
                 "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} still: {}",
-                Checks.shown(lease.key()),
+                Messages.shown(lease.key()),
                 lease.tokenPrefix(),
-                Checks.about(lease.remaining()),
+                Messages.about(lease.remaining()),
                 cause.getMessage()));
     }
 
@@ -113,9 +114,9 @@ final class Events {
         Log.quietly(() -> {
             String line = "recovered {} (token {}...): the lease is renewed again";
             if (aloud) {
-                Log.LOGGER.info(line, Checks.shown(lease.key()), lease.tokenPrefix());
+                Log.LOGGER.info(line, Messages.shown(lease.key()), lease.tokenPrefix());
             } else {
-                Log.LOGGER.debug(line, Checks.shown(lease.key()), lease.tokenPrefix());
+                Log.LOGGER.debug(line, Messages.shown(lease.key()), lease.tokenPrefix());
             }
         });
     }
@@ -137,7 +138,7 @@ final class Events {
         });
         Log.quietly(() -> Log.LOGGER.warn(
                 "LOST {} ({}, token {}..., fencing token {}): {}",
-                Checks.shown(lease.key()),
+                Messages.shown(lease.key()),
                 reason,
                 lease.tokenPrefix(),
                 lease.fencingToken(),
@@ -153,7 +154,7 @@ final class Events {
                 aloud,
                 "release of {} (token {}...) was not confirmed by the store; the key is free at its lease's end at the"
                         + " latest: {}",
-                Checks.shown(key),
+                Messages.shown(key),
                 Token.prefix(token),
                 error.getMessage()));
     }
@@ -176,9 +177,9 @@ final class Events {
         }
         Log.quietly(() -> Log.LOGGER.warn(
                 "FORCED release of {} by {}: taken from {}",
-                Checks.shown(evicted.key()),
-                Checks.shown(by),
-                evicted.holder().map(Checks::shown).orElse("a foreign client")));
+                Messages.shown(evicted.key()),
+                Messages.shown(by),
+                evicted.holder().map(Messages::shown).orElse("a foreign client")));
     }
 
     // ---- the three that are told

@@ -2,6 +2,7 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.StoreException;
 import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.Timer;
 import java.util.ArrayDeque;
@@ -106,7 +107,7 @@ final class GiveBacks {
             events.releaseUnconfirmed(what.key(), what.token(), error);
             lease.releaseFailed(error);
         } else if (Log.LOGGER.isDebugEnabled()) {
-            Log.LOGGER.debug("not given back before it was over by itself: {}", Checks.shown(what.key()), error);
+            Log.LOGGER.debug("not given back before it was over by itself: {}", Messages.shown(what.key()), error);
         }
     }
 

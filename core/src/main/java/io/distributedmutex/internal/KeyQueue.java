@@ -8,6 +8,7 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.Timer;
 import java.time.Duration;
@@ -121,8 +122,8 @@ final class KeyQueue extends Holding.Owner {
     }
 
     private LockException outcomeOfTimeOut(Waiter waiter) {
-        String waited = "'" + Checks.shown(key) + "' not acquired within "
-                + Checks.about(Duration.ofNanos(waiter.waitNanos)) + ": ";
+        String waited = "'" + Messages.shown(key) + "' not acquired within "
+                + Messages.about(Duration.ofNanos(waiter.waitNanos)) + ": ";
         Holding here = holding;
         if (here != null) {
             return heldHere(waited, here, waiter.thread());
@@ -154,7 +155,7 @@ final class KeyQueue extends Holding.Owner {
                 ? "this instance ("
                 : owner == asking ? "the same thread of this instance (" : "another thread of this instance (";
         return new LockNotAcquiredException(
-                prefix + "held by " + who + Checks.shown(instance.label) + ")"
+                prefix + "held by " + who + Messages.shown(instance.label) + ")"
                         + Outcomes.stillFor(remaining.toMillis()),
                 key,
                 instance.label,

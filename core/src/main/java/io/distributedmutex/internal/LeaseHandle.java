@@ -7,6 +7,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.Ownership;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -207,7 +208,7 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
             } catch (StoreException e) {
                 long retry = retryNanos();
                 if (!e.isTransient() || instance.now() + retry >= Math.min(end, deadline()) || !isLive()) {
-                    throw Outcomes.copy("'" + Checks.shown(monitor().key) + "' not extended: ", e);
+                    throw Outcomes.copy("'" + Messages.shown(monitor().key) + "' not extended: ", e);
                 }
                 instance.scheduler.sleep(this, retry);
             }
@@ -233,15 +234,16 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
             }
             if (deadline == maximumHoldEnd()) {
                 throw new LeaseLostException(
-                        "the lease on '" + Checks.shown(monitor().key) + "' cannot last for " + Checks.about(leaseTime)
-                                + " still: its maximum hold of " + Checks.about(options.maximumHold()) + " ends in "
-                                + Checks.about(left),
+                        "the lease on '" + Messages.shown(monitor().key) + "' cannot last for "
+                                + Messages.about(leaseTime)
+                                + " still: its maximum hold of " + Messages.about(options.maximumHold()) + " ends in "
+                                + Messages.about(left),
                         LossReason.EXPIRED);
             }
             if (asked && now >= end) {
                 throw new StoreUnreachableException(
-                        "'" + Checks.shown(monitor().key) + "' is held for " + Checks.about(left) + " still, not for "
-                                + Checks.about(leaseTime) + ": the store answers too slowly",
+                        "'" + Messages.shown(monitor().key) + "' is held for " + Messages.about(left)
+                                + " still, not for " + Messages.about(leaseTime) + ": the store answers too slowly",
                         null);
             }
             lengthen(Math.max(enough, leaseMillis()), end);
@@ -262,12 +264,12 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
                     : options.waitTime().toNanos();
             Boolean held = instance.store.await(answer, patience);
             if (held == null) {
-                throw new StoreUnreachableException("not confirmed within " + Checks.about(options.waitTime()), null);
+                throw new StoreUnreachableException("not confirmed within " + Messages.about(options.waitTime()), null);
             }
             return held;
         } catch (StoreException e) {
             throw Outcomes.copy(
-                    "release of '" + Checks.shown(monitor().key)
+                    "release of '" + Messages.shown(monitor().key)
                             + "' not confirmed; it is repeated until the lease's end, which frees the key: ",
                     e);
         }
@@ -305,7 +307,7 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
     /** What ended it when its deadline has passed. */
     String expiry() {
         return deadline() == maximumHoldEnd()
-                ? "the maximum hold of its autoRenew, " + Checks.about(options.maximumHold()) + ", is over"
+                ? "the maximum hold of its autoRenew, " + Messages.about(options.maximumHold()) + ", is over"
                 : "its deadline passed without a confirmed renewal, extension or release";
     }
 
@@ -473,13 +475,13 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
     private LeaseLostException lostException(String what) {
         LossReason reason = lossReason;
         return new LeaseLostException(
-                "the lease on '" + Checks.shown(monitor().key) + "' " + what + ": "
+                "the lease on '" + Messages.shown(monitor().key) + "' " + what + ": "
                         + (reason == null ? "it was released" : "it was lost (" + reason + ")"),
                 reason);
     }
 
     @Override
     public String toString() {
-        return "Lease[" + Checks.shown(monitor().key) + ", fencing token " + fencingToken + ", " + state + "]";
+        return "Lease[" + Messages.shown(monitor().key) + ", fencing token " + fencingToken + ", " + state + "]";
     }
 }

@@ -5,6 +5,7 @@ import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.spi.Messages;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -69,7 +70,7 @@ public final class LockView implements Lock {
     public void unlock() {
         ThreadHolds.Hold hold = engine.holds().get(key);
         if (hold == null) {
-            throw new IllegalMonitorStateException("'" + Checks.shown(key) + "' is not locked by this thread ("
+            throw new IllegalMonitorStateException("'" + Messages.shown(key) + "' is not locked by this thread ("
                     + Thread.currentThread().getName() + ")");
         }
         if (!hold.leave()) {
@@ -124,13 +125,13 @@ public final class LockView implements Lock {
 
     private LeaseLostException lost(Lease lease, String what) {
         return new LeaseLostException(
-                "'" + Checks.shown(key) + "' " + what + ", but its lease was lost meanwhile ("
+                "'" + Messages.shown(key) + "' " + what + ", but its lease was lost meanwhile ("
                         + lease.lossReason().map(Enum::name).orElse("released") + ")",
                 lease.lossReason().orElse(null));
     }
 
     @Override
     public String toString() {
-        return "Lock[" + Checks.shown(key) + "]";
+        return "Lock[" + Messages.shown(key) + "]";
     }
 }

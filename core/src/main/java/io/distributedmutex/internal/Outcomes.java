@@ -6,6 +6,7 @@ import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +17,7 @@ final class Outcomes {
     private Outcomes() {}
 
     static LockNotAcquiredException heldBy(String prefix, String key, @Nullable String holder, long remainingMillis) {
-        String who = holder == null ? "another client that is not of this library" : Checks.shown(holder);
+        String who = holder == null ? "another client that is not of this library" : Messages.shown(holder);
         String howLong = remainingMillis < 0 ? ", without an expiry" : stillFor(remainingMillis);
         return new LockNotAcquiredException(
                 prefix + "held by " + who + howLong,
@@ -41,16 +42,16 @@ final class Outcomes {
 
     /** What the message of every failed acquire begins with. */
     static String notAcquired(String key) {
-        return "'" + Checks.shown(key) + "' not acquired: ";
+        return "'" + Messages.shown(key) + "' not acquired: ";
     }
 
     static String grantedTooLate(long afterNanos, long leaseMillis) {
-        return "the store's grant arrived after " + Checks.about(Duration.ofNanos(afterNanos))
-                + ", when the lease time of " + Checks.about(Duration.ofMillis(leaseMillis)) + " was over";
+        return "the store's grant arrived after " + Messages.about(Duration.ofNanos(afterNanos))
+                + ", when the lease time of " + Messages.about(Duration.ofMillis(leaseMillis)) + " was over";
     }
 
     static String stillFor(long millis) {
-        return " for " + Checks.about(Duration.ofMillis(millis)) + " still";
+        return " for " + Messages.about(Duration.ofMillis(millis)) + " still";
     }
 
     /** The same outcome for one caller: with what it was about, and without a stack shared with others. */

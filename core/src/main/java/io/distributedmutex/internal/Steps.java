@@ -1,5 +1,6 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.spi.Messages;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -130,7 +131,7 @@ abstract class Steps {
     }
 
     private void failed(Throwable error) {
-        Log.quietly(() -> Log.LOGGER.error("a step for {} failed; please report this", Checks.shown(key), error));
+        Log.quietly(() -> Log.LOGGER.error("a step for {} failed; please report this", Messages.shown(key), error));
     }
 
     /** Under the monitor: brings back what holds between changes. Does nothing where it does. */

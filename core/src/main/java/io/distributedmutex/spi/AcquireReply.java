@@ -8,8 +8,8 @@ public sealed interface AcquireReply {
     /**
      * What became of the lease that the request gave back first.
      *
-     * @return HELD if it was the owner's until then, why not otherwise; null if the request gave none back. After a repeated
-     *     request anything but HELD may mean that the first one did it
+     * @return HELD if the token owned the key until then, otherwise why not; null if the request gave none back. After a
+     *     repeated request anything but HELD may mean that the first one gave it back
      */
     @Nullable
     Ownership released();

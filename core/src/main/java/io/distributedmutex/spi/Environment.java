@@ -14,16 +14,16 @@ public interface Environment extends AutoCloseable {
     long nanoTime();
 
     /**
-     * Runs a timer once at a time, and not at the time that it was scheduled for before, if it has not begun. Not before that
-     * time on this environment's clock. Does nothing once the environment is closed.
+     * Schedules a timer, replacing its earlier time unless it has started. It never runs before {@code atNanos}. Does nothing
+     * once the environment is closed.
      *
      * @param timer what to run
-     * @param atNanos when, as {@link #nanoTime} counts; the past means as soon as possible
+     * @param atNanos when, by {@link #nanoTime}; the past means as soon as possible
      */
     void schedule(Timer timer, long atNanos);
 
     /**
-     * Prevents a timer from running if it has not begun. Idempotent, and releases all references to the timer.
+     * Prevents a timer from running unless it has started, and releases all references to it. Idempotent.
      *
      * @param timer a timer of this environment, scheduled or not
      */
@@ -56,8 +56,8 @@ public interface Environment extends AutoCloseable {
     void execute(Runnable callback);
 
     /**
-     * As {@link #execute}, for what a holder must learn in time: on a thread that no other callback can keep busy or make
-     * wait, whatever that does. By default as {@link #execute}.
+     * Runs user code that must start in time, such as a listener of a loss: on a thread that no other callback can keep busy.
+     * By default does what {@link #execute} does.
      *
      * @param callback what to run
      */
@@ -81,7 +81,7 @@ public interface Environment extends AutoCloseable {
      */
     void randomBytes(byte[] target);
 
-    /** Ends all threads. Tasks not yet due are dropped; callbacks still run, the later ones on their caller. Idempotent. */
+    /** Ends all threads. Drops tasks that are not yet due. Callbacks still run; later ones run on their caller. Idempotent. */
     @Override
     void close();
 }

@@ -6,13 +6,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Where leases live. One store object serves one instance of {@code DistributedMutex}, which closes it; many store
- * objects share the same data. The contract is executable: {@code LockStoreContract} in the testkit.
+ * Where leases live. One store object serves one instance of {@code DistributedMutex}, which closes it. Many store objects
+ * share the same data. The contract is executable: {@code LockStoreContract} in the testkit.
  *
- * <p>Every operation is one atomic step on the store, may be repeated safely with the same token, never blocks the caller,
- * and completes within the store's command time-out: with a reply, or exceptionally with a {@link StoreException} (never
- * wrapped). Requests of one store object for one key take effect in the order they were made, as long as its connection
- * lasts. Completions may run on the store's I/O threads; what is attached to them must not block.
+ * <p>Every operation is one atomic step on the store and may be repeated safely with the same token. It never blocks the
+ * caller. It completes within the store's command time-out: with a reply, or exceptionally with a {@link StoreException} (never
+ * wrapped). Requests of one store object for one key take effect in the order in which they were made, as long as its
+ * connection lasts. Completions may run on the store's I/O threads, so dependent stages must not block.
  *
  * <p>Fencing tokens rise strictly per key. Waiters are granted a key in the order they joined its queue. A waiter whose
  * sign of life is older than its {@link AcquireRequest#aliveMillis} is skipped. All methods are thread-safe.
@@ -23,13 +23,14 @@ public interface LockStore extends AutoCloseable {
      * Starts the store for an instance. Called once, before any other method.
      *
      * @param label the holder's label, written into the leases of this instance; at most 128 characters
-     * @param events who wants to hear of grants
+     * @param events hears of grants and reconnects
      */
     void start(String label, StoreEvents events);
 
     /**
-     * Asks for a key. If it is free and nobody queues, or the token owns it already, it is granted; if it is free but
-     * others queue, it is granted to the first live one of them; else the requester is queued if it wants to be.
+     * Asks for a key. If the key is free and nobody queues, or the token owns it already, the requester is granted it. If it
+     * is free but others queue, the first live one of them is granted it. In all other cases the requester is queued, if it
+     * asked for that.
      *
      * @param request what is asked for
      * @return the reply
@@ -37,17 +38,17 @@ public interface LockStore extends AutoCloseable {
     CompletionStage<AcquireReply> acquire(AcquireRequest request);
 
     /**
-     * Gives a key back: grants it to the first live waiter, else frees it. Touches nothing if the token does not own it.
+     * Gives a key back: grants it to the first live waiter, or frees it. Touches nothing if the token does not own it.
      *
      * @param key the key
      * @param token the owner's token
-     * @param keepMillis if positive, keeps the key taken for this long still, owned by nobody
+     * @param keepMillis if positive, the key stays taken for so long, owned by nobody
      * @return HELD if the token owned the key until now
      */
     CompletionStage<Ownership> release(String key, String token, long keepMillis);
 
     /**
-     * Leaves the queue; if the token was granted the key meanwhile, gives it back as {@link #release} does.
+     * Leaves the queue. If the token was granted the key meanwhile, gives it back as {@link #release} does.
      *
      * @param key the key
      * @param token the waiter's token
@@ -76,7 +77,7 @@ public interface LockStore extends AutoCloseable {
     CompletionStage<Optional<LockInfo>> inspect(String key);
 
     /**
-     * Takes a key from whoever holds it, ours or foreign, and grants it to the first live waiter, else frees it.
+     * Takes a key from its holder, ours or foreign, and grants it to the first live waiter, or frees it.
      *
      * @param key the key
      * @return who held it, or empty if it was free

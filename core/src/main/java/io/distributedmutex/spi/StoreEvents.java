@@ -1,6 +1,6 @@
 package io.distributedmutex.spi;
 
-/** What a store tells its instance unasked. Calls may come from I/O threads, return quickly and throw nothing. */
+/** Receives what a store reports on its own. Calls may come from I/O threads; they return quickly and throw nothing. */
 public interface StoreEvents {
 
     /**
@@ -13,6 +13,6 @@ public interface StoreEvents {
      */
     void granted(String key, String token, long fencingToken, int fencingTokens);
 
-    /** Connections were re-established, so that grants may have been missed: waiters should ask again. */
+    /** The store has connected again. Grants may have been missed, so waiters should ask again. */
     void reconnected();
 }

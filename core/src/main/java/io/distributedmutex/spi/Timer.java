@@ -1,10 +1,10 @@
 package io.distributedmutex.spi;
 
 /**
- * Something that an {@link Environment} runs once for each time that it is scheduled. Its user may schedule the same object
- * again and again, which costs no memory: there is one for every held lease.
+ * A task that an {@link Environment} runs once for each time that it is scheduled. The same object may be scheduled again and
+ * again, which costs no memory: there is one for every held lease.
  *
- * <p>Two things are kept here for the environment, which guards them: the time, and the place in its schedule.
+ * <p>A timer keeps two things for the environment, which guards them: its time, and its place in the schedule.
  */
 public abstract class Timer {
 
@@ -14,7 +14,7 @@ public abstract class Timer {
     /** A timer that is not scheduled. */
     protected Timer() {}
 
-    /** What it does; must not block. What it throws is logged. */
+    /** Does the work. Must not block; exceptions are logged. */
     public abstract void run();
 
     /**

@@ -10,6 +10,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.api.Deployment.Instance;
+import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
 import java.util.List;
@@ -134,7 +135,7 @@ class BadInputTest {
     @Test
     void whatAnInstanceIsBuiltOfIsCheckedAsItIsGiven() {
         assertThatNullPointerException()
-                .isThrownBy(() -> DistributedMutex.builder(null))
+                .isThrownBy(() -> DistributedMutex.builder((LockStore) null))
                 .withMessage("store");
         DistributedMutex.Builder builder = DistributedMutex.builder(new InMemoryLockStore());
         assertThatNullPointerException().isThrownBy(() -> builder.options(null)).withMessage("options");

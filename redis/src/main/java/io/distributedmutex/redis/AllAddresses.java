@@ -15,9 +15,9 @@ import java.util.concurrent.ConcurrentMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks names up so that all their addresses are tried, where Netty alone tries the first one, for ever: of a
- * {@code localhost} on which Redis listens by IPv6 only, the wrong one. The address that worked last comes first; one
- * that did not is left for the next when both connections have tried it.
+ * Resolves names so that all their addresses are tried. Netty alone tries the first one for ever, even if Redis listens on
+ * another, such as IPv6 only for {@code localhost}. The address that worked last comes first. An address that failed is left
+ * for the next one when both connections have tried it.
  */
 final class AllAddresses extends AddressResolverGroup<InetSocketAddress> {
 

@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * The arguments of a command as they stand on the wire: bulk strings of RESP. Encoded by the caller, so that the I/O
- * thread, which all callers share, has only to copy them. Not thread-safe.
+ * The arguments of a command as they stand on the wire: bulk strings of RESP. The caller's thread encodes them, so that the
+ * I/O thread, which all callers share, only copies them. Not thread-safe.
  *
  * @see <a href="https://redis.io/docs/latest/develop/reference/protocol-spec/#bulk-strings">RESP, bulk strings</a>
  */

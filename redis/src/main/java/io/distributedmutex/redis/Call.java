@@ -21,11 +21,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request on its way: ends once, by the reply, an error, the time-out or the loss of its connection, whichever
- * comes first. The others find the result complete and change nothing.
+ * One request on its way. It ends once: by the reply, an error, the time-out or the loss of its connection, whichever comes
+ * first. Later endings find the result complete and change nothing.
  *
- * <p>It is the command that Lettuce sends, and so encodes itself, takes the reply in, and once it has ended is not sent
- * (again): Lettuce leaves out what is done.
+ * <p>It is the command that Lettuce sends, so it encodes itself and takes the reply. Lettuce does not send (again) a command
+ * that is done, so a call that has ended is not sent.
  *
  * @param <T> what the reply means
  */
@@ -73,10 +73,6 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         this.request = request;
         this.parser = parser;
         this.sentNanos = sentNanos;
-    }
-
-    Request request() {
-        return request;
     }
 
     CompletableFuture<T> result() {

@@ -5,9 +5,9 @@ import java.util.Base64;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The name under which an instance waits in queues, and which its channel of grants has. Each connection for pushes has a
- * name of its own: copies of a process (a snapshot of its machine that is started twice) begin with the same name, lose their
- * connections, and so part. Thread-safe.
+ * The name under which an instance waits in queues, and which its channel of grants has. Each connection for pushes has a name
+ * of its own. Copies of a process (a snapshot of its machine that is started twice) begin with the same name; they lose their
+ * connections, and so get different names. Thread-safe.
  */
 final class ClientName {
 

@@ -23,12 +23,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The connection that commands take. Adds what Lettuce leaves to the client's options, so that an application's client
- * with any options serves as well as our own: a time limit, no waiting for a reconnect, no sending again after one, and
- * an end to a connection that is dead without knowing it.
+ * The connection for commands. Adds what Lettuce leaves to the client's options, so that an application's client serves as
+ * well as our own, whatever its options: a time limit; no waiting for a reconnect; no second sending after one; and an end to
+ * a connection that is dead without knowing it.
  *
- * <p>Nothing waits for a server that is away. But a connection that was cut, as idle ones are by whatever stands between,
- * is back in a moment: what was surely not sent yet waits for the first attempt to reconnect.
+ * <p>No request waits for a server that is away. There is one exception: middleboxes cut idle connections, and those are back
+ * in a moment. So requests that were surely not sent wait for the first attempt to reconnect.
  */
 final class CommandConnection {
 
@@ -46,7 +46,7 @@ final class CommandConnection {
     private final ScheduledExecutorService executor;
     private final CommandTimeouts timeouts;
     private final HandOver handOver;
-    /** Whether callers hand over by themselves, for want of an event loop that could. */
+    /** Whether callers hand over, because there is no event loop of ours that could. */
     private final boolean handedOverByCallers;
 
     private final AtomicBoolean warnedOfShutDown = new AtomicBoolean();
@@ -114,7 +114,7 @@ final class CommandConnection {
     }
 
     /**
-     * Sets who is told of each reconnect.
+     * Sets a listener for reconnects.
      *
      * @param listener called when commands work again; must not throw
      */
@@ -188,7 +188,7 @@ final class CommandConnection {
      * @param error the error
      * @param request what it answers
      * @param sent whether the request may have been sent
-     * @return what the caller is told
+     * @return the exception for the caller
      */
     StoreException failure(Throwable error, Request request, boolean sent) {
         StoreException failure = errors.of(error, request, sent);

@@ -15,14 +15,14 @@ import org.slf4j.LoggerFactory;
 /**
  * Ends the commands of one connection that take too long, without a timer for each.
  *
- * <p>All commands have the same time-out, so a queue in the order of sending is also in the order of deadlines, and it is
- * enough to watch its head. The timer is armed when a command comes while none is armed, looks at the head when that
- * one's time is up, drops what has been answered, and arms itself again only if something is left. Under load it runs
- * once per time-out; when nothing is in flight it does not run; answering a command never touches it. Answered commands
- * leave the queue when they reach its head: at the next command, or at the timer at the latest.
+ * <p>All commands have the same time-out. So a queue in the order of sending is also in the order of deadlines, and it is
+ * enough to watch its head. A command arms the timer if it is not armed. When the head's time is up, the timer drops what has
+ * been answered, and arms itself again only if something is left. Under load it runs once per time-out; when nothing is in
+ * flight it does not run; answering a command never touches it. Answered commands leave the queue when they reach its head, at
+ * the next command or at the timer.
  *
- * <p>The timer belongs to the client's event executor, which Lettuce needs for reconnecting anyway. So it costs no
- * thread, and neither an idle tick as a wheel timer's would, nor is it held up by replies on the I/O thread.
+ * <p>The timer runs on the client's event executor, which Lettuce needs for reconnecting anyway. So it costs no thread, it has
+ * no idle tick as a wheel timer has, and replies on the I/O thread do not delay it.
  */
 final class CommandTimeouts {
 
@@ -37,7 +37,7 @@ final class CommandTimeouts {
         /** Whether it needs no time-out any more. */
         boolean isDone();
 
-        /** Its time is up. If it throws, it is told so again. */
+        /** Its time is up. If this throws, it is called again. */
         void timeOut();
     }
 

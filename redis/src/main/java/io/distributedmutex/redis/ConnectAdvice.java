@@ -4,6 +4,7 @@ import io.lettuce.core.RedisURI;
 import java.net.SocketException;
 import java.net.UnknownHostException;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -102,19 +103,12 @@ record ConnectAdvice(@Nullable Transport transport) {
     }
 
     private static boolean has(Class<? extends Throwable> type, Throwable error) {
-        for (Throwable each = error; each != null; each = each.getCause()) {
-            if (type.isInstance(each)) {
-                return true;
-            }
-        }
-        return false;
+        return RedisErrors.withCauses(error).stream().anyMatch(type::isInstance);
     }
 
     private static String texts(Throwable error) {
-        StringBuilder texts = new StringBuilder();
-        for (Throwable each = error; each != null; each = each.getCause()) {
-            texts.append(each.getMessage()).append('\n');
-        }
-        return texts.toString();
+        return RedisErrors.withCauses(error).stream()
+                .map(each -> String.valueOf(each.getMessage()))
+                .collect(Collectors.joining("\n"));
     }
 }

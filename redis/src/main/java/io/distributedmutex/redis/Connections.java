@@ -200,7 +200,7 @@ final class Connections {
      * Tells of attempts to reconnect that failed, on a thread of Lettuce's. Those of other connections to the same server
      * are among them, with an application's client.
      *
-     * @param listener is told what each ended with
+     * @param listener receives what each attempt ended with
      */
     void onReconnectFailure(Consumer<Throwable> listener) {
         if (ownClient == null) {
@@ -310,7 +310,7 @@ final class Connections {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
-            // The client goes on closing them by itself.
+            // The client goes on closing them.
         }
     }
 

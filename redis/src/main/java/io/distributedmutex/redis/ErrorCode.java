@@ -4,8 +4,8 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import java.util.regex.Pattern;
 
 /**
- * What the errors of Redis and Valkey begin with: all codes in the sources of Redis 7.4 and Valkey 8, and what each means
- * for a lock. The table in docs/operations.md says the same to users.
+ * The first words of the errors of Redis and Valkey, and what each means for a lock. These are all codes in the sources of
+ * Redis 7.4 and Valkey 8. The table in docs/operations.md says the same to users.
  */
 enum ErrorCode {
     WRONGPASS(Reason.AUTHENTICATION, Advice.CREDENTIALS),

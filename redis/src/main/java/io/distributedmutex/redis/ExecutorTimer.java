@@ -18,11 +18,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The timer that Lettuce asks for, on the executor that it has anyway. Lettuce's default is a wheel timer: a thread more,
- * which wakes ten times a second for ever, and a tenth of a second's rounding on each reconnect.
+ * The timer that Lettuce asks for, on the executor that it has anyway. Lettuce's default is a wheel timer: one thread more,
+ * which wakes ten times a second for ever, and rounds each reconnect to a tenth of a second.
  *
- * <p>Attempts to reconnect come later and later, up to a second apart, so that a server that comes back is not drowned by
- * its clients; but soon again when somebody waits for the connection ({@link #hurry}).
+ * <p>The pause between attempts to reconnect grows to a second, so that clients do not drown a server that comes back. It is
+ * short again when somebody waits for the connection ({@link #hurry}).
  */
 final class ExecutorTimer implements Timer {
 

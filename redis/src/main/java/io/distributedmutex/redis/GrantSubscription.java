@@ -18,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The connection on which grants are pushed, and the one channel it subscribes to. Subscribed is what the server has
- * confirmed: Lettuce subscribes again after each reconnect, but once, and a server that is busy or refuses just then would
- * never be asked again. So it is asked until it confirms. What was pushed meanwhile is lost, and the instance is told so.
+ * The connection on which grants are pushed, and its one channel. Only the server's confirmation makes it subscribed. After a
+ * reconnect Lettuce asks once; a server that is busy or refuses at that moment would never be asked again. So this class asks
+ * until the server confirms. Pushes in between are lost, so the instance then hears that grants may have been missed.
  */
 final class GrantSubscription {
 
@@ -34,7 +34,7 @@ final class GrantSubscription {
     /** The longest pause of all. */
     private static final long LONGEST_PAUSE_MILLIS = 2_000;
 
-    /** For how long a missing subscription is nothing to be told of: connections come and go. */
+    /** How long a subscription may be missing before a WARN says so: connections come and go. */
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     /** For how long the news that commands work again waits for the subscription, which is about to be there too. */
@@ -45,7 +45,7 @@ final class GrantSubscription {
     private final Connections connections;
     private final long timeoutNanos;
     private final ClientName client;
-    private final String prefix;
+    private final KeyPrefix prefix;
     private final StoreEvents events;
     private final ScheduledExecutorService executor;
 
@@ -60,7 +60,7 @@ final class GrantSubscription {
     /** The name that this connection gets when its channel is subscribed to; null if it has its name. */
     private volatile @Nullable String nextName;
 
-    /** Whether grants may have been missed that the instance was not told of. */
+    /** Whether grants may have been missed of which the instance does not know yet. */
     private volatile boolean missed;
 
     // Guarded by this.
@@ -89,15 +89,15 @@ final class GrantSubscription {
      * @param commands tells whether commands work
      * @param timeoutNanos how long the server may take to answer
      * @param client whose channel to subscribe to, and who gets a new name with each connection
-     * @param prefix what the Redis key of each lock begins with
-     * @param events who is told of grants
+     * @param prefix of the store's locks
+     * @param events hears of grants
      */
     GrantSubscription(
             Connections connections,
             CommandConnection commands,
             long timeoutNanos,
             ClientName client,
-            String prefix,
+            KeyPrefix prefix,
             StoreEvents events) {
         this.connections = connections;
         this.connection = connections.pushes();
@@ -335,7 +335,7 @@ final class GrantSubscription {
                 why);
     }
 
-    /** Commands work again, or pushes, or both; told once for both unless one comes much later. */
+    /** Commands work again, or pushes, or both. Reported once for both unless one comes much later. */
     private void tellReconnected() {
         if (!missed || closed) {
             return;

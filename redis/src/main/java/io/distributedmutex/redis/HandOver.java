@@ -16,23 +16,23 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Hands calls to Lettuce in the order in which they come, several at a time: one write to the socket, and one read for the
- * server, serve all that came while the I/O thread was busy.
+ * server, serve all calls that came while the I/O thread was busy.
  *
- * <p>Lettuce alone does neither. What the I/O thread writes goes out at once and overtakes what other threads wrote before,
- * which is still on its way to that thread, and each command is a write of its own. So all that is sent is handed over on
- * the I/O thread; with an application's client, whose event loops are not ours to use, by the callers, and what the I/O
- * thread itself sends by an executor.
+ * <p>Lettuce alone does neither. What the I/O thread writes goes out at once; it overtakes what other threads wrote before,
+ * which is still on its way to the I/O thread; and each command is a write of its own. So here the I/O thread hands over all
+ * calls. The event loops of an application's client are not ours to use; with such a client the callers hand over, and an
+ * executor does it for calls that the I/O thread makes.
  *
- * <p>Whoever finds that nobody hands over does it, for all. This claim must end in every way out, also with an error that
- * struck anywhere (no memory, no stack): else nobody would ever hand over again. So it is given back by a plain write,
- * which cannot fail; a claim that is on its way to an executor may be taken over ({@link #rescue}); and what the queue still
- * has goes out with the next call, or when a call times out.
+ * <p>A thread that finds nobody handing over claims the work for all. The claim must end in every way out, also by an error
+ * that strikes anywhere (no memory, no stack); otherwise nobody would ever hand over again. So a plain write, which cannot
+ * fail, gives it back. A claim that is on its way to an executor may be taken over ({@link #rescue}). Calls left in the queue
+ * go out with the next call, or when a call times out.
  */
 final class HandOver {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
-    /** How many commands are handed to Lettuce before whoever does it lets others do something. */
+    /** How many commands are handed to Lettuce before the thread that does it lets others run. */
     private static final int MAXIMUM_HAND_OVER = 1_000;
 
     /**
@@ -78,7 +78,7 @@ final class HandOver {
     /** Lettuce has not taken a call: what the connection's events say about that has to come first. */
     private volatile boolean rejected;
 
-    /** What comes next: the first of those that are unsent. Only for whoever has the claim. */
+    /** The first of the unsent calls. Only for the thread that has the claim. */
     private final ArrayDeque<Call<?>> next = new ArrayDeque<>(COMMANDS_PER_WRITE * WRITES_FOR_THOSE_THAT_WAIT);
 
     /**
@@ -148,7 +148,7 @@ final class HandOver {
         try {
             log.error("an error while requests were handed over, which goes on", thrown);
         } catch (Throwable e) {
-            // There is no place left where this could be told.
+            // No place is left where this could be reported.
         }
     }
 
@@ -188,7 +188,7 @@ final class HandOver {
                     boolean left = !next.isEmpty();
                     claimed = false;
                     claim = FREE;
-                    // Looked again: what came while the claim was taken relies on whoever had it.
+                    // Look again: calls that came while the claim was taken rely on the thread that had it.
                     boolean more = left ? isOpen.getAsBoolean() : !unsent.isEmpty();
                     if (!more || !CLAIM.compareAndSet(this, FREE, TAKEN)) {
                         return;

@@ -22,9 +22,9 @@ final class KeySearch {
     private static final Pattern GLOB_CHARACTER = Pattern.compile("[\\\\*?\\[\\]^-]");
 
     private final CommandConnection commands;
-    private final String prefix;
+    private final KeyPrefix prefix;
 
-    KeySearch(CommandConnection commands, String prefix) {
+    KeySearch(CommandConnection commands, KeyPrefix prefix) {
         this.commands = commands;
         this.prefix = prefix;
     }
@@ -40,7 +40,7 @@ final class KeySearch {
         if (limit < 1) {
             throw new IllegalArgumentException("limit must be at least 1, but is " + limit);
         }
-        Search running = new Search(escape(prefix) + globPattern, limit);
+        Search running = new Search(escape(prefix.text()) + globPattern, limit);
         running.next(START);
         return running.result;
     }
@@ -123,17 +123,18 @@ final class KeySearch {
         }
 
         private void addKey(byte[] bytes) {
-            String key;
+            String redisKey;
             try {
-                key = StandardCharsets.UTF_8
+                redisKey = StandardCharsets.UTF_8
                         .newDecoder()
                         .decode(ByteBuffer.wrap(bytes))
                         .toString();
             } catch (CharacterCodingException e) {
                 return; // No lock of ours, whose keys are all well-formed.
             }
-            if (key.startsWith(prefix) && key.length() > prefix.length() && !LockKeys.isCompanion(key)) {
-                found.add(key.substring(prefix.length()));
+            String key = prefix.keyOf(redisKey);
+            if (key != null) {
+                found.add(key);
             }
         }
     }

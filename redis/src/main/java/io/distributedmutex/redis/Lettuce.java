@@ -20,9 +20,9 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What differs between the versions of Lettuce that an application may bring, or its framework: from 6.6, on Netty 4.1,
- * to those of 7, on Netty 4.2. We are compiled against the newest, and use of it what the oldest has too. What only newer
- * ones have is named here and nowhere else, in classes of their own, which are loaded only where it is there.
+ * The differences between the versions of Lettuce that an application or its framework may bring: from 6.6, on Netty 4.1, to
+ * 7, on Netty 4.2. We compile against the newest and use what the oldest has too. What only newer versions have is named here
+ * and nowhere else, in classes of their own, which are loaded only with such a version.
  */
 final class Lettuce {
 
@@ -118,7 +118,7 @@ final class Lettuce {
         }
     }
 
-    /** From 7.5 on Lettuce does not connect at all if told probe times in vain, as on macOS with Netty's native part. */
+    /** From 7.5 on Lettuce does not connect at all if probe times are set in vain, as on macOS with Netty's native part. */
     private static boolean canSetProbeTimes() {
         if (KqueueProvider.isAvailable()) {
             return false;

@@ -42,12 +42,12 @@ final class LockKeys {
         return lock;
     }
 
-    /** ZSET: who waits. */
+    /** ZSET: the waiting instances. */
     byte[] queue() {
         return companion(QUEUE, lock);
     }
 
-    /** HASH: what a grant to a waiter needs. */
+    /** HASH: for each waiter, what a grant to it needs. */
     byte[] waiters() {
         return companion(WAITERS, lock);
     }

@@ -5,8 +5,8 @@ import io.netty.util.internal.InternalThreadLocalMap;
 import java.util.function.Supplier;
 
 /**
- * What Netty keeps in each thread that uses it: on a thread of a container, for as long as that thread lives, and with
- * it the class loader of an application that was stopped long ago.
+ * Removes what Netty keeps in each thread that uses it. On a container's thread it would stay for as long as that thread lives,
+ * and keep the class loader of an application that was stopped long ago.
  */
 final class NettyThreadLocals {
 

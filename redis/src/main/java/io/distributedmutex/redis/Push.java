@@ -3,8 +3,7 @@ package io.distributedmutex.redis;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A grant as it is pushed: {@code fencing token|how many|token|lock key}. Anybody may publish anything, so it is read
- * strictly.
+ * A grant as it is pushed: {@code fencing token|how many|token|lock key}. Anybody may publish anything, so parsing is strict.
  *
  * @param key the user's key
  * @param token the waiter's token
@@ -13,9 +12,6 @@ import org.jspecify.annotations.Nullable;
  */
 record Push(String key, String token, long fencingToken, int fencingTokens) {
 
-    /** The engine takes no longer key. */
-    private static final int MAXIMUM_KEY = 512;
-
     /** A fencing token, how many, a token, and what separates them. */
     private static final int MAXIMUM_HEAD = 16 + 7 + 22 + 3;
 
@@ -23,11 +19,11 @@ record Push(String key, String token, long fencingToken, int fencingTokens) {
      * Reads a push.
      *
      * @param push any text
-     * @param prefix what the Redis key of each lock begins with
+     * @param prefix of the store's locks
      * @return the grant; null if no store of ours can have pushed it
      */
-    static @Nullable Push parse(String push, String prefix) {
-        if (push.length() > MAXIMUM_HEAD + prefix.length() + MAXIMUM_KEY) {
+    static @Nullable Push parse(String push, KeyPrefix prefix) {
+        if (push.length() > MAXIMUM_HEAD + prefix.text().length() + KeyPrefix.MAXIMUM_KEY) {
             return null;
         }
         int first = push.indexOf('|');
@@ -51,14 +47,7 @@ record Push(String key, String token, long fencingToken, int fencingTokens) {
             return null;
         }
         String token = push.substring(second + 1, third);
-        int keyStart = third + 1 + prefix.length();
-        int keyLength = push.length() - keyStart;
-        if (!OwnerValue.isToken(token)
-                || !push.startsWith(prefix, third + 1)
-                || keyLength < 1
-                || keyLength > MAXIMUM_KEY) {
-            return null;
-        }
-        return new Push(push.substring(keyStart), token, fencingToken, fencingTokens);
+        String key = prefix.keyOf(push.substring(third + 1));
+        return key != null && OwnerValue.isToken(token) ? new Push(key, token, fencingToken, fencingTokens) : null;
     }
 }

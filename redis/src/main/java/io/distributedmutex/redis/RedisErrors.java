@@ -4,12 +4,14 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Messages;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -24,8 +26,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns what went wrong into one of our exceptions, with a message that says where, what and what to do about it. No
- * message holds a password, and neither do the causes that are kept.
+ * Turns failures into our exceptions, with a message that says where it happened, what, and what to do about it. No message
+ * holds a password, and no cause that is kept does.
  */
 final class RedisErrors {
 
@@ -44,7 +46,8 @@ final class RedisErrors {
     /** Such as the exception of an encoder, in a part of Netty whose name depends on its version. */
     private static final String NETTY = "io.netty.";
 
-    private static final int MAXIMUM_CAUSES = 20;
+    /** An error's causes are looked at so deep, as there may be a circle. */
+    static final int MAXIMUM_CAUSES = 20;
 
     private final long timeoutMillis;
     private final ConnectAdvice connectAdvice;
@@ -88,18 +91,12 @@ final class RedisErrors {
         return sent
                 ? new StoreUnreachableException(
                         server + " did not answer " + what(request) + " within the command time-out of "
-                                + about(timeoutMillis) + "; it may have taken effect",
+                                + Messages.about(Duration.ofMillis(timeoutMillis)) + "; it may have taken effect",
                         null)
                 : StoreUnreachableException.notSent(
                         what(request) + " could not be sent to " + server + " within the command time-out of "
-                                + about(timeoutMillis),
+                                + Messages.about(Duration.ofMillis(timeoutMillis)),
                         null);
-    }
-
-    /** A time as core's messages say it: 250 ms, 2 s, 1.5 s. */
-    private static String about(long millis) {
-        long tenths = (millis + 50) / 100;
-        return millis < 1_000 ? millis + " ms" : tenths / 10 + (tenths % 10 == 0 ? "" : "." + tenths % 10) + " s";
     }
 
     /**
@@ -193,7 +190,7 @@ final class RedisErrors {
     StoreException lacking(Collection<String> permissions, Collection<String> commands) {
         String message = server + " does not give locks what they need: ";
         if (!permissions.isEmpty()) {
-            message += "the user lacks " + Texts.shown(String.join(" ", permissions))
+            message += "the user lacks " + Messages.shown(String.join(" ", permissions))
                     + " (docs/operations.md lists all that it needs)";
         }
         if (!commands.isEmpty()) {
@@ -206,7 +203,7 @@ final class RedisErrors {
     StoreException companion(String key) {
         return new StoreRefusedException(
                 Reason.WRONG_TYPE,
-                "'" + Texts.shown(key)
+                "'" + Messages.shown(key)
                         + "' cannot be locked: in Redis it would be one of the keys that stand beside locks,"
                         + " which all begin with " + LockKeys.COMPANIONS + "; use another key, or a key prefix",
                 null);
@@ -312,7 +309,8 @@ final class RedisErrors {
 
     private static String advice(ErrorCode code, @Nullable String key) {
         return code == ErrorCode.WRONGTYPE && key != null
-                ? code.advice().replaceFirst("the key", Matcher.quoteReplacement("the key '" + Texts.shown(key) + "'"))
+                ? code.advice()
+                        .replaceFirst("the key", Matcher.quoteReplacement("the key '" + Messages.shown(key) + "'"))
                 : code.advice();
     }
 
@@ -324,7 +322,7 @@ final class RedisErrors {
     private static String what(Request request) {
         return request.key() == null
                 ? request.operation()
-                : request.operation() + " of '" + Texts.shown(request.key()) + "'";
+                : request.operation() + " of '" + Messages.shown(request.key()) + "'";
     }
 
     /** What the server refuses a request with; empty once it did not. */
@@ -352,16 +350,17 @@ final class RedisErrors {
     }
 
     private static Throwable unwrap(Throwable error) {
-        Throwable inner = error;
-        while ((inner instanceof CompletionException || inner instanceof ExecutionException)
-                && inner.getCause() != null) {
-            inner = inner.getCause();
+        for (Throwable each : withCauses(error)) {
+            boolean wraps = each instanceof CompletionException || each instanceof ExecutionException;
+            if (!wraps || each.getCause() == null) {
+                return each;
+            }
         }
-        return inner;
+        return error;
     }
 
     /** An error and its causes, the innermost last; bounded, since there may be a circle. */
-    private static List<Throwable> withCauses(Throwable error) {
+    static List<Throwable> withCauses(Throwable error) {
         List<Throwable> all = new ArrayList<>();
         for (Throwable each = error; each != null && all.size() < MAXIMUM_CAUSES; each = each.getCause()) {
             all.add(each);

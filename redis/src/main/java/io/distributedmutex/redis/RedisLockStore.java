@@ -25,14 +25,14 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Leases in one Redis deployment: a standalone server, or whatever primary the Sentinels name. Most users start at
+ * Leases in one Redis deployment: a standalone server, or the primary that Sentinels name. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections, one for commands and one on which grants are pushed. Every operation is one script and
- * one round trip. While there is no connection operations fail at once with {@link StoreUnreachableException}, or with
- * what the server refused it with; nothing is sent twice. Only when a connection was cut a moment ago, what was surely not
- * sent waits for the first attempt to reconnect, for 1 s at most. What stands in Redis, and under which keys, is written at the head of
- * {@code scripts/common.lua}.
+ * <p>A store has two connections: one for commands, one for pushed grants. Every operation is one script and one round trip.
+ * Nothing is sent twice. Without a connection operations fail at once, with {@link StoreUnreachableException} or with what the
+ * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
+ * sent wait at most 1 s for the first attempt to reconnect. The head of {@code scripts/common.lua} says what stands in Redis,
+ * and under which keys.
  *
  * <p>Thread-safe. Stages complete on the client's I/O thread.
  */
@@ -43,10 +43,7 @@ public final class RedisLockStore implements LockStore {
 
     private static final byte[] EMPTY = {};
 
-    private final String prefix;
-    /** Whether a user's key could be such that it is a companion: with an empty prefix above all. */
-    private final boolean companionsHavePrefix;
-
+    private final KeyPrefix prefix;
     private final Duration commandTimeout;
     private final boolean startCheck;
     private final RedisErrors errors;
@@ -61,9 +58,12 @@ public final class RedisLockStore implements LockStore {
     private volatile @Nullable GrantSubscription subscription;
 
     private RedisLockStore(
-            String prefix, Duration commandTimeout, boolean startCheck, RedisErrors errors, Connections connections) {
+            KeyPrefix prefix,
+            Duration commandTimeout,
+            boolean startCheck,
+            RedisErrors errors,
+            Connections connections) {
         this.prefix = prefix;
-        this.companionsHavePrefix = LockKeys.COMPANIONS.startsWith(prefix);
         this.commandTimeout = commandTimeout;
         this.startCheck = startCheck;
         this.errors = errors;
@@ -115,7 +115,8 @@ public final class RedisLockStore implements LockStore {
                 new GrantSubscription(connections, commands, commandTimeout.toNanos(), client, prefix, events);
         commands.onReconnect(started::commandsReconnected);
         StartCheck check = startCheck
-                ? new StartCheck(connections.commands().async(), errors, commandTimeout, prefix, client.current())
+                ? new StartCheck(
+                        connections.commands().async(), errors, commandTimeout, prefix.text(), client.current())
                 : null;
         try {
             Connections.await(started.start(), errors, commandTimeout);
@@ -147,9 +148,9 @@ public final class RedisLockStore implements LockStore {
     }
 
     /**
-     * Who waits, for acquire.lua. An instance that is not subscribed is not pushed to: it keeps its place, is granted the
-     * key in its turn, and finds that by its next poll, if that comes while a grant lasts. (A poll is due at the latest
-     * after a quarter of what it is taken to be alive for.) The key stands idle until then.
+     * The waiter as acquire.lua takes it. No push reaches an instance that is not subscribed. It keeps its place if its next
+     * poll comes while a grant lasts: it is granted the key in its turn and finds that by the poll; the key stands idle until
+     * then. (A poll is due at the latest after a quarter of the time for which the waiter counts as alive.)
      */
     private String waiter(AcquireRequest request) {
         GrantSubscription pushes = subscription;
@@ -243,7 +244,7 @@ public final class RedisLockStore implements LockStore {
 
     private <T> CompletionStage<T> run(
             Script script, String key, Arguments arguments, Function<List<@Nullable Object>, T> parser) {
-        if (companionsHavePrefix && LockKeys.isCompanion(prefix + key)) {
+        if (prefix.isReserved(key)) {
             return CompletableFuture.failedFuture(errors.companion(key));
         }
         return commands.send(Request.script(script, key, arguments), parser);
@@ -251,7 +252,7 @@ public final class RedisLockStore implements LockStore {
 
     /** What each script's arguments begin with; see the head of common.lua. */
     private Arguments keysOf(String key) {
-        LockKeys keys = LockKeys.of(prefix + key);
+        LockKeys keys = LockKeys.of(prefix.text() + key);
         return new Arguments()
                 .add(4)
                 .add(keys.lock())
@@ -260,28 +261,26 @@ public final class RedisLockStore implements LockStore {
                 .add(keys.fence());
     }
 
-    /** Collects how to connect. Not thread-safe. */
+    /** Collects how to connect, by the options that {@link RedisMutex.Builder} describes. Not thread-safe. */
     public static final class Builder {
 
         private static final Duration MINIMUM_TIMEOUT = Duration.ofMillis(10);
         private static final Duration MAXIMUM_TIMEOUT = Duration.ofMinutes(1);
-        private static final int MAXIMUM_PREFIX = 128;
 
         private @Nullable RedisURI uri;
         private @Nullable RedisClient client;
-        private String keyPrefix = "lock:";
+        private KeyPrefix keyPrefix = KeyPrefix.of("lock:");
         private Duration commandTimeout = Duration.ofSeconds(2);
         private boolean startCheck = true;
 
         private Builder() {}
 
         /**
-         * Where to connect to, with a client of our own. No default: either this or {@link #client} has to be given.
+         * Where to connect to: see {@link RedisMutex.Builder#uri(String)}.
          *
-         * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS, or
-         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]]#primary}
+         * @param uri the URI
          * @return this builder
-         * @throws IllegalArgumentException if it is not one; the message does not show it, as it may hold a password
+         * @throws IllegalArgumentException if it is not one
          */
         public Builder uri(String uri) {
             this.uri = RedisUris.parse(Objects.requireNonNull(uri, "uri"));
@@ -289,8 +288,7 @@ public final class RedisLockStore implements LockStore {
         }
 
         /**
-         * Where to connect to, with a client of our own. No default: either this or {@link #client} has to be given. The
-         * URI's time-out is not used.
+         * Where to connect to: see {@link RedisMutex.Builder#uri(RedisURI)}.
          *
          * @param uri the URI, which is copied when connecting
          * @return this builder
@@ -301,12 +299,7 @@ public final class RedisLockStore implements LockStore {
         }
 
         /**
-         * A client of the application to connect with, instead of one of our own: saves its threads, and brings the
-         * application's TLS, credentials and resources along. Two connections are opened from it, by its own connect
-         * time-out; its options are not changed and it is not shut down. It must reconnect by itself, as Lettuce does by
-         * default; with its default delay the locks may be back up to 30 s later than the server.
-         * Close the mutex before the client is shut down: afterwards nothing can be released, and what is held stays taken
-         * until its lease ends.
+         * A client of the application to connect with: see {@link RedisMutex.Builder#client}.
          *
          * @param client a client that was created with a URI
          * @return this builder
@@ -317,34 +310,19 @@ public final class RedisLockStore implements LockStore {
         }
 
         /**
-         * What the Redis key of each lock begins with. Default {@code lock:}; at most 128 characters. Keeps locks away
-         * from data. An empty prefix makes the Redis key exactly the user's key, which shares locks with other libraries
-         * that set one key, but then a lock may meet data of the same name, and keys that begin with <code>dmutex:&#123;</code>, as
-         * those beside locks do, are refused.
+         * What the Redis key of each lock begins with: see {@link RedisMutex.Builder#keyPrefix}.
          *
-         * @param keyPrefix the prefix, which may be empty; all instances that share locks need the same
+         * @param keyPrefix the prefix, which may be empty
          * @return this builder
-         * @throws IllegalArgumentException if it is too long, not well-formed Unicode, or begins with <code>dmutex:&#123;</code>
+         * @throws IllegalArgumentException if it cannot be a prefix
          */
         public Builder keyPrefix(String keyPrefix) {
-            Objects.requireNonNull(keyPrefix, "keyPrefix");
-            if (keyPrefix.length() > MAXIMUM_PREFIX) {
-                throw new IllegalArgumentException("keyPrefix must be at most " + MAXIMUM_PREFIX
-                        + " characters long, but has " + keyPrefix.length());
-            }
-            Texts.checkWellFormed("keyPrefix", keyPrefix);
-            if (LockKeys.isCompanion(keyPrefix)) {
-                throw new IllegalArgumentException("keyPrefix must not begin with " + LockKeys.COMPANIONS
-                        + ", as the keys do that stand beside locks, but is '" + Texts.shown(keyPrefix) + "'");
-            }
-            this.keyPrefix = keyPrefix;
+            this.keyPrefix = KeyPrefix.of(keyPrefix);
             return this;
         }
 
         /**
-         * How long the server may take to answer before an operation fails (and is retried by the engine within the wait
-         * time). Default 2 s; from 10 ms to 1 min. A short one notices a dead server soon; a long one spares a slow
-         * server the retries. Keep it well below a third of the lease time of renewed leases.
+         * How long the server may take to answer one request: see {@link RedisMutex.Builder#commandTimeout}.
          *
          * @param commandTimeout a fraction of a millisecond is rounded up
          * @return this builder
@@ -361,10 +339,7 @@ public final class RedisLockStore implements LockStore {
         }
 
         /**
-         * Whether all that locks need is tried once when the store is started: each command, key pattern and channel that the ACL must
-         * allow. Default true. What is missing is then named at once, not found by the release that is refused; it costs
-         * one round trip, and leaves nothing in Redis. Turn it off where the user may lock some keys behind the prefix
-         * only, or may not do what this application never does.
+         * Whether {@link RedisLockStore#start} tries all that locks need: see {@link RedisMutex.Builder#startCheck}.
          *
          * @param startCheck whether to try
          * @return this builder
@@ -377,12 +352,10 @@ public final class RedisLockStore implements LockStore {
         /**
          * Connects.
          *
-         * @return the store, yet to be {@linkplain RedisLockStore#start started} by whoever uses it
+         * @return the store, yet to be {@linkplain RedisLockStore#start started}
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
          *     anywhere, or the Lettuce on the class path is without the Netty that it needs
-         * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
-         *     ({@link StoreRefusedException}), for instance because the password is wrong, it is older than 6.2, a
-         *     Sentinel, or only a part of a cluster
+         * @throws StoreException as {@link RedisMutex.Builder#connect}, but for what the start check finds
          */
         public RedisLockStore connect() {
             try {

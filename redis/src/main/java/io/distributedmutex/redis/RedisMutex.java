@@ -1,7 +1,6 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.DistributedMutex;
-import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
@@ -10,9 +9,7 @@ import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
-import java.util.Objects;
 import java.util.concurrent.Executor;
-import org.jspecify.annotations.Nullable;
 
 /** Makes a {@link DistributedMutex} on Redis. */
 public final class RedisMutex {
@@ -42,22 +39,22 @@ public final class RedisMutex {
         return new Builder();
     }
 
-    /** Collects how to connect and how to lock; each method says the default, the bounds and the trade-off. Not thread-safe. */
+    /**
+     * Collects how to connect and how to lock. The options of the connection are described here; those of every store are
+     * described at {@link DistributedMutex.Builder}. Not thread-safe.
+     */
     public static final class Builder {
 
-        private static final int MAXIMUM_LABEL = 128;
-
         private final RedisLockStore.Builder store = RedisLockStore.builder();
-        private @Nullable String holderLabel;
-        private @Nullable LockOptions options;
-        private @Nullable MutexListener listener;
-        private @Nullable Executor callbackExecutor;
-        private boolean countWallClockSteps = true;
+        private final DistributedMutex.Builder mutex = DistributedMutex.builder(store::connect);
 
         private Builder() {}
 
         /**
-         * Where to connect to, with a client of our own. No default: either this or {@link #client} has to be given.
+         * Where to connect to, with a client of our own. No default: give either this or {@link #client}.
+         *
+         * <p>With {@code redis-sentinel://} the Sentinels name the primary, and are asked again at each reconnect. Their
+         * failover is asynchronous, so it can lose locks: see the fencing token of {@code Lease}.
          *
          * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS, or
          *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]]#primary}
@@ -70,8 +67,8 @@ public final class RedisMutex {
         }
 
         /**
-         * Where to connect to, with a client of our own. No default: either this or {@link #client} has to be given. The
-         * URI's time-out is not used; see {@link #commandTimeout}.
+         * Where to connect to, with a client of our own. No default: give either this or {@link #client}. The URI's time-out
+         * is not used; see {@link #commandTimeout}.
          *
          * @param uri the URI, which is copied when connecting
          * @return this builder
@@ -82,12 +79,13 @@ public final class RedisMutex {
         }
 
         /**
-         * A client of the application to connect with, instead of one of our own: saves its two threads, and brings the
-         * application's TLS, credentials and resources along. Two connections are opened from it, by its own connect
-         * time-out; its options are not changed and it is not shut down. It must reconnect by itself, as Lettuce does by
-         * default; with its default delay the locks may be back up to 30 s later than the server.
-         * Close the mutex before the client is shut down: afterwards nothing can be released, and what is held stays taken
-         * until its lease ends.
+         * A client of the application to connect with, instead of one of our own. It saves our two threads, and brings the
+         * application's TLS, credentials and resources. We open two connections from it, by its own connect time-out; we do
+         * not change its options and do not shut it down. It must reconnect, as Lettuce does by default. With Lettuce's
+         * default delay the locks may be back up to 30 s later than the server.
+         *
+         * <p>Close the mutex before the client is shut down. After that nothing can be released, and what is held stays
+         * taken until its lease ends.
          *
          * @param client a client that was created with a URI
          * @return this builder
@@ -98,10 +96,12 @@ public final class RedisMutex {
         }
 
         /**
-         * What the Redis key of each lock begins with. Default {@code lock:}; at most 128 characters. Keeps locks away
-         * from data. An empty prefix makes the Redis key exactly the user's key, which shares locks with other libraries
-         * that set one key, but then a lock may meet data of the same name, and keys that begin with <code>dmutex:&#123;</code>, as
-         * those beside locks do, are refused.
+         * What the Redis key of each lock begins with. Default {@code lock:}; at most 128 characters. A prefix keeps locks
+         * away from data.
+         *
+         * <p>An empty prefix makes the Redis key exactly the user's key, which shares locks with other libraries that set
+         * one key. A lock may then meet data of the same name, and keys that begin with <code>dmutex:&#123;</code>, as those
+         * beside locks do, are refused.
          *
          * @param keyPrefix the prefix, which may be empty; all instances that share locks need the same
          * @return this builder
@@ -113,8 +113,8 @@ public final class RedisMutex {
         }
 
         /**
-         * How long the server may take to answer one request before it counts as failed. Default 2 s; from 10 ms to
-         * 1 min. Failed requests are repeated within the wait time. A short one notices a dead server soon; a long one
+         * How long the server may take to answer one request before it counts as failed. Default 2 s; from 10 ms to 1 min.
+         * An acquire repeats failed requests within its wait time. A short time-out notices a dead server soon; a long one
          * spares a slow server the repetitions. Keep it well below a third of the lease time of renewed leases.
          *
          * @param commandTimeout a fraction of a millisecond is rounded up
@@ -127,53 +127,10 @@ public final class RedisMutex {
         }
 
         /**
-         * How this instance is called in what others see of its leases, in their messages and in Redis. Default: host
-         * name and process id; from 1 to 128 characters. Not a secret, and without any effect on who owns what.
-         *
-         * @param holderLabel the label
-         * @return this builder
-         * @throws IllegalArgumentException if it is empty, too long or not well-formed Unicode
-         */
-        public Builder holderLabel(String holderLabel) {
-            Objects.requireNonNull(holderLabel, "holderLabel");
-            if (holderLabel.isEmpty() || holderLabel.length() > MAXIMUM_LABEL) {
-                throw new IllegalArgumentException("holderLabel must be 1 to " + MAXIMUM_LABEL
-                        + " characters long, but has " + holderLabel.length());
-            }
-            Texts.checkWellFormed("holderLabel", holderLabel);
-            this.holderLabel = holderLabel;
-            return this;
-        }
-
-        /**
-         * How locks are acquired and held unless a view says otherwise. Default {@link LockOptions#defaults()}: a lease
-         * of 1 min, a wait of 5 s, no renewal. Bounds and trade-offs are with each option.
-         *
-         * @param options the options
-         * @return this builder
-         */
-        public Builder options(LockOptions options) {
-            this.options = Objects.requireNonNull(options, "options");
-            return this;
-        }
-
-        /**
-         * Who hears of everything that happens to locks. Default: nobody. Runs on a thread of its own; a slow one misses
-         * events rather than delaying locks.
-         *
-         * @param listener the listener
-         * @return this builder
-         */
-        public Builder listener(MutexListener listener) {
-            this.listener = Objects.requireNonNull(listener, "listener");
-            return this;
-        }
-
-        /**
-         * Whether all that locks need is tried once when connecting: each command, key pattern and channel that the ACL must
-         * allow. Default true. What is missing is then named at once, not found by the release that is refused; it costs
-         * one round trip, and leaves nothing in Redis. Turn it off where the user may lock some keys behind the prefix
-         * only, or may not do what this application never does.
+         * Whether connecting tries once all that locks need: each command, key pattern and channel that the ACL must allow.
+         * Default true. What is missing is then named at once, instead of by the first release that is refused. It costs
+         * one round trip and leaves nothing in Redis. Turn it off if the user may lock only some keys behind the prefix, or
+         * may not do what this application never does.
          *
          * @param startCheck whether to try
          * @return this builder
@@ -184,35 +141,63 @@ public final class RedisMutex {
         }
 
         /**
-         * Where callbacks run: what is attached to futures of {@code acquireAsync}, and the listener's methods. Default: virtual
-         * threads on JDK 24 and newer, else a pool that grows with the callbacks that are busy, without a limit.
+         * The name of this instance for people, as {@link DistributedMutex.Builder#holderLabel} describes it. Default: host
+         * name and process id. It stands in Redis beside each lock.
          *
-         * <p>An executor with a limit can deadlock: when all its threads wait for locks, the callbacks that would release
-         * them have none. It must not run callbacks on the calling thread. A callback that it refuses, or throws for, runs on
-         * a thread of the instance; a WARN line says so once. Listeners of a loss
-         * ({@link Lease#onLost}, {@link Lease#lost}) always run on threads of the instance, so that no executor delays them.
-         *
-         * @param callbackExecutor the executor, which stays the application's; closing the instance leaves it alone
+         * @param holderLabel the label
          * @return this builder
+         * @throws IllegalArgumentException if it is empty, too long or not well-formed Unicode
          */
-        public Builder callbackExecutor(Executor callbackExecutor) {
-            this.callbackExecutor = Objects.requireNonNull(callbackExecutor, "callbackExecutor");
+        public Builder holderLabel(String holderLabel) {
+            mutex.holderLabel(holderLabel);
             return this;
         }
 
         /**
-         * Whether a forward step of this machine's wall clock by more than 50 ms counts as time that has passed, so that leases
-         * end as much earlier. Default true: on a guest that its host pauses or moves, all clocks may stand still, and such a
-         * step is then the only sign of it. A step within the remaining time of a lease costs no more than that time.
+         * How locks are acquired and held, as {@link DistributedMutex.Builder#options} describes it. Default: a lease of
+         * 1 min, a wait of 5 s, no renewal.
          *
-         * <p>False is for machines whose wall clock is set forward while locks are held, and which are never paused by a
-         * host. Suspensions that Linux's {@code /proc/uptime} shows count in any case; where there is none, so does every step.
+         * @param options the options
+         * @return this builder
+         */
+        public Builder options(LockOptions options) {
+            mutex.options(options);
+            return this;
+        }
+
+        /**
+         * Hears of everything that happens to locks, as {@link DistributedMutex.Builder#listener} describes it. Default:
+         * nobody.
+         *
+         * @param listener the listener
+         * @return this builder
+         */
+        public Builder listener(MutexListener listener) {
+            mutex.listener(listener);
+            return this;
+        }
+
+        /**
+         * Where callbacks run, as {@link DistributedMutex.Builder#callbackExecutor} describes it. Default: threads of the
+         * instance, without a limit.
+         *
+         * @param callbackExecutor the executor, which stays the application's
+         * @return this builder
+         */
+        public Builder callbackExecutor(Executor callbackExecutor) {
+            mutex.callbackExecutor(callbackExecutor);
+            return this;
+        }
+
+        /**
+         * Whether a forward step of this machine's wall clock counts as time that has passed, as
+         * {@link DistributedMutex.Builder#countWallClockSteps} describes it. Default true.
          *
          * @param countWallClockSteps whether it counts
          * @return this builder
          */
         public Builder countWallClockSteps(boolean countWallClockSteps) {
-            this.countWallClockSteps = countWallClockSteps;
+            mutex.countWallClockSteps(countWallClockSteps);
             return this;
         }
 
@@ -223,35 +208,11 @@ public final class RedisMutex {
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
          *     anywhere, or the Lettuce on the class path is without the Netty that it needs
          * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
-         *     ({@link StoreRefusedException}), for instance because the password is wrong, it is older than 6.2, a
-         *     Sentinel, or only a part of a cluster, or something is missing of all that {@link #startCheck} tries
+         *     ({@link StoreRefusedException}): the password is wrong, the server is older than 6.2, a Sentinel or only a
+         *     part of a cluster, or something is missing of all that {@link #startCheck} tries
          */
         public DistributedMutex connect() {
-            RedisLockStore connected = store.connect();
-            boolean built = false;
-            try {
-                DistributedMutex.Builder mutex =
-                        DistributedMutex.builder(connected).countWallClockSteps(countWallClockSteps);
-                if (callbackExecutor != null) {
-                    mutex.callbackExecutor(callbackExecutor);
-                }
-                if (holderLabel != null) {
-                    mutex.holderLabel(holderLabel);
-                }
-                if (options != null) {
-                    mutex.options(options);
-                }
-                if (listener != null) {
-                    mutex.listener(listener);
-                }
-                DistributedMutex result = mutex.build();
-                built = true;
-                return result;
-            } finally {
-                if (!built) {
-                    connected.close();
-                }
-            }
+            return mutex.build();
         }
     }
 }

@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Reads URIs, and speaks of them, without ever showing a password. */
+/** Parses and describes URIs, without ever showing a password. */
 final class RedisUris {
 
     private static final String EXPECTED = "; expected redis://[[user]:password@]host[:port][/database], rediss://..."

@@ -11,8 +11,8 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads replies strictly. Each method takes the elements of the reply (a single value is a list of one, and null an
- * element) and throws {@link UnexpectedReplyException} if the server says anything that the script cannot have said.
+ * Parses replies strictly. Each method takes the elements of a reply (a single value is a list of one, and null an element). It
+ * throws {@link UnexpectedReplyException} for anything that the script cannot have said.
  */
 final class Replies {
 

@@ -5,7 +5,7 @@ import io.lettuce.core.protocol.ProtocolKeyword;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** What to send for one operation: bytes all through, so that nothing depends on how a text is decoded. */
+/** What to send for one operation. Bytes only, so that nothing depends on how a text is decoded. */
 final class Request {
 
     private final String operation;

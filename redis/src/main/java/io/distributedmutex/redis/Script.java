@@ -11,7 +11,7 @@ import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The Lua scripts: one for each operation, with the texts that it includes in their place. */
+/** The Lua scripts: one for each operation, with its includes in place. */
 final class Script {
 
     private static final Pattern INCLUDE = Pattern.compile("(?m)^-- include (\\w+)$");

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Looks at a server before it is used: whether it is new enough, and all of one Redis rather than a part of a cluster. */
+/** Checks a server before it is used: it must be new enough, and a whole Redis, not a part of a cluster. */
 final class ServerCheck {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);

@@ -17,9 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tries once, when a store starts, all that locks need, so that what an ACL lacks, or a server, is found then and named,
- * rather than by a release that is refused. Only what stays as it is counts: a server that is loading, without memory, a
- * replica or silent is another matter.
+ * Tries once, when a store starts, all that locks need. What an ACL or a server lacks is then named at once, not by the first
+ * release that is refused. Only lasting causes count; a server that is loading, out of memory, a replica or silent does not
+ * fail the check.
  */
 final class StartCheck {
 

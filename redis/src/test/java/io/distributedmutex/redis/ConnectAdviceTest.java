@@ -14,6 +14,8 @@ import java.util.concurrent.CompletionException;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 
 /** In the words of Lettuce, Netty and JDK; those of TLS are tested on a server by {@code ConnectingTest} as well. */
 class ConnectAdviceTest {
@@ -78,6 +80,17 @@ class ConnectAdviceTest {
                 .contains("that it has opened that file");
         assertThat(socket.on(failed(new ConnectException("connect(..) failed: Permission denied"))))
                 .contains("unixsocketperm");
+    }
+
+    @Test
+    @Timeout(value = 20, threadMode = ThreadMode.SEPARATE_THREAD)
+    void ofACircleOfCauses() {
+        Throwable circle = new SocketException("Connection reset");
+        circle.initCause(new CompletionException(circle));
+
+        assertThat(tcp.on(circle)).contains("rediss://");
+        assertThat(tls.on(circle)).isEqualTo("check that it runs there");
+        assertThat(socket.on(circle)).contains("that it has opened that file");
     }
 
     private static Throwable failed(Throwable cause) {

@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PushTest {
 
     private static final String TOKEN = "abcdefghijklmnopqrstuv";
-    private static final String PREFIX = "lock:";
+    private static final KeyPrefix PREFIX = KeyPrefix.of("lock:");
 
     @Test
     void aGrantIsRead() {
@@ -28,7 +28,8 @@ class PushTest {
     void noLongerKeyIsRead() {
         assertThat(Push.parse("7|64|" + TOKEN + "|lock:" + "k".repeat(513), PREFIX))
                 .isNull();
-        assertThat(Push.parse("7|64|" + TOKEN + "|" + "k".repeat(513), "")).isNull();
+        assertThat(Push.parse("7|64|" + TOKEN + "|" + "k".repeat(513), KeyPrefix.of("")))
+                .isNull();
         assertThat(Push.parse("7|64|" + TOKEN + "|lock:" + "k".repeat(10_000_000), PREFIX))
                 .isNull();
     }

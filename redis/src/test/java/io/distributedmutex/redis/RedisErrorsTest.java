@@ -24,6 +24,8 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -211,6 +213,16 @@ class RedisErrorsTest {
                     .hasSizeLessThan(700);
         }
         assertThat(everything).contains("x [2J y z");
+    }
+
+    @Test
+    @Timeout(value = 20, threadMode = ThreadMode.SEPARATE_THREAD)
+    void aCircleOfCausesIsToldOf() {
+        CompletionException circle = new CompletionException("first") {};
+        circle.initCause(new ExecutionException("second", circle));
+
+        assertThat(errors.connecting(circle)).hasMessageContaining("could not connect to");
+        assertThat(errors.of(circle, REQUEST, false)).hasMessageContaining("could not be sent");
     }
 
     @Test

@@ -27,7 +27,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A store that fails when a test tells it to, and otherwise is the store it wraps. It also counts operations.
+ * A store that fails on demand, and otherwise does what the store does that it wraps. It also counts operations.
  *
  * <pre>{@code
  * FaultyLockStore store = new FaultyLockStore(new InMemoryLockStore(time), time);
@@ -36,9 +36,8 @@ import org.jspecify.annotations.Nullable;
  * store.hangNext(1, call -> call.key().equals("k"), ofSeconds(2));      // no answer; fails after 2 s on the clock
  * }</pre>
  *
- * <p>Each fault says how many calls it hits, and which: an {@link Operation} is a predicate of calls, to be combined
- * with {@code or} and {@code and}. A call is hit by the fault that was asked for first among those that fit it.
- * Thread-safe.
+ * <p>Each fault says how many calls it hits, and which. An {@link Operation} is a predicate of calls; combine them with
+ * {@code or} and {@code and}. If several faults fit a call, the one that was set first hits it. Thread-safe.
  */
 public final class FaultyLockStore implements LockStore {
 

@@ -24,23 +24,22 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>{@code
  * ManualTime time = ManualTime.create();
- * time.runAfter(() -> renew(), Duration.ofSeconds(20).toNanos());
+ * time.runAfter(() -> System.out.println("due"), Duration.ofSeconds(20).toNanos());
  * time.advance(Duration.ofMinutes(1));    // runs it, with the clock at 20 s, and leaves the clock at 60 s
  * }</pre>
  *
- * <p>Timers run in the order of their times, those of one time in the order in which they were scheduled, each with the
- * clock at its own time. Callbacks ({@link #execute}) are timers without delay which {@link #pendingTimers} does not
- * count: they wait for the next {@link #advance} or {@link #runDue}. What a timer or callback throws is logged and
- * stops nothing.
+ * <p>Timers run in the order of their times, and at one time in the order in which they were scheduled. Each runs with the
+ * clock at its own time. Callbacks ({@link #execute}) are timers without delay, which {@link #pendingTimers} does not count:
+ * they wait for the next {@link #advance} or {@link #runDue}. Exceptions of timers and callbacks are logged and stop nothing.
  *
- * <p>A thread that {@link #park parks} (in an {@code acquire} that has to wait, say) really waits, until the clock has
- * been moved past its time by another thread. Where none does so for 10 s of real time, it gets an
- * {@link IllegalStateException} that says what to do. Where one thread makes all calls, {@link #autoAdvance} lets it
- * wait without another. The thread that moves the clock must not park in a timer or callback, since nobody would be left
- * to wake it; it gets an {@link IllegalStateException} at once.
+ * <p>A thread that {@link #park parks}, such as in an {@code acquire} that has to wait, really waits until another thread has
+ * moved the clock past its time. If none does so for 10 s of real time, it gets an {@link IllegalStateException} that says
+ * what to do. If one thread makes all calls, {@link #autoAdvance} lets it wait without another. The thread that moves the clock
+ * must not park in a timer or callback, since no thread would be left to wake it; it gets an {@link IllegalStateException} at
+ * once.
  *
- * <p>Like Linux's jiffies, the nanoseconds begin five minutes before they overflow, so that who compares them otherwise
- * than by subtraction is found out. Thread-safe; one thread at a time moves the clock, others that want to wait for it.
+ * <p>Like Linux's jiffies, the nanoseconds begin five minutes before they overflow. This finds code that compares them
+ * otherwise than by subtraction. Thread-safe; one thread at a time moves the clock, and others that move it wait.
  */
 public final class ManualTime implements Environment {
 
@@ -384,7 +383,7 @@ public final class ManualTime implements Environment {
         return true;
     }
 
-    /** Somebody minds the clock: who waits for it need not lose patience. */
+    /** Some thread moves the clock, so parked threads keep their patience. */
     private void minded() {
         lock.lock();
         try {

@@ -1,5 +1,6 @@
 package io.distributedmutex.cli.console;
 
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -61,7 +62,8 @@ public final class Arguments {
         if (text.indexOf(REPLACEMENT) >= 0) {
             throw new ParameterException(
                     spec.commandLine(),
-                    what + " '" + Texts.shown(text) + "' has letters that are lost in this locale; set LC_ALL=C.UTF-8");
+                    what + " '" + Messages.shown(text)
+                            + "' has letters that are lost in this locale; set LC_ALL=C.UTF-8");
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.distributedmutex.cli.console;
 
+import io.distributedmutex.spi.Messages;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.util.Locale;
@@ -46,7 +47,7 @@ public final class Durations {
             parsed = null;
         }
         if (parsed == null) {
-            throw new IllegalArgumentException("'" + Texts.shown(text) + "' is not a duration; " + EXAMPLES);
+            throw new IllegalArgumentException("'" + Messages.shown(text) + "' is not a duration; " + EXAMPLES);
         }
         if (parsed.isNegative()) {
             throw new IllegalArgumentException("'" + trimmed + "' is negative; " + EXAMPLES);

@@ -1,8 +1,8 @@
 package io.distributedmutex.cli.console;
 
 /**
- * What the tool ends with. {@code dmutex exec} passes on its command's own code, so ours are those of {@code sysexits.h}
- * and of the shell, which commands seldom use.
+ * The exit codes of the tool. {@code dmutex exec} passes on its command's own code. So ours are those of {@code sysexits.h} and
+ * of the shell, which commands seldom use.
  */
 public final class ExitCodes {
 

@@ -4,6 +4,7 @@ import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Messages;
 import java.nio.file.FileSystemException;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -12,7 +13,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/** Tells people what went wrong in one line without a password in it, and scripts by the exit code. */
+/** Reports what went wrong: to people in one line without a password in it, to scripts by the exit code. */
 public final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
 
     @Override
@@ -54,7 +55,7 @@ public final class Failures implements IParameterExceptionHandler, IExecutionExc
 
     /** Writes one line to standard error. */
     public static void tell(CommandLine command, String message) {
-        command.getErr().println("dmutex: " + Texts.shown(Texts.withoutPasswords(message)));
+        command.getErr().println("dmutex: " + Messages.shown(withoutPasswords(message)));
         command.getErr().flush();
     }
 
@@ -96,9 +97,28 @@ public final class Failures implements IParameterExceptionHandler, IExecutionExc
             if (colon >= 0 && colon < end) {
                 // Whole, whatever characters it has: a URI that is none may have blanks in its password.
                 String credentials = argument.substring(argument.lastIndexOf('=', colon) + 1, end);
-                shown = shown.replace(credentials, "***").replace(Texts.shown(credentials), "***");
+                shown = shown.replace(credentials, "***").replace(Messages.shown(credentials), "***");
             }
         }
         return shown;
+    }
+
+    /** The text with whatever stands before an @ in a URI, where passwords are, replaced. */
+    static String withoutPasswords(String text) {
+        StringBuilder shown = new StringBuilder(text.length());
+        int done = 0;
+        for (int at = text.indexOf("://"); at >= 0; at = text.indexOf("://", done)) {
+            // One pass: a regular expression would look at a long text anew from each of its beginnings.
+            int end = at + 3;
+            int lastAt = -1;
+            while (end < text.length() && "'\"[]".indexOf(text.charAt(end)) < 0 && text.charAt(end) > ' ') {
+                lastAt = text.charAt(end) == '@' ? end : lastAt;
+                end++;
+            }
+            shown.append(text, done, at + 3).append(lastAt < 0 ? "" : "***");
+            shown.append(text, lastAt < 0 ? at + 3 : lastAt, end);
+            done = end;
+        }
+        return shown.append(text, done, text.length()).toString();
     }
 }

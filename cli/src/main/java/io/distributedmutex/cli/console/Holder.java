@@ -3,7 +3,7 @@ package io.distributedmutex.cli.console;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 
-/** Who we are, for those who wait. */
+/** The label under which others see this process. */
 public final class Holder {
 
     private static final int MAXIMUM_LENGTH = 128;

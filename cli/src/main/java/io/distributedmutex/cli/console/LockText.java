@@ -1,6 +1,7 @@
 package io.distributedmutex.cli.console;
 
 import io.distributedmutex.LockInfo;
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -27,18 +28,18 @@ public final class LockText {
     public static String holding(LockInfo lock) {
         return "held by " + holder(lock)
                 + lock.remaining()
-                        .map(remaining -> ", for " + Texts.duration(remaining) + " still unless renewed")
+                        .map(remaining -> ", for " + Messages.about(remaining) + " still unless renewed")
                         .orElse(", without an expiry");
     }
 
     static String holder(LockInfo lock) {
-        return lock.holder().map(Texts::shown).orElse("another library");
+        return lock.holder().map(Messages::shown).orElse("another library");
     }
 
     /** Lines of a name and a value each. */
     public static String details(String key, Optional<LockInfo> found) {
         Map<String, String> lines = new LinkedHashMap<>();
-        lines.put("key", Texts.shown(key));
+        lines.put("key", Messages.shown(key));
         lines.put("state", found.isPresent() ? "held" : "free");
         found.ifPresent(lock -> {
             lines.put("holder", holder(lock));
@@ -82,7 +83,7 @@ public final class LockText {
         rows.add(List.of("KEY", "HOLDER", "FENCING TOKEN", "REMAINING", "WAITERS"));
         for (LockInfo lock : locks) {
             rows.add(List.of(
-                    Texts.shown(lock.key()),
+                    Messages.shown(lock.key()),
                     holder(lock),
                     fencingToken(lock),
                     remaining(lock),
@@ -113,10 +114,10 @@ public final class LockText {
 
     private static String shown(Instant since, Instant now) {
         Duration ago = Duration.between(since, now).truncatedTo(ChronoUnit.SECONDS);
-        return ago.isNegative() ? since.toString() : since + ", " + Texts.duration(ago) + " ago";
+        return ago.isNegative() ? since.toString() : since + ", " + Messages.about(ago) + " ago";
     }
 
     private static String remaining(LockInfo lock) {
-        return lock.remaining().map(Texts::duration).orElse("no expiry");
+        return lock.remaining().map(Messages::about).orElse("no expiry");
     }
 }

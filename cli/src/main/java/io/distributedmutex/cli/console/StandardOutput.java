@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import org.jspecify.annotations.Nullable;
 
-/** A stream that remembers why it could not be written, which writers of text do not tell. */
+/** A stream that remembers why a write failed, which print streams do not. */
 public final class StandardOutput extends OutputStream {
 
     private final OutputStream stream;

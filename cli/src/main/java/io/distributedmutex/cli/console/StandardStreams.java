@@ -14,9 +14,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The three standard streams, where we were started with some of them closed, as by {@code <&-}. Whatever a process opens
- * next gets the number of a closed one: Java's own files, or a connection, which a command that inherits it would read
- * and write. Known on Linux alone.
+ * The three standard streams, if we were started with some of them closed, as by {@code <&-}. The next file that a process
+ * opens gets the number of a closed one: a file of Java's, or a connection, which a command that inherits it would read and
+ * write. Known on Linux alone.
  */
 public final class StandardStreams {
 

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Knows whether a person looks on. */
+/** Knows whether a person reads the output. */
 public final class Terminal {
 
     private Terminal() {}

@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The processes of a command: a program seldom works alone, and what it has started works on when only it is ended.
- * Safe for use by many threads.
+ * The processes of a command. A program seldom works alone, and the processes that it has started work on when only the program
+ * is ended. Safe for use by many threads.
  */
 sealed interface CommandProcesses {
 

@@ -18,8 +18,8 @@ import io.distributedmutex.cli.console.LockText;
 import io.distributedmutex.cli.console.ShutdownHook;
 import io.distributedmutex.cli.console.StoreOptions;
 import io.distributedmutex.cli.console.StoreOptions.Server;
-import io.distributedmutex.cli.console.Texts;
 import io.distributedmutex.cli.console.ToolVersion;
+import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -172,7 +172,7 @@ public final class ExecCommand implements Callable<Integer> {
     @Mixin
     private StoreOptions store = new StoreOptions();
 
-    /** Who gives the lock back: we, when the command has ended, or the shutdown hook, whoever comes first. */
+    /** Whether somebody gives the lock back: we, when the command has ended, or the shutdown hook, if it comes first. */
     private final AtomicBoolean givenBack = new AtomicBoolean();
 
     private final CountDownLatch released = new CountDownLatch(1);
@@ -262,7 +262,7 @@ public final class ExecCommand implements Callable<Integer> {
         return exitCode;
     }
 
-    /** Releases; by itself that would take as long as we may wait for the lock. */
+    /** Releases, with a bound: {@code release()} would wait as long as we may wait for the lock. */
     private static boolean release(Lease held) {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
         Thread thread = new Thread(
@@ -282,8 +282,8 @@ public final class ExecCommand implements Callable<Integer> {
         } catch (CompletionException e) {
             if (e.getCause() instanceof TimeoutException) {
                 throw new StoreUnreachableException(
-                        "release of '" + Texts.shown(held.key()) + "' was not confirmed within "
-                                + Texts.duration(RELEASE_PATIENCE) + "; the lock frees itself at its lease's end",
+                        "release of '" + Messages.shown(held.key()) + "' was not confirmed within "
+                                + Messages.about(RELEASE_PATIENCE) + "; the lock frees itself at its lease's end",
                         e);
             }
             if (e.getCause() instanceof StoreException refused) {
@@ -303,7 +303,7 @@ public final class ExecCommand implements Callable<Integer> {
         }
         Optional<LockInfo> holder = mutex.inspect(key);
         throw new LockNotAcquiredException(
-                "'" + Texts.shown(key) + "' not acquired: "
+                "'" + Messages.shown(key) + "' not acquired: "
                         + holder.map(LockText::holding).orElse("others were waiting for it"),
                 key,
                 null,

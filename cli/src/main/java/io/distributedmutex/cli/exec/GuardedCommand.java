@@ -3,7 +3,7 @@ package io.distributedmutex.cli.exec;
 import io.distributedmutex.Lease;
 import io.distributedmutex.cli.console.ExitCodes;
 import io.distributedmutex.cli.console.StandardStreams;
-import io.distributedmutex.cli.console.Texts;
+import io.distributedmutex.spi.Messages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,12 +18,12 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A command that runs as long as a lease is held, with all processes that it starts. It has our standard streams, and a
- * session of its own: signals that we get are sent on to every process of it, and we live on until the last has ended.
- * When the lease is lost they get SIGTERM, and after a grace SIGKILL.
+ * A command that runs while a lease is held, with all processes that it starts. It has our standard streams and a session of
+ * its own. Signals that we get go to every process of that session, and we end after the last of them. When the lease is lost
+ * they get SIGTERM, and SIGKILL after a grace.
  *
- * <p>In the foreground it stays in our session and process group instead, and so keeps the terminal; so it does on a
- * system that has nothing to start a session with. Then its processes are those that descend from it.
+ * <p>In the foreground, or on a system that cannot start a session, the command stays in our session and process group, and so
+ * keeps the terminal. Then its processes are its descendants.
  */
 final class GuardedCommand {
 
@@ -44,7 +44,7 @@ final class GuardedCommand {
     private static final long FIRST_PAUSE_MILLIS = 5;
     private static final long LONGEST_PAUSE_MILLIS = 250;
 
-    /** Processes of a command that has ended are told of if they run for longer than that. */
+    /** If processes of a command that has ended run for longer than that, a line says so. */
     private static final Duration QUIET = Duration.ofSeconds(1);
 
     /** What SIGKILL does not end in this time hangs in the kernel. */
@@ -78,7 +78,7 @@ final class GuardedCommand {
      * @param environment what it has in its environment beside what we have and the fencing token
      * @param grace how long after SIGTERM SIGKILL follows
      * @param foreground whether it is to stay in our session and process group
-     * @param tell what the user is told
+     * @param tell prints lines for the user
      */
     GuardedCommand(
             List<String> command,
@@ -180,7 +180,7 @@ final class GuardedCommand {
                         + shown(running) + "; "
                         + (asked == null
                                 ? "the lock is kept until that ends"
-                                : "that gets SIGKILL after " + Texts.duration(grace)));
+                                : "that gets SIGKILL after " + Messages.about(grace)));
             } else {
                 TimeUnit.MILLISECONDS.sleep(pause);
                 pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
@@ -213,9 +213,9 @@ final class GuardedCommand {
         if (processes().running().isEmpty()) {
             return; // It was the release that found out; the caller tells.
         }
-        tell.accept("lost the lease on '" + Texts.shown(lost.key()) + "'"
+        tell.accept("lost the lease on '" + Messages.shown(lost.key()) + "'"
                 + lost.lossReason().map(reason -> " (" + reason + ")").orElse("")
-                + ": the command gets SIGTERM, and SIGKILL after " + Texts.duration(grace));
+                + ": the command gets SIGTERM, and SIGKILL after " + Messages.about(grace));
         end();
     }
 
@@ -237,7 +237,7 @@ final class GuardedCommand {
                 Kill.send("STOP", ProcessHandle.current());
             }
             case "CONT" -> {
-                // Stopped for too long, it goes on only to end: whoever is told of the loss sees to it.
+                // Stopped for too long, it goes on only to end: the listener of the loss ends it.
                 if (lease.isValid()) {
                     all.signal("CONT");
                 }

@@ -9,8 +9,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A small process that ends a command if we die, however we die: no other can do it then. It waits for the end of a pipe
- * whose other end we hold. Linux could tell the command itself of our death, but not the processes that it has started.
+ * A small process that ends a command if we die, however we die: no other process can do it then. It waits for the end of a
+ * pipe whose other end we hold. Linux could signal our death to the command, but not to the processes that it has started.
  */
 final class Guardian implements AutoCloseable {
 

@@ -13,7 +13,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongPredicate;
 
-/** All processes of this system with the groups and sessions that they are in, of which Java tells nothing. */
+/** All processes of this system with their groups and sessions, which Java does not know. */
 final class ProcessTable {
 
     /**

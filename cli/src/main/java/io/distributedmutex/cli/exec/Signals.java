@@ -8,9 +8,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Receives signals of the operating system instead of ending on them. Java has no public API for it; the one of {@code
- * jdk.unsupported} is found by reflection, which spares a compiler warning that cannot be turned off, and works without
- * it (the signals then end us, as they do by default).
+ * Receives signals of the operating system, which would otherwise end us. Java has no public API for it. The one of
+ * {@code jdk.unsupported} is found by reflection, which avoids a compiler warning that cannot be turned off. Without that API
+ * the signals end us, as they do by default.
  */
 final class Signals implements AutoCloseable {
 

@@ -72,7 +72,7 @@ public final class ChaosCommand implements Callable<Integer> {
     static final String FILES = "history\\.tsv|summary\\.txt|report\\.html|worker-\\d+\\.log";
 
     private static final Duration LEAST = Duration.ofSeconds(10);
-    /** All that is told is kept in memory until the end. */
+    /** All reports are kept in memory until the end. */
     private static final Duration MOST = Duration.ofHours(1);
 
     private static final int LEAST_WORKERS = 2;

@@ -1,7 +1,7 @@
 package io.distributedmutex.lab.demo;
 
-import io.distributedmutex.cli.console.Texts;
 import io.distributedmutex.lab.output.EventLine;
+import io.distributedmutex.spi.Messages;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -69,7 +69,7 @@ record Event(long nanos, int worker, Kind kind, String key, long token, long val
                 key,
                 token,
                 value,
-                Texts.shown(text));
+                Messages.shown(text));
     }
 
     /** A line that {@link #parse} reads. */

@@ -8,8 +8,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.OptionalLong;
 
 /**
- * A counter in a file that remembers the largest fencing token it has seen, and refuses smaller ones. Reading and writing
- * are steps of their own, so that whoever updates it without a lock loses updates.
+ * A counter in a file that remembers the largest fencing token it has seen, and refuses smaller ones. Reading and writing are
+ * steps of their own, so updates without a lock get lost.
  */
 final class FencedFile {
 
@@ -59,7 +59,7 @@ final class FencedFile {
         return true;
     }
 
-    /** What the counter is, for whoever only looks. */
+    /** The counter, for readers. */
     long value() throws IOException {
         return content().value;
     }

@@ -7,7 +7,7 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-/** Tells how a demo goes while it goes: on a terminal by one line that changes, elsewhere by a line each second. */
+/** Shows how a demo goes: on a terminal by one line that changes, elsewhere by a line each second. */
 final class Progress {
 
     private static final int BAR_WIDTH = 20;

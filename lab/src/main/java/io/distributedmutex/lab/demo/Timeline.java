@@ -9,7 +9,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Draws who held what when: a lane for each worker and kind of work, over the whole time; below it the kill and the
+ * Draws which worker held what when: a lane for each worker and kind of work, over the whole time; below it the kill and the
  * take-over enlarged.
  */
 final class Timeline {

@@ -23,7 +23,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * One of the processes of {@code dmutex demo}. It is told what to do on its standard input, a word a line: {@code start},
+ * One of the processes of {@code dmutex demo}. It reads its orders from standard input, a line each: {@code start},
  * {@code job N}, {@code stall}, {@code stop}; and tells on its standard output what it does, an event a line. When the
  * input ends, so does it: nothing outlives the demo.
  */

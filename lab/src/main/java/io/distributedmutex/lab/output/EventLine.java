@@ -1,9 +1,9 @@
 package io.distributedmutex.lab.output;
 
-import io.distributedmutex.cli.console.Texts;
+import io.distributedmutex.spi.Messages;
 import org.jspecify.annotations.Nullable;
 
-/** A line by which a worker tells an event: a mark, which tells it from whatever else is printed, and fields. */
+/** A line by which a worker reports an event: a mark, which sets it apart from all other output, and fields. */
 public final class EventLine {
 
     private static final String MARK = "@dmutex";
@@ -12,7 +12,7 @@ public final class EventLine {
 
     /** The line. Only the last field may hold any text, which is escaped. */
     public static String of(String... fields) {
-        fields[fields.length - 1] = Texts.shown(fields[fields.length - 1]);
+        fields[fields.length - 1] = Messages.shown(fields[fields.length - 1]);
         return MARK + "\t" + String.join("\t", fields);
     }
 

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** A worker's process, as whoever started it sees it. */
+/** A worker's process, as the process that started it sees it. */
 public final class WorkerProcess {
 
     /** A worker needs little; four of them and a build share two cores on many a machine. */
@@ -37,7 +37,7 @@ public final class WorkerProcess {
     }
 
     /**
-     * Starts a worker; it does nothing until it is told to.
+     * Starts a worker; it does nothing until it gets an order.
      *
      * @param id its number
      * @param program what the process runs
@@ -112,7 +112,7 @@ public final class WorkerProcess {
             orders.write((order + "\n").getBytes(StandardCharsets.US_ASCII));
             orders.flush();
         } catch (IOException e) {
-            // It has ended, which whoever waits for its events will see.
+            // It has ended; the reader of its events will see that.
             return;
         }
     }
@@ -135,7 +135,7 @@ public final class WorkerProcess {
         }
     }
 
-    /** Waits for the end of the process and of what it told. */
+    /** Waits for the end of the process and of its events. */
     public boolean awaitEnd(long millis) throws InterruptedException {
         if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {
             return false;

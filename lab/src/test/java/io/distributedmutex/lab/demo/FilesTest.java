@@ -55,7 +55,8 @@ class FilesTest {
         Event event = new Event(123, 4, Kind.ENTER, "job:7", 1795429187232068L, -5, "");
         assertThat(Event.parse(4, event.line())).isEqualTo(event);
         Event failed = new Event(123, 4, Kind.FAILED, "", 0, 0, "a\tb\nc");
-        assertThat(Event.parse(4, failed.line())).isEqualTo(new Event(123, 4, Kind.FAILED, "", 0, 0, "a\\tb\\nc"));
+        assertThat(Event.parse(4, failed.line()))
+                .isEqualTo(new Event(123, 4, Kind.FAILED, "", 0, 0, "a\\u0009b\\u000Ac"));
     }
 
     @Test

@@ -2,8 +2,8 @@
 -- lease back and asks for the next one in one trip. Repeating it with the same token is safe.
 --
 -- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] holder label   ARGV[4] 'client|claim|alive' to queue if not free, or '':
--- the claim time of a later grant, and how long the waiter is taken to be alive, both in ms; with '!' behind if it cannot
--- be pushed to, and so finds a grant by its next poll; and with '|before' if the client had another name a moment ago
+-- the claim time of a later grant, and how long the waiter counts as alive, both in ms; with '!' behind if pushes do not
+-- reach it, so that it finds a grant by its next poll; and with '|before' if the client had another name a moment ago
 -- ARGV[5] token of a lease to give back first, or absent
 --
 -- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;

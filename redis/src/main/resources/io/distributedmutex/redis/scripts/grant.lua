@@ -1,11 +1,11 @@
 -- The next waiter gets the lock. Needs fence.lua.
 
--- The lock is free: grants it to the first live waiter, and tells that one by a push. A waiter whose sign of life is too
--- old, whose entry none of us wrote, or whose push nobody received though it said that it would, is dropped; should it live
--- after all it queues again with its next poll. Every turn of the loop removes an entry, and an instance has one entry, so the cost is constant per
--- entry ever queued.
--- Returns 'self' if the first live waiter is the client `self`, who is then left to be granted by the caller; 'other' if
--- another got the lock; nil if nobody waits.
+-- The lock is free: grants it to the first live waiter, and publishes a push to that one. A waiter is dropped if its sign of
+-- life is too old, if its entry is none of ours, or if nobody received its push though it is subscribed. A dropped waiter
+-- that lives queues again with its next poll. Every turn of the loop removes an entry, and an instance has one entry, so the
+-- cost is constant per entry ever queued.
+-- Returns 'self' if the first live waiter is the client `self`, whom the caller then grants; 'other' if another got the lock;
+-- nil if nobody waits.
 local function grant_next(self)
   while true do
     local client = call('ZPOPMIN', queue)[1]

@@ -18,7 +18,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * All that stands in a server, read in one step without the product's help, and checked for what docs/protocol.md says of the
+ * All that stands in a server, read in one step without the product's help, and checked for what docs/internals/protocol.md says of the
  * keys.
  */
 final class RedisDump {

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * The comparison finds what it is there to find: each deliberate fault in a script tells the stores apart in one of the first
- * sequences. The seeds are 1, 2, 3 and so on, so the table that this prints is the same each time; docs/testing.md shows it.
+ * sequences. The seeds are 1, 2, 3 and so on, so the table that this prints is the same each time; docs/internals/testing.md shows it.
  */
 @Isolated("uses all cores")
 @WithRedis(executable = "embedded")

@@ -1,18 +1,15 @@
 package io.distributedmutex.redis.live;
 
+import io.distributedmutex.redis.ScriptDigests;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -25,11 +22,6 @@ import java.util.regex.Pattern;
  * log is marked by a command of our own.
  */
 final class CommandLog implements AutoCloseable {
-
-    private static final Pattern INCLUDE = Pattern.compile("(?m)^-- include (\\w+)$");
-
-    private static final List<String> SCRIPTS =
-            List.of("acquire", "release", "renew", "cancel", "inspect", "force_release");
 
     private static final Pattern LINE = Pattern.compile("\\+\\S+ \\[\\d+ (\\S+)] (.*)");
     private static final int TIMEOUT_MILLIS = 20_000;
@@ -60,14 +52,11 @@ final class CommandLog implements AutoCloseable {
     private final EmbeddedRedis redis;
     private final Socket socket;
     private final BufferedReader lines;
-    private final Map<String, String> scripts = new HashMap<>();
+    private final Map<String, String> scripts = ScriptDigests.names();
     private int marks;
 
     private CommandLog(EmbeddedRedis redis) throws IOException {
         this.redis = redis;
-        for (String script : SCRIPTS) {
-            scripts.put(digest(script), script);
-        }
         socket = new Socket(redis.host(), redis.port());
         socket.setSoTimeout(TIMEOUT_MILLIS);
         lines = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
@@ -146,26 +135,5 @@ final class CommandLog implements AutoCloseable {
             begin = line.indexOf('"', end + 1);
         }
         return words;
-    }
-
-    private static String digest(String script) {
-        try {
-            MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
-            String whole = INCLUDE.matcher(text(script))
-                    .replaceAll(include -> Matcher.quoteReplacement(text(include.group(1))));
-            return HexFormat.of().formatHex(sha1.digest(whole.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    private static String text(String script) {
-        String resource = "/io/distributedmutex/redis/scripts/" + script + ".lua";
-        try (InputStream stream = CommandLog.class.getResourceAsStream(resource)) {
-            return new String(
-                    java.util.Objects.requireNonNull(stream, resource).readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

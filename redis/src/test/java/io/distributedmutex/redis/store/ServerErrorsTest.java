@@ -107,7 +107,7 @@ class ServerErrorsTest {
         String key = command.get(3);
         // The number of arguments after the four keys.
         Operation operation =
-                command.size() == 8 ? Operation.RELEASE : command.size() == 10 ? Operation.RENEW : Operation.ACQUIRE;
+                command.size() == 8 ? Operation.RELEASE : command.size() == 9 ? Operation.RENEW : Operation.ACQUIRE;
         if (refused.add(operation + " " + key)) {
             return "-" + errorOfKey.get(key) + "\r\n";
         }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
@@ -86,15 +87,35 @@ class ServerKindTest {
 
     @Test
     void aSentinelIsRefusedWithWhatToDo(@TempDir Path folder) throws IOException {
-        Path script = folder.resolve("redis-sentinel");
-        Files.writeString(script, "#!/bin/sh\nexec '" + executable.path() + "' \"$@\" --sentinel\n");
-        Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
-        try (EmbeddedRedis sentinel = EmbeddedRedis.builder().executable(script).start()) {
+        try (EmbeddedRedis sentinel = sentinel(folder)) {
             assertThat(catchThrowable(() -> RedisLockStore.connect(sentinel.uri())))
                     .isInstanceOf(StoreRefusedException.class)
                     .hasMessageContaining("is a Sentinel")
                     .hasMessageContaining("redis-sentinel://");
         }
+    }
+
+    @Test
+    void aSentinelNamesThePrimaryThatLocksAreOn(@TempDir Path folder) throws IOException {
+        try (EmbeddedRedis primary =
+                        EmbeddedRedis.builder().executable(executable.path()).start();
+                EmbeddedRedis sentinel = sentinel(folder)) {
+            sentinel.command("SENTINEL", "MONITOR", "primary", primary.host(), Integer.toString(primary.port()), "1");
+
+            try (DistributedMutex mutex = RedisMutex.connect(
+                            "redis-sentinel://" + sentinel.host() + ":" + sentinel.port() + "#primary");
+                    Lease lease = mutex.acquire("k")) {
+                assertThat(lease.isValid()).isTrue();
+                assertThat(primary.command("EXISTS", "lock:k")).isEqualTo(1L);
+            }
+        }
+    }
+
+    private EmbeddedRedis sentinel(Path folder) throws IOException {
+        Path script = folder.resolve("redis-sentinel");
+        Files.writeString(script, "#!/bin/sh\nexec '" + executable.path() + "' \"$@\" --sentinel\n");
+        Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
+        return EmbeddedRedis.builder().executable(script).start();
     }
 
     private EmbeddedRedis node() {

@@ -1,11 +1,11 @@
 package io.distributedmutex.testkit.contract;
 
 /**
- * The first of the pages of the {@link LockStoreContract}, each of which has the tests of one thing that a store does.
+ * The first page of the {@link LockStoreContract}. Each page has the tests of one thing that a store does.
  *
- * <p>Each page extends the next, and the contract the first of them, for no deeper reason than this: so a store's test
- * is one class, whose tests have names of their own and can be run alone (JUnit's nested classes cannot, by Maven), and
- * do not become public API (default methods of interfaces would).
+ * <p>Each page extends another, and the contract extends the last, so that a store's test is one class. Its tests then have
+ * names of their own, can be run alone (Maven cannot do that with JUnit's nested classes), and are not public API (default
+ * methods of interfaces would be).
  */
 abstract class ContractPage {
 

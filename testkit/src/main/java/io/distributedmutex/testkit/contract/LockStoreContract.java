@@ -12,22 +12,13 @@ import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.BeforeEach;
 
 /**
- * What every {@link LockStore} must do, as tests. Extend it for a store of yours, and say how to make store objects and
- * how to do what an administrator does:
+ * What every {@link LockStore} must do, as tests. Extend it for a store of yours: say how to make store objects, and how to
+ * do what an administrator does. The repository's {@code docs/writing-a-store.md} has the skeleton of such a test, and says
+ * what each page asks.
  *
- * <pre>{@code
- * class MyLockStoreTest extends LockStoreContract {
- *     @Override
- *     protected LockStore newStore() {
- *         return new MyLockStore(connection);
- *     }
- *     ...
- * }
- * }</pre>
- *
- * <p>The data is emptied before each test; after each, everything must be gone but fence counters. There is one page of
- * tests for each thing that a store does. Time passes in {@link #elapse} only, so a store on a manual clock is tested
- * in no time; on a real clock the whole takes some seconds.
+ * <p>The data is emptied before each test. After each, everything must be gone but fence counters. Each thing that a store
+ * does has a page of tests. Time passes in {@link #elapse} only, so a store on a manual clock is tested in no time; on a
+ * real clock the whole takes about 20 s.
  */
 public abstract class LockStoreContract extends OwnershipContract {
 

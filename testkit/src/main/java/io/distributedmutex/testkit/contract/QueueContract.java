@@ -26,7 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
-/** Who waits, who is next, and how it is told. */
+/** The queue: who waits, who is next, and how the next one learns of it. */
 abstract class QueueContract extends DepartureContract {
 
     @Test

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /**
  * Fails each test that leaves something behind, or that logs a warning which it does not expect.
  *
- * <p>Looked at after each test and its {@code @AfterEach} methods, with 2 s of patience for what ends by itself:
+ * <p>Checked after each test and its {@code @AfterEach} methods, with 2 s of patience for what ends on its own:
  *
  * <ul>
  *   <li>threads of the library and of its Redis client that did not run before the test;

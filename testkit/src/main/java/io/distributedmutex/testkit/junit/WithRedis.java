@@ -18,7 +18,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * @WithRedis(config = "notify-keyspace-events KEA")
  * class TransferTest {
  *     @Test
- *     void isDoneByOneInstanceOnly(EmbeddedRedis redis) { ... }
+ *     void isDoneByOneInstanceOnly(EmbeddedRedis redis) {
+ *         try (DistributedMutex mutex = RedisMutex.connect(redis.uri())) {
+ *             mutex.acquire("transfer:1").close();
+ *         }
+ *     }
  * }
  * }</pre>
  *

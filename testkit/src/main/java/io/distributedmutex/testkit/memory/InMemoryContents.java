@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * users have no need of it.
  *
  * @param values what stands at the keys that are taken
- * @param queues who waits for the keys that are waited for
+ * @param queues the waiters of each key that has some
  * @param lastFence the last fencing token given for any key; 0 if there is none
  */
 public record InMemoryContents(SortedMap<String, Value> values, SortedMap<String, Queue> queues, long lastFence) {
@@ -25,7 +25,7 @@ public record InMemoryContents(SortedMap<String, Value> values, SortedMap<String
             long fencingToken,
             long remainingMillis) {}
 
-    /** Who waits for a key, in order. */
+    /** The waiters of a key, in order. */
     public record Queue(List<Waiter> waiters, long remainingMillis) {}
 
     /** A waiting client; the remaining time of its sign of life is negative when that is too old. */

@@ -31,11 +31,11 @@ import org.jspecify.annotations.Nullable;
  * InMemoryLockStore other = one.sibling();               // the store of another instance, on the same data
  * }</pre>
  *
- * <p>Every operation is done when the call returns: its reply is there, and the grants that follow from it were
- * delivered to the {@link StoreEvents} of their instances before it, on the calling thread (or are being delivered by
- * another, so that each instance hears of its grants one at a time and in order). No lock is held meanwhile, so both
- * may call the store. The methods below {@link #close} are the test's hands: they act on the data that all siblings
- * share, also when this store object is closed. Thread-safe.
+ * <p>Every operation is done when the call returns. Its reply is there, and the {@link StoreEvents} of other instances have
+ * received the grants that follow from it, on the calling thread. If another thread delivers grants at that moment, it
+ * delivers these too, so that each instance hears of its grants one at a time and in order. No lock is held meanwhile, so
+ * replies and grants may call the store. The methods below {@link #close} are the test's hands: they act on the data that all
+ * siblings share, also when this store object is closed. Thread-safe.
  */
 public final class InMemoryLockStore implements LockStore {
 
@@ -148,7 +148,7 @@ public final class InMemoryLockStore implements LockStore {
     }
 
     /**
-     * Deletes a key as an administrator would: whoever waits is not told.
+     * Deletes a key as an administrator would: its waiters hear nothing.
      *
      * @param key the key
      * @return whether it was there
@@ -188,7 +188,7 @@ public final class InMemoryLockStore implements LockStore {
     }
 
     /**
-     * Sets a key as another lock library would, whoever holds it.
+     * Sets a key as another lock library would, even if it is held.
      *
      * @param key the key
      * @param remaining until it expires, in whole milliseconds; null for never

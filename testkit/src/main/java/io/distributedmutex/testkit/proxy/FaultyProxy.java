@@ -6,9 +6,9 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 
 /**
- * A TCP proxy on the loopback address that stands between clients and a server, and fails when a test tells it to: it
- * cuts connections (also at a given byte), refuses them, delays what is said, holds it back one way or both, or loses
- * it for ever. Without a fault it passes on every byte at once.
+ * A TCP proxy on the loopback address that stands between clients and a server, and fails on demand. It cuts connections
+ * (also at a given byte), refuses them, delays data, holds it back one way or both, or loses it for ever. Without a fault it
+ * passes on every byte at once.
  *
  * <pre>{@code
  * try (EmbeddedRedis redis = EmbeddedRedis.start();
@@ -21,14 +21,13 @@ import java.time.Duration;
  * }
  * }</pre>
  *
- * <p>A fault is in force when its method returns: of what was said before and has not passed, nothing passes against it.
- * Faults add up: what is both held and delayed passes when neither stops it. Each connection keeps at most 64 KiB per
- * direction; then the proxy reads no more from it, so that the sender feels the pressure as it would from a slow
- * network. A delay therefore also limits each connection to 64 KiB per delay.
+ * <p>A fault is in force when its method returns; it also applies to data that was sent before and has not passed. Faults add
+ * up: data that is both held and delayed passes when neither stops it. The proxy keeps at most 64 KiB per connection and
+ * direction. Then it reads no more, so that the sender feels the pressure of a slow network. A delay therefore also limits each
+ * connection to 64 KiB per delay.
  *
- * <p>It hides from neither end what the other one does: a connection that one end closes in order, the other end sees
- * closed after the last byte (and that, too, is delayed and held); a reset is passed on at once; and a connection that
- * cannot be made to the server is reset.
+ * <p>Each end sees what the other one does. If one end closes in order, the other end sees that after the last byte; the close
+ * is delayed and held like data. A reset is passed on at once. If the server refuses a connection, the client's is reset.
  *
  * <p>One daemon thread does all the work, and sleeps when there is nothing to do. All methods are thread-safe; none but
  * {@link #close} waits, and after that they do nothing.
@@ -175,7 +174,7 @@ public final class FaultyProxy implements AutoCloseable {
 
     /**
      * Loses for ever what is said on the connections of now, both ways, from now on, as when something in between has
-     * forgotten them. Their ends are not told when the other one closes either. Nothing but {@link #cut} ends that;
+     * forgotten them. Neither end learns that the other one has closed. Nothing but {@link #cut} ends that;
      * later connections work.
      */
     public void swallow() {

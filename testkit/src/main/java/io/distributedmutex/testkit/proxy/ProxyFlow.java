@@ -42,7 +42,7 @@ final class ProxyFlow {
         return to;
     }
 
-    /** Whether the sender has closed its end, and the receiver was told. */
+    /** Whether the sender has closed its end, and the receiver has seen that. */
     boolean isOver() {
         return over;
     }

@@ -18,26 +18,25 @@ import org.jspecify.annotations.Nullable;
  * and with nothing to install, since the executable comes out of a jar.
  *
  * <pre>{@code
- * try (EmbeddedRedis redis = EmbeddedRedis.start()) {
- *     RedisMutex mutex = RedisMutex.connect(redis.uri());
- *     ...
+ * try (EmbeddedRedis redis = EmbeddedRedis.start();
+ *         DistributedMutex mutex = RedisMutex.connect(redis.uri())) {
  *     redis.pause();
- *     ...
+ *     assertThrows(StoreUnreachableException.class, () -> mutex.acquire("k"));
  *     redis.resume();
+ *     mutex.acquire("k").close();
  * }
  * }</pre>
  *
- * <p>It can be killed, paused and restarted on its port, which is what makes it worth more than a mock. A server never
- * outlives its JVM: a shutdown hook kills what was not closed, and on Linux the kernel does so when the JVM itself is
- * killed (its folder then stays behind).
+ * <p>It can be killed, paused and restarted on its port. A server never outlives its JVM: a shutdown hook kills servers that
+ * were not closed, and on Linux the kernel does so when the JVM itself is killed (the folder then stays behind).
  *
- * <p>Which executable runs is decided by {@link EmbeddedRedisBuilder#executable}, else by the system property {@code
- * dmutex.redis.executable}, else by the environment variable {@code DMUTEX_REDIS_EXECUTABLE}, else it is the embedded
- * one. Property and variable may be {@code embedded}, {@code installed}, a path, or a name to be found on the PATH.
+ * <p>The executable is that of {@link EmbeddedRedisBuilder#executable}, else that of the system property {@code
+ * dmutex.redis.executable}, else that of the environment variable {@code DMUTEX_REDIS_EXECUTABLE}, else the embedded one.
+ * Property and variable may be {@code embedded}, {@code installed}, a path, or a name on the PATH.
  *
- * <p>Thread-safe. The methods that change the process exclude each other; the others may be called at any time. Only
- * the start of a server can be interrupted; ending one, which also a thread that was interrupted must be able to do,
- * keeps the interrupt flag and waits up to its bound.
+ * <p>Thread-safe. The methods that change the process exclude each other; the others may be called at any time. Only the start
+ * of a server can be interrupted. Ending one waits up to its bound and keeps the interrupt flag, since an interrupted thread
+ * must be able to do it.
  */
 public final class EmbeddedRedis implements AutoCloseable {
 

@@ -60,7 +60,7 @@ final class ExitCleanup {
             try {
                 folder.delete();
             } catch (UncheckedIOException undeletable) {
-                // A temporary folder stays behind; nobody is left to be told.
+                // A temporary folder stays behind; nobody is left to report it to.
             }
         }
     }

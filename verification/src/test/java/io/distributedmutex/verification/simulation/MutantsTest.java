@@ -21,7 +21,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * The simulation finds what it is there to find: each deliberate fault breaks a promise in one of the first lives. The seeds
- * are 1, 2, 3 and so on, so the table that this prints is the same each time; docs/testing.md shows it.
+ * are 1, 2, 3 and so on, so the table that this prints is the same each time; docs/internals/testing.md shows it.
  */
 @Isolated("uses all cores")
 @Timeout(value = 20, unit = TimeUnit.MINUTES)

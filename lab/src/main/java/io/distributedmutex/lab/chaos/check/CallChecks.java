@@ -16,12 +16,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** What calls and processes must come to: an outcome, a documented one, in time; and an end in good order. */
+/** Every call needs a documented outcome, in time, and every process an end in good order. */
 final class CallChecks {
 
     /**
      * How much longer than it may a call may take on a busy machine, besides the time in which its process stood still as a
-     * whole: the caller has to be woken, told, and to tell.
+     * whole: the caller has to wake up and to report.
      */
     static final long CALL_NANOS = 500_000_000L;
 

@@ -7,8 +7,8 @@ import io.distributedmutex.lab.output.Verdict;
 import java.util.List;
 
 /**
- * Looks for what must not have happened in a chaos run. It believes nothing but what was told and what the register has
- * logged, knows nothing of locks, and does nothing but compute.
+ * Looks for what must not have happened in a chaos run. It believes only the workers' reports and the register's log, knows
+ * nothing of locks, and does nothing but compute.
  */
 public final class Checker {
 

@@ -160,7 +160,7 @@ public final class LeaseChecks {
     }
 
     private void checkTold(HeldLease lease, long due, List<String> violations) {
-        // Who does not run hears nothing; who died, or ended, need not.
+        // A stopped process hears nothing; a dead or ended one need not.
         long seenUntil = Math.min(lease.lostNanos(), times.lastSeen(lease.worker()));
         long stood = Span.within(history.standstills(lease.worker()), due, seenUntil);
         if (seenUntil - due - stood > TOLD_NANOS) {

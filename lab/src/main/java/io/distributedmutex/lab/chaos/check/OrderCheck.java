@@ -29,7 +29,7 @@ final class OrderCheck {
 
     /** After a fault some connections are still being found dead, and made anew; after a worker's start it is slow. */
     private static final long SETTLE_NANOS = 4_000_000_000L;
-    /** How far what is told may be from what Redis saw, on a busy machine. */
+    /** How far a report may be from what Redis saw, on a busy machine. */
     private static final long MARGIN_NANOS = 200_000_000L;
     /** Tokens of one grant: a lease that has a near predecessor of the same worker was passed on within its process. */
     private static final long BLOCK = 64;

@@ -11,7 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** What the guarded resource must have seen: it is judged anew from its log, and held against what the writers tell. */
+/** Judges the guarded resource's log anew, and compares it with what the writers reported. */
 final class RegisterChecks {
 
     private static final class Cell {
@@ -73,7 +73,7 @@ final class RegisterChecks {
                 violations);
     }
 
-    /** A write that its writer took for done must be in the log. (The other way round it may have died before it told.) */
+    /** A write that its writer took for done must be in the log. (The reverse need not hold: the writer may have died.) */
     private void checkTold(List<String> violations) {
         Map<String, Long> logged = new HashMap<>();
         for (Register.Entry entry : record.register()) {

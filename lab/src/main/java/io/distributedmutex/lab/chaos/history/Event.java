@@ -1,7 +1,7 @@
 package io.distributedmutex.lab.chaos.history;
 
-import io.distributedmutex.cli.console.Texts;
 import io.distributedmutex.lab.output.EventLine;
+import io.distributedmutex.spi.Messages;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -75,7 +75,7 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
         STOPPED,
         /** A worker goes on. */
         CONTINUED,
-        /** Workers were told to end. */
+        /** Workers got the order to end. */
         STOPPING,
         /** A worker's process is gone. value: its exit code, or -1 if it had to be destroyed. */
         ENDED
@@ -103,7 +103,7 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
                 key,
                 token,
                 value,
-                Texts.shown(text));
+                Messages.shown(text));
     }
 
     /** A line that {@link #parse} reads. */

@@ -1,14 +1,13 @@
 package io.distributedmutex.lab.chaos.history;
 
 /**
- * One lease, as its holder's process told of it. What never happened is at {@link Long#MAX_VALUE}.
+ * One lease, as its holder's process reported it. What never happened is at {@link Long#MAX_VALUE}.
  *
- * @param worker whose
- * @param key of what
+ * @param worker the holder
+ * @param key the key
  * @param token its fencing token
- * @param call the call that acquired it
  * @param enteredNanos when its holder had it
- * @param deadlineNanos until when the holder believed in it, by the last that it told of it
+ * @param deadlineNanos until when the holder believed in it, by its last report
  * @param ownedAtEnterNanos a moment at or after which Redis had it as the owner, as far as was known when it was entered: a
  *     deadline is counted from before the request that made it so was sent
  * @param ownedNanos the same, as far as was ever known
@@ -16,13 +15,12 @@ package io.distributedmutex.lab.chaos.history;
  * @param releasedNanos when the release had its outcome
  * @param released that outcome, or empty
  * @param keptNanos until when the key stays taken at least, by the minimum hold
- * @param lostNanos when its listener was told of its loss
+ * @param lostNanos when its listener heard of its loss
  */
 public record HeldLease(
         int worker,
         String key,
         long token,
-        long call,
         long enteredNanos,
         long deadlineNanos,
         long ownedAtEnterNanos,

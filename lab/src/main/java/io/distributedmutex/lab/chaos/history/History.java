@@ -108,7 +108,7 @@ public final class History {
         return faults.stream().mapToLong(Span::toNanos).max().orElse(otherwise);
     }
 
-    /** When the workers were told to end. */
+    /** When the workers got the order to end. */
     public long stoppingNanos() {
         return of(Kind.STOPPING).mapToLong(Event::nanos).findFirst().orElse(endNanos);
     }
@@ -257,7 +257,6 @@ public final class History {
                     enter.worker(),
                     enter.key(),
                     enter.token(),
-                    enter.call(),
                     enter.nanos(),
                     deadline,
                     ownedAtEnter,

@@ -9,8 +9,7 @@ import java.util.Map;
  *
  * @param settings what was wanted
  * @param originNanos when the work began
- * @param endNanos when everything was over
- * @param events what was told, in any order
+ * @param events what the workers reported, in any order
  * @param register the requests that the register has handled, in order
  * @param values the register's numbers at the end
  * @param leftovers the keys that were left in Redis
@@ -19,7 +18,6 @@ import java.util.Map;
 public record RunRecord(
         Settings settings,
         long originNanos,
-        long endNanos,
         List<Event> events,
         List<Register.Entry> register,
         Map<String, Long> values,

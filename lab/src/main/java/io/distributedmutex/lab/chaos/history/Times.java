@@ -4,7 +4,7 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 
-/** The times of a chaos run as people read them, and of whom something was heard until when. */
+/** The times of a chaos run as people read them, and until when each worker was heard. */
 public final class Times {
 
     private final long originNanos;

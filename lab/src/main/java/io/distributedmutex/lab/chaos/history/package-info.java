@@ -1,4 +1,4 @@
-/** What a run has told: its events, and the calls, leases and writes that follow from them. */
+/** What a run has reported: its events, and the calls, leases and writes that follow from them. */
 @NullMarked
 package io.distributedmutex.lab.chaos.history;
 

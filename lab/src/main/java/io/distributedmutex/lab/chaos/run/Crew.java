@@ -36,7 +36,7 @@ final class Crew implements AutoCloseable {
     private final List<WorkerProcess> workers = new CopyOnWriteArrayList<>();
     private final Map<Integer, WorkerProcess> places = new ConcurrentHashMap<>();
     private final Set<Integer> ready = ConcurrentHashMap.newKeySet();
-    /** The leases that each worker holds, as far as it has told. */
+    /** The leases that each worker holds, as far as it has reported. */
     private final Map<Integer, Set<Long>> holding = new ConcurrentHashMap<>();
 
     private volatile boolean closed;

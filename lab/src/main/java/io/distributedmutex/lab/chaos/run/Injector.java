@@ -16,7 +16,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-/** Does what the plan says. Each fault is told when it begins and when it is over, and is undone by then. */
+/** Does what the plan says. Each fault is reported when it begins and when it is over, and is undone by then. */
 final class Injector {
 
     /** How long a kill waits for its victim to hold something. */
@@ -123,7 +123,7 @@ final class Injector {
         listener.accept(Event.of(Kind.SERVER_UP, 0, "", 0, ""));
     }
 
-    /** What happens at some time within is told as a loss of the key, or of all. */
+    /** A fault that happens at some time within is reported as a loss of the key, or of all. */
     private void losing(String key, Runnable action) {
         long since = System.nanoTime();
         action.run();

@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 
-/** Tells how a chaos run goes while it goes: a line for each fault, and numbers every ten seconds. Thread-safe. */
+/** Shows how a chaos run goes: a line for each fault, and numbers every ten seconds. Thread-safe. */
 public final class Progress {
 
     private static final long SHOW_NANOS = TimeUnit.SECONDS.toNanos(10);

@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/** Runs a chaos: its Redis, its proxies, its register, its workers and its faults; and collects all that is told. */
+/** Runs a chaos: its Redis, its proxies, its register, its workers and its faults; and collects all reports. */
 public final class Run implements AutoCloseable {
 
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
@@ -79,7 +79,6 @@ public final class Run implements AutoCloseable {
         return new RunRecord(
                 settings,
                 originNanos,
-                System.nanoTime(),
                 List.copyOf(events),
                 numbers.log(),
                 numbers.values(),

@@ -18,7 +18,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
-/** The calls of the library that a chaos worker makes, each told before and after. For one thread. */
+/** The calls of the library that a chaos worker makes, each reported before and after. For one thread. */
 final class Client {
 
     private static final long DESPAIR_MILLIS = 30_000;

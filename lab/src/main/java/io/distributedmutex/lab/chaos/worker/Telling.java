@@ -11,13 +11,13 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * What a chaos worker tells of itself. A thread of its own looks every 10 ms at the deadlines of what is held, since
- * renewals move them unseen, and at itself: if it was late, the process stood still, which the checks have to know.
+ * The reports of a chaos worker about itself. A thread of its own looks every 10 ms at the deadlines of held leases, since
+ * renewals move them unseen, and at its own pace: if it was late, the process stood still, and the checks have to know.
  */
 final class Telling {
 
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
-    /** What is told as a standstill. */
+    /** The shortest standstill that is reported. */
     private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /** A deadline that moves by less is the same one, seen at another moment. */
     private static final long SAME_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -26,7 +26,7 @@ final class Telling {
 
     private static final int LOOKS = 5;
 
-    /** A lease that is held, and what was told of it. */
+    /** A lease that is held, and what was reported of it. */
     private static final class Told {
         private final Lease lease;
         private final long call;
@@ -95,7 +95,7 @@ final class Telling {
         }
     }
 
-    /** The lease is about to be released; no more is told of its deadline. */
+    /** The lease is about to be released; its deadline is reported no more. */
     void forget(Lease lease) {
         held.remove(lease);
     }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The work of one process of a chaos run: threads that ask for keys in every way that the library has, hold them for short
  * or too long, and meanwhile count up the register's number of that key, reading and writing it in two steps. Whatever
- * Redis does, they go on; each exception of the library is an outcome and told.
+ * Redis does, they go on; each exception of the library is an outcome and is reported.
  */
 public final class Worker {
 
@@ -30,7 +30,7 @@ public final class Worker {
 
     private static final Duration[] LEASES = {Duration.ofSeconds(1), Duration.ofMillis(1_500), LONGEST_LEASE};
     private static final Duration SHORT_LEASE = Duration.ofMillis(500);
-    /** How long the threads may take to end by themselves before the instance is closed under them. */
+    /** How long the threads may take to end before the instance is closed under them. */
     private static final long GRACE_MILLIS = 300;
 
     private static final long END_SECONDS = 20;
@@ -95,7 +95,7 @@ public final class Worker {
         }
     }
 
-    /** Ends the threads, and the instance with whoever still waits. */
+    /** Ends the threads, and the instance with all that still wait. */
     void stop() throws InterruptedException {
         stopping = true;
         boolean done = ended.await(GRACE_MILLIS, TimeUnit.MILLISECONDS);

@@ -101,7 +101,7 @@ class CheckerTest {
 
     private Verdict<Check> verdict() {
         Settings settings = new Settings(Duration.ofMinutes(1), 1, 4, 2, Sabotage.NONE);
-        RunRecord record = new RunRecord(settings, 0, 60_000 * MS, events, register, values, leftovers, complaints);
+        RunRecord record = new RunRecord(settings, 0, events, register, values, leftovers, complaints);
         return Checker.check(History.of(events), record);
     }
 

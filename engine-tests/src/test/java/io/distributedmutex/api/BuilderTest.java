@@ -1,0 +1,80 @@
+package io.distributedmutex.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.LockStore;
+import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.testkit.memory.InMemoryLockStore;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+/** Of what, and when, an instance is made. */
+class BuilderTest {
+
+    private final List<LockStore> made = new ArrayList<>();
+
+    private LockStore make() {
+        LockStore store = new InMemoryLockStore();
+        made.add(store);
+        return store;
+    }
+
+    @Test
+    void aStoreIsMadeWhenTheInstanceIs() {
+        DistributedMutex.Builder builder = DistributedMutex.builder(this::make);
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.holderLabel(""));
+        assertThat(made).isEmpty();
+
+        try (DistributedMutex one = builder.build();
+                DistributedMutex other = builder.build()) {
+            assertThat(made).hasSize(2);
+            one.acquire("k").close();
+            other.acquire("k").close();
+        }
+    }
+
+    @Test
+    void optionsThatContradictEachOtherCostNoStore() {
+        DistributedMutex.Builder builder = DistributedMutex.builder(this::make)
+                .environment(ManualTime.create().newEnvironment())
+                .countWallClockSteps(false);
+
+        assertThatIllegalStateException().isThrownBy(builder::build);
+        assertThat(made).isEmpty();
+    }
+
+    @Test
+    void aStoreThatWasMadeIsClosedIfItDoesNotStart() {
+        List<String> calls = new ArrayList<>();
+        StoreUnreachableException refusal = new StoreUnreachableException("not there", null);
+        Supplier<LockStore> unreachable = () -> (LockStore) Proxy.newProxyInstance(
+                LockStore.class.getClassLoader(), new Class<?>[] {LockStore.class}, (proxy, method, arguments) -> {
+                    calls.add(method.getName());
+                    if (method.getName().equals("start")) {
+                        throw refusal;
+                    }
+                    return null;
+                });
+
+        assertThatExceptionOfType(StoreUnreachableException.class)
+                .isThrownBy(() -> DistributedMutex.builder(unreachable).build())
+                .isSameAs(refusal);
+        assertThat(calls).containsExactly("start", "close");
+    }
+
+    @Test
+    void whatMakesTheStoreMustBeThere() {
+        assertThatNullPointerException()
+                .isThrownBy(() -> DistributedMutex.builder((Supplier<LockStore>) null))
+                .withMessage("store");
+    }
+}

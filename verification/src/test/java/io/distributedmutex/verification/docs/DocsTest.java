@@ -1,0 +1,258 @@
+package io.distributedmutex.verification.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.lang.reflect.Method;
+import java.net.URI;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import javax.tools.Diagnostic;
+import javax.tools.DiagnosticCollector;
+import javax.tools.JavaCompiler;
+import javax.tools.JavaFileObject;
+import javax.tools.SimpleJavaFileObject;
+import javax.tools.ToolProvider;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The Java of README, docs and Javadoc compiles against the library as it is, and links lead somewhere. */
+class DocsTest {
+
+    @TempDir
+    Path classes;
+
+    private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+
+    private static final Pattern JAVA_BLOCK = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
+
+    private static final Pattern JAVADOC_BLOCK = Pattern.compile("<pre>\\{@code\n(.*?)\\}</pre>", Pattern.DOTALL);
+
+    /** An example that declares types, and is not what stands in a method. */
+    private static final Pattern DECLARATION = Pattern.compile("(?m)^(final |abstract )?(class|interface|record) ");
+
+    private static final Pattern LINK = Pattern.compile("]\\(([^)#:]*)(?:#([^):]*))?\\)");
+
+    private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
+
+    /** A page of the docs that code, scripts or other pages name. */
+    private static final Pattern NAMED_PAGE = Pattern.compile("\\bdocs/[\\w/-]+\\.(md|svg|csv)");
+
+    private static final String IMPORTS = """
+            import static java.time.Duration.*;
+            import static org.junit.jupiter.api.Assertions.*;
+
+            import io.distributedmutex.*;
+            import io.distributedmutex.redis.RedisMutex;
+            import io.distributedmutex.spi.*;
+            import io.distributedmutex.testkit.*;
+            import io.distributedmutex.testkit.FaultyLockStore.Operation;
+            import io.distributedmutex.testkit.contract.*;
+            import io.distributedmutex.testkit.junit.*;
+            import io.distributedmutex.testkit.memory.*;
+            import io.distributedmutex.testkit.proxy.*;
+            import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
+            import io.distributedmutex.testkit.server.*;
+            import java.time.Duration;
+            import java.util.*;
+            import java.util.concurrent.CompletableFuture;
+            import java.util.concurrent.CompletionStage;
+            import java.util.concurrent.locks.Lock;
+            import java.util.concurrent.locks.LockSupport;
+            import org.jspecify.annotations.Nullable;
+            import org.junit.jupiter.api.Test;
+            import org.slf4j.Logger;
+
+            """;
+
+    /** What examples take for granted: the application's own things, and what an earlier example made. */
+    private static final String BEFORE = """
+            public class Snippet {
+                public static class Row {}
+
+                public interface Accounts {
+                    void update(Row row);
+
+                    void update(Row row, long fencingToken) throws java.io.IOException;
+                }
+
+                public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, Accounts accounts,
+                        Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
+            """;
+
+    @Test
+    void everyExampleOfThePagesCompiles() throws IOException {
+        List<Path> pages = new ArrayList<>(List.of(ROOT.resolve("README.md")));
+        try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
+            docs.filter(page -> page.toString().endsWith(".md")).sorted().forEach(pages::add);
+        }
+        int examples = 0;
+        for (Path page : pages) {
+            for (String example : examples(page)) {
+                assertThat(errors(example)).as("%s: %s", page, example).isEmpty();
+                examples++;
+            }
+        }
+        assertThat(examples).isGreaterThanOrEqualTo(8);
+    }
+
+    @Test
+    void everyExampleOfTheJavadocCompiles() throws IOException {
+        int examples = 0;
+        for (String module : List.of("core", "redis", "testkit")) {
+            for (Path source : filesBelow(ROOT.resolve(module).resolve("src/main/java"), Set.of("java"))) {
+                Matcher blocks = JAVADOC_BLOCK.matcher(Files.readString(source));
+                while (blocks.find()) {
+                    String example = blocks.group(1).replaceAll("(?m)^ +\\* ?", "");
+                    assertThat(errors(example)).as("%s: %s", source, example).isEmpty();
+                    examples++;
+                }
+            }
+        }
+        assertThat(examples).isGreaterThanOrEqualTo(5);
+    }
+
+    /** The first test that a newcomer writes: nobody but the one thread is there to move the clock. */
+    @Test
+    @Timeout(60)
+    void theTestWithoutRedisRunsToItsEnd() throws Exception {
+        String snippet = examples(ROOT.resolve("README.md")).stream()
+                .filter(text -> text.contains("ManualTime"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(errors(snippet)).isEmpty();
+        try (URLClassLoader loader =
+                new URLClassLoader(new URL[] {classes.toUri().toURL()})) {
+            Object test = loader.loadClass("Snippet").getConstructor().newInstance();
+            Method body = Arrays.stream(test.getClass().getMethods())
+                    .filter(method -> method.getName().equals("snippet"))
+                    .findFirst()
+                    .orElseThrow();
+            Object[] nothing = new Object[body.getParameterCount()];
+            nothing[nothing.length - 1] = 0;
+            body.invoke(test, nothing);
+        }
+    }
+
+    @Test
+    void anExampleThatDoesNotFitTheLibraryIsFound() {
+        assertThat(errors("mutex.acquireQuickly(\"k\");")).isNotEmpty();
+        assertThat(errors("class Half implements LockStore {}")).isNotEmpty();
+    }
+
+    @Test
+    void everyLocalLinkLeadsToAFileAndAHeading() throws IOException {
+        List<Path> pages = new ArrayList<>(List.of(ROOT.resolve("README.md"), ROOT.resolve("CONTRIBUTING.md")));
+        pages.addAll(filesBelow(ROOT.resolve("docs"), Set.of("md")));
+        for (Path page : pages) {
+            for (MatchResult link :
+                    LINK.matcher(Files.readString(page)).results().toList()) {
+                Path target = link.group(1).isEmpty() ? page : page.resolveSibling(link.group(1));
+                assertThat(target).as("linked from %s", page).exists();
+                if (link.group(2) != null) {
+                    assertThat(anchors(Files.readString(target)))
+                            .as("%s, linked from %s", target, page)
+                            .contains(link.group(2));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aHeadingIsFoundByTheAnchorThatGitHubGivesIt() {
+        assertThat(anchors("# A client of the application's own\ntext\n## `x`: what (and why)?\n"))
+                .containsExactlyInAnyOrder("a-client-of-the-applications-own", "x-what-and-why");
+    }
+
+    @Test
+    void everyPageThatIsNamedInCodeIsThere() throws IOException {
+        for (Path file : filesBelow(ROOT, Set.of("java", "lua", "md"))) {
+            for (MatchResult named :
+                    NAMED_PAGE.matcher(Files.readString(file)).results().toList()) {
+                assertThat(ROOT.resolve(named.group())).as("named in %s", file).exists();
+            }
+        }
+    }
+
+    private static List<Path> filesBelow(Path folder, Set<String> extensions) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            return files.filter(file -> !file.toString().contains(File.separator + "target" + File.separator))
+                    .filter(file -> extensions.contains(file.toString().replaceFirst(".*\\.", "")))
+                    .filter(Files::isRegularFile)
+                    .toList();
+        }
+    }
+
+    private static Set<String> anchors(String page) {
+        return HEADING.matcher(page)
+                .results()
+                .map(heading -> heading.group(1)
+                        .toLowerCase(Locale.ROOT)
+                        .replaceAll("[^\\p{L}\\p{N}_ -]", "")
+                        .strip()
+                        .replace(' ', '-'))
+                .collect(Collectors.toSet());
+    }
+
+    private static List<String> examples(Path page) throws IOException {
+        return JAVA_BLOCK
+                .matcher(Files.readString(page))
+                .results()
+                .map(block -> block.group(1))
+                .toList();
+    }
+
+    private List<String> errors(String example) {
+        if (DECLARATION.matcher(example).find()) {
+            return compile(IMPORTS + example);
+        }
+        // An example that makes its own mutex, lease or clock must be able to.
+        String given = (example.contains("DistributedMutex mutex =") ? "" : "DistributedMutex mutex = given;\n")
+                + (example.contains("Lease lease =") || example.contains("lease ->")
+                        ? ""
+                        : "Lease lease = givenLease;\n")
+                + (example.contains("ManualTime time =") ? "" : "ManualTime time = givenTime;\n");
+        return compile(IMPORTS + BEFORE + given + example + "}}");
+    }
+
+    /** Also sees what was compiled before it in the same test. */
+    private List<String> compile(String source) {
+        JavaFileObject file =
+                new SimpleJavaFileObject(URI.create("string:///Snippet.java"), JavaFileObject.Kind.SOURCE) {
+                    @Override
+                    public CharSequence getCharContent(boolean ignoreEncodingErrors) {
+                        return source;
+                    }
+                };
+        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+        DiagnosticCollector<JavaFileObject> diagnostics = new DiagnosticCollector<>();
+        String classPath = System.getProperty("java.class.path") + File.pathSeparator + classes;
+        compiler.getTask(
+                        new StringWriter(),
+                        null,
+                        diagnostics,
+                        List.of("-proc:none", "-cp", classPath, "-d", classes.toString(), "-Xlint:none"),
+                        null,
+                        List.of(file))
+                .call();
+        return diagnostics.getDiagnostics().stream()
+                .filter(found -> found.getKind() == Diagnostic.Kind.ERROR)
+                .map(Object::toString)
+                .toList();
+    }
+}
