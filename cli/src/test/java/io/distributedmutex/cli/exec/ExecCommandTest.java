@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -103,6 +104,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void deathByASignalIsPassedOnAsAShellDoes() throws Exception {
         assertThat(run(shell("kill -9 $$")).exitCode()).isEqualTo(128 + 9);
     }
@@ -185,6 +187,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aSignalThatComesAtOnceLeavesNeitherACommandNorALock() throws Exception {
         for (int i = 0; i < 5; i++) {
             try (CommandLineTool.Running running = start(shell("echo ready; sleep 60"))) {
@@ -197,6 +200,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void theLeaseIsRenewedWhileTheCommandRuns() throws Exception {
         try (CommandLineTool.Running running = start(shell("echo ready; sleep 4; echo done", "--lease", "2s"))) {
             running.awaitOut("ready");
@@ -266,6 +270,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void whatHasNoTimeToNoticeTheLossLearnsOfItAtTheEnd() throws Exception {
         try (CommandLineTool.Running running =
                 start(shell("echo ready; while [ ! -e " + directory + "/go ]; do sleep 0.05; done", "--renew", "0"))) {
@@ -281,6 +286,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aShortJobKeepsTheLockForItsMinimumHold() throws Exception {
         assertThat(run("--minimum-hold", "50s", "k", "--", "true").exitCode()).isZero();
         assertThat(mutex.inspect("k").orElseThrow().remaining().orElseThrow())
@@ -301,6 +307,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aReleaseThatIsNotAnsweredIsNotWaitedForAsLongAsTheLock() throws Exception {
         try (CommandLineTool.Running running = start(shell(
                 "echo ready; while [ ! -e " + directory + "/go ]; do sleep 0.05; done; exit 4",

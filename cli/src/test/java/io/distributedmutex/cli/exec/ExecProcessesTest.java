@@ -23,6 +23,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -34,6 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** exec, whose command seldom is a single process: none of them may work on without the lock. */
 @WithRedis
 @EnabledOnOs(OS.LINUX)
+@Tag("deep")
 class ExecProcessesTest {
 
     private static final Pattern STEP = Pattern.compile("step (\\d+)");

@@ -28,11 +28,13 @@ import javax.management.ObjectName;
 import jdk.jfr.EventType;
 import jdk.jfr.FlightRecorder;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** An application that a container starts and stops again and again, on threads of the container's, which live on. */
 @WithRedis
 @LeavesNothing(warnings = {"LOST (lost|held|locked|adapted) \\((REVOKED|CLOSED)", "FORCED release"})
+@Tag("deep")
 class RedeploymentTest {
 
     private static final int TIMES = 6;

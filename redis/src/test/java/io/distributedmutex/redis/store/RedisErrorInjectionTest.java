@@ -27,6 +27,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -35,6 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * An Error at every call that the store makes of Lettuce and of its executor, before and after what the call does, one at a
  * time, and from one on until it heals: the caller may get the Error, but every call ends, and afterwards the store works.
  */
+@Tag("deep")
 class RedisErrorInjectionTest {
 
     private static final Duration TIMEOUT = Duration.ofMillis(100);

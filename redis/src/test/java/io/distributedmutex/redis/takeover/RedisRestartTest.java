@@ -2,6 +2,7 @@ package io.distributedmutex.redis.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -12,6 +13,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -19,7 +22,15 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Redis is killed and restarted, with and without its data, while four processes of four threads each share three
  * keys.
  */
+@Tag("deep")
 class RedisRestartTest {
+
+    private final Stalls stalls = Stalls.watchMachine();
+
+    @AfterEach
+    void endWatching() {
+        stalls.close();
+    }
 
     private static final int PROCESSES = 4;
     private static final int KILLS = 3;
@@ -63,8 +74,10 @@ class RedisRestartTest {
         }
         System.out.println(holds.size() + " holds, errors: " + errors + ", data kept: " + dataKept);
         assertThat(errors).isSubsetOf("StoreUnreachableException", "StoreRefusedException", "LockNotAcquiredException");
-        // One retry interval is 250 ms. The rest is for a machine that is busy, and the best of several is taken.
-        assertThat(bestResumeMillis(holds, outages)).as("from the first answer").isLessThanOrEqualTo(1_000);
+        // One retry interval, 250 ms, and 50 ms for a wake-up and a round trip.
+        assertThat(medianResumeMillis(holds, outages))
+                .as("from the first answer")
+                .isLessThanOrEqualTo(300 + stalls.allowanceMillis());
         checkOrder(holds, outages, dataKept);
     }
 
@@ -77,7 +90,7 @@ class RedisRestartTest {
         }
     }
 
-    private static long bestResumeMillis(List<Hold> holds, List<Outage> outages) {
+    private static long medianResumeMillis(List<Hold> holds, List<Outage> outages) {
         List<Long> millis = new ArrayList<>();
         for (Outage outage : outages) {
             long first = holds.stream()
@@ -89,7 +102,7 @@ class RedisRestartTest {
         }
         Collections.sort(millis);
         System.out.println("work resumed after Redis answered, in ms: " + millis);
-        return millis.get(0);
+        return millis.get(millis.size() / 2);
     }
 
     private static void checkOrder(List<Hold> holds, List<Outage> outages, boolean dataKept) {

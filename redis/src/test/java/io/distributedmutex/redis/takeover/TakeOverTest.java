@@ -2,16 +2,27 @@ package io.distributedmutex.redis.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What happens to others when the holder's process is killed or stopped. */
 @WithRedis
+@Tag("deep")
 class TakeOverTest {
+
+    private final Stalls stalls = Stalls.watchMachine();
+
+    @AfterEach
+    void endWatching() {
+        stalls.close();
+    }
 
     private static final String KEY = "shared";
     private static final String RESOURCE = "account";
@@ -24,7 +35,7 @@ class TakeOverTest {
     }
 
     @Test
-    void aWaiterHasTheKeyOfAKilledHolderWhenItsLeaseEndsAndNotBefore() {
+    void aWaiterHasTheKeyOfAKilledHolderWithin50MillisecondsOfItsLeasesEnd() {
         List<Long> delaysMicros = new ArrayList<>();
         try (Child waiter = Child.start(redis.uri())) {
             for (int round = 0; round < ROUNDS; round++) {
@@ -45,8 +56,8 @@ class TakeOverTest {
         Collections.sort(delaysMicros);
         System.out.println("take-over after kill -9, from the lease's end, in us: " + delaysMicros);
         assertThat(delaysMicros.get(0)).as("never before the lease's end").isGreaterThanOrEqualTo(0);
-        // For a machine that is busy; on another it takes milliseconds. HandOffTest in engine-tests has the exact time.
-        assertThat(delaysMicros.get(0)).isLessThanOrEqualTo(1_000_000);
+        // A busy machine may take longer, but not each time; how long it takes is for the benchmarks.
+        assertThat(delaysMicros.get(0) / 1_000).isLessThanOrEqualTo(50 + stalls.allowanceMillis());
     }
 
     @Test
@@ -68,7 +79,7 @@ class TakeOverTest {
             long toldMillis = (Long.parseLong(lost[1]) - resumed) / 1_000_000;
             System.out.println("a resumed holder was told after " + toldMillis + " ms");
             assertThat(lost[2]).isEqualTo("EXPIRED");
-            assertThat(toldMillis).as("for a machine that is busy").isLessThan(5_000);
+            assertThat(toldMillis).isLessThan(1_000 + stalls.allowanceMillis());
             assertWrites(holder, "stale", false);
             assertThat(redis.command("HGET", RESOURCE, "value")).isEqualTo("second");
             holder.tell("release " + KEY);
