@@ -8,6 +8,7 @@ import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -36,6 +37,7 @@ class StandardStreamsTest {
     }
 
     @ParameterizedTest
+    @Tag("deep")
     @ValueSource(strings = {"list", "list --json", "inspect k", "inspect --json k", "release --force --json k"})
     void whatCannotBeWrittenIsTold(String command) throws Exception {
         String[] arguments = (command + " --redis " + redis.uri()).split(" ");

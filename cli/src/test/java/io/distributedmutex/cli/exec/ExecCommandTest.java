@@ -110,6 +110,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aCommandThatCannotBeStartedIsToldAsAShellDoes() throws Exception {
         CommandLineTool.Result missing = run("k", "--", "/no/such/command");
         assertThat(missing.exitCode()).isEqualTo(127);
@@ -154,6 +155,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aSignalWhileWaitingLeavesTheQueue() throws Exception {
         mutex.acquire("k");
         try (CommandLineTool.Running running = start(shell("echo ran", "--wait", "30s"))) {
@@ -258,6 +260,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void aStoreThatDiesEndsTheCommandWhenTheLeaseIsOver() throws Exception {
         try (CommandLineTool.Running running =
                 start(shell(stubborn("echo term; exit 5"), "--lease", "1s", "--timeout", "200ms"))) {
@@ -325,6 +328,7 @@ class ExecCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void redisIsFoundByTheEnvironment() throws Exception {
         try (CommandLineTool.Running running = Tool.start(
                 directory, Map.of("REDIS_URL", redis.uri()), "exec", "--lease", "90s", "k", "--", "sleep", "60")) {

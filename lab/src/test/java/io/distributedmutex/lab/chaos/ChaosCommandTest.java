@@ -106,6 +106,7 @@ class ChaosCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void ctrlCEndsAllProcesses() throws Exception {
         try (CommandLineTool.Running running = Tool.start(directory, "chaos", "--output", out().toString())) {
             running.awaitOut("Ready");

@@ -35,6 +35,7 @@ class DemoCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void withoutTheLockTheDemoFails() {
         CommandLineTool.Result result = Tool.run(
                 "demo",
@@ -93,6 +94,7 @@ class DemoCommandTest {
     }
 
     @Test
+    @Tag("deep")
     void workersEndWithTheDemoThatIsKilled() throws Exception {
         try (CommandLineTool.Running running = Tool.start(
                 directory, "demo", "--output", directory.resolve("out").toString())) {

@@ -29,14 +29,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EquivalenceTest {
 
     /** How many sequences every build does, and how many more the deep profile, of the seeds that follow. */
-    private static final int COUNT = 400;
+    private static final int COUNT = 200;
 
-    private static final int LATER = 1_600;
+    private static final int LATER = 1_800;
 
     /** Those that wait for time to pass: most of a second each, so many at a time. */
-    private static final int COUNT_IN_REAL_TIME = 24;
+    private static final int COUNT_IN_REAL_TIME = 12;
 
-    private static final int LATER_IN_REAL_TIME = 36;
+    private static final int LATER_IN_REAL_TIME = 48;
 
     private static final int SERVERS_IN_REAL_TIME = 12;
 

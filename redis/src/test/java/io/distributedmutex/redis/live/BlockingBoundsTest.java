@@ -28,6 +28,7 @@ import java.util.concurrent.locks.Lock;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -48,6 +49,7 @@ import org.junit.jupiter.params.provider.MethodSource;
             "acquire failed: ",
             "release of 'adapted' failed"
         })
+@Tag("deep")
 class BlockingBoundsTest {
 
     private static final Duration COMMAND_TIMEOUT = Duration.ofMillis(400);

@@ -23,10 +23,10 @@ import org.junit.jupiter.api.parallel.Isolated;
 class SimulationTest {
 
     /** How many lives every build lives. */
-    private static final int COUNT = 10_000;
+    private static final int COUNT = 5_000;
 
     /** How many more the deep profile lives, of the seeds that follow. */
-    private static final int LATER = 90_000;
+    private static final int LATER = 95_000;
 
     @Test
     void noRandomLifeBreaksAPromise() throws Exception {
