@@ -8,6 +8,7 @@ import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -30,18 +31,28 @@ class MutantsTest {
     /** Twice as many as the most that one took, so that a change of the engine may move them. */
     private static final int MOST_LIVES = 40_000;
 
-    /** What every build has time for. Some mutants take more: those are the deep profile's. */
+    /** What every build has time for. */
     private static final int FEW_LIVES = 1_000;
+
+    /** Those that take about as many or more: they are the deep profile's. */
+    private static final Set<String> RARE = Set.of(
+            "a late push is believed",
+            "a renewal's deadline counted from the reply",
+            "a step that only the wall clock shows is not counted",
+            "a suspension of the machine is not noticed",
+            "an expired lease that a poll made longer is not freed",
+            "an interrupted waiter keeps what it was granted in that moment",
+            "renew without a token check");
 
     /** What became of a mutant: the first line of what its last life broke, or null. */
     private record Outcome(
             Mutant mutant, int lives, @Nullable String broken) {}
 
     @Test
-    void mostMutantsAreCaughtSoon() throws Exception {
-        List<String> survivors = survivors(FEW_LIVES);
-        assertThat(survivors).hasSizeLessThanOrEqualTo(EngineMutants.ALL.size() / 3);
-        assertThat(EngineMutants.ALL).hasSizeGreaterThanOrEqualTo(15);
+    void allButTheRareMutantsAreCaughtSoon() throws Exception {
+        assertThat(RARE).isSubsetOf(EngineMutants.ALL.stream().map(Mutant::name).toList());
+        assertThat(RARE).containsAll(survivors(FEW_LIVES));
+        assertThat(EngineMutants.ALL).hasSizeGreaterThanOrEqualTo(31);
     }
 
     @Test
