@@ -132,7 +132,7 @@ final class Client {
         return lease;
     }
 
-    /** Sets the lease time. */
+    /** Makes the lease last at least so long. */
     void extend(DistributedMutex view, Lease lease, Duration leaseTime) {
         telling.extending(lease, leaseTime);
         long call = calls.incrementAndGet();

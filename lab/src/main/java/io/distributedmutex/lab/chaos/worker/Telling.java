@@ -75,15 +75,12 @@ final class Telling {
         held.put(lease, told);
     }
 
-    /** The lease is about to be extended. If to less than is left, that is believed from now on. */
+    /** The lease is about to be extended. */
     void extending(Lease lease, Duration leaseTime) {
         Told told = held.get(lease);
         if (told != null) {
             // A bound from above is what the checks need: what follows may be due to renewals, too.
             told.leaseMillis = Math.max(told.leaseMillis, leaseTime.toMillis());
-            if (lease.remaining().compareTo(leaseTime) > 0) {
-                tell(Kind.DEADLINE, told.call, lease, leaseTime.toNanos(), Long.toString(told.leaseMillis));
-            }
         }
     }
 

@@ -226,6 +226,7 @@ public final class Worker {
             client.extend(view, lease, Duration.ofMillis(between(700, 1_500)));
             countUp(lease, between(10, 300), true);
             if (random.nextBoolean()) {
+                // To less than is left, mostly: that only asks.
                 client.extend(view, lease, Duration.ofMillis(between(60, 400)));
             }
             countUp(lease, between(10, 100), true);

@@ -175,7 +175,7 @@ class CheckerTest {
     }
 
     @Test
-    void aLeaseThatWasRenewedIsValidToItsNewDeadlineAndAShortenedOneToItsShortOne() {
+    void aLeaseIsValidToTheDeadlineThatWasToldLast() {
         granted(1, 100, 110, 10);
         at(500, 1, Kind.DEADLINE, 0, KEY, 10, 980 * MS, "1000");
         at(600, 1, Kind.KILLED, 0, "", 0, 4711, "");
