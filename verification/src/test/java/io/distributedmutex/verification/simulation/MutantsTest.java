@@ -32,7 +32,7 @@ class MutantsTest {
     private static final int MOST_LIVES = 40_000;
 
     /** What every build has time for. */
-    private static final int FEW_LIVES = 1_000;
+    private static final int FEW_LIVES = 500;
 
     /** Those that take about as many or more: they are the deep profile's. */
     private static final Set<String> RARE = Set.of(

@@ -23,10 +23,10 @@ import org.junit.jupiter.api.parallel.Isolated;
 class SimulationTest {
 
     /** How many lives every build lives. */
-    private static final int COUNT = 5_000;
+    private static final int COUNT = 3_000;
 
     /** How many more the deep profile lives, of the seeds that follow. */
-    private static final int LATER = 95_000;
+    private static final int LATER = 97_000;
 
     @Test
     void noRandomLifeBreaksAPromise() throws Exception {
