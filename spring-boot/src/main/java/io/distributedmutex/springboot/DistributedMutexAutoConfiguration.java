@@ -106,7 +106,7 @@ public final class DistributedMutexAutoConfiguration {
     @Bean
     MutexShutdown distributedMutexShutdown(
             ConfigurableApplicationContext context, DistributedMutexProperties properties) {
-        return new MutexShutdown(context, properties.shutdownPatience());
+        return new MutexShutdown(context, properties.checkedShutdownPatience());
     }
 
     @Configuration(proxyBeanMethods = false)

@@ -62,13 +62,6 @@ record DistributedMutexProperties(
             @DefaultValue("2s") Duration commandTimeout,
             @DefaultValue("true") boolean startCheck) {}
 
-    DistributedMutexProperties {
-        if (shutdownPatience.isNegative() || shutdownPatience.compareTo(LockOptions.MAXIMUM) > 0) {
-            throw new InvalidConfigurationPropertyValueException(
-                    PREFIX + ".shutdown-patience", shutdownPatience, "It must be from 0 to 365 days.");
-        }
-    }
-
     /**
      * The options of every lock.
      *
@@ -84,10 +77,26 @@ record DistributedMutexProperties(
         return with(options, "minimum-hold", minimumHold, builder -> builder.minimumHold(minimumHold));
     }
 
+    /**
+     * How long the shutdown waits.
+     *
+     * @throws InvalidConfigurationPropertyValueException if it is out of bounds
+     */
+    Duration checkedShutdownPatience() {
+        if (shutdownPatience.isNegative() || shutdownPatience.compareTo(LockOptions.MAXIMUM) > 0) {
+            throw new InvalidConfigurationPropertyValueException(
+                    PREFIX + ".shutdown-patience", shutdownPatience, "shutdownPatience must be from 0 to 365 days");
+        }
+        return shutdownPatience;
+    }
+
     private static LockOptions with(
             LockOptions options, String name, Duration value, UnaryOperator<LockOptions.Builder> change) {
         LockOptions[] changed = {options};
-        checked(name, value, () -> changed[0] = change.apply(options.toBuilder()).build());
+        checked(
+                name,
+                value,
+                () -> changed[0] = change.apply(options.toBuilder()).build());
         return changed[0];
     }
 

@@ -17,8 +17,7 @@ final class HolderLabel {
      */
     static String of(String application) {
         String process = "@" + host() + ":" + ProcessHandle.current().pid();
-        String label = application.substring(0, Math.min(application.length(), MAXIMUM_LENGTH - process.length())) + process;
-        return label;
+        return application.substring(0, Math.min(application.length(), MAXIMUM_LENGTH - process.length())) + process;
     }
 
     private static String host() {

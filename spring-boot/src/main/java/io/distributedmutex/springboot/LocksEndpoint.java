@@ -64,7 +64,8 @@ final class LocksEndpoint {
     WebEndpointResponse<OperationResponseBody> release(
             SecurityContext security, @Selector(match = Match.ALL_REMAINING) String... key) {
         Principal principal = security.getPrincipal();
-        String name = principal == null ? "somebody who did not log in" : "'" + Messages.shown(principal.getName()) + "'";
+        String name =
+                principal == null ? "somebody who did not log in" : "'" + Messages.shown(principal.getName()) + "'";
         log.warn("{} releases '{}' by force", name, Messages.shown(joined(key)));
         return answer(key, mutex::forceRelease);
     }
@@ -78,7 +79,8 @@ final class LocksEndpoint {
         try {
             return new WebEndpointResponse<>(Lock.of(key, question.of(key)));
         } catch (IllegalArgumentException e) {
-            throw new InvalidEndpointRequestException(String.valueOf(e.getMessage()), String.valueOf(e.getMessage()), e);
+            throw new InvalidEndpointRequestException(
+                    String.valueOf(e.getMessage()), String.valueOf(e.getMessage()), e);
         } catch (StoreException e) {
             return new WebEndpointResponse<>(
                     new Failure(String.valueOf(e.getMessage())), WebEndpointResponse.STATUS_SERVICE_UNAVAILABLE);
@@ -111,7 +113,12 @@ final class LocksEndpoint {
     }
 
     record Held(
-            String key, long fencingToken, String state, long heldMillis, long remainingMillis, @Nullable String thread) {
+            String key,
+            long fencingToken,
+            String state,
+            long heldMillis,
+            long remainingMillis,
+            @Nullable String thread) {
 
         static Held of(MutexStatus.Held held) {
             return new Held(
@@ -124,7 +131,11 @@ final class LocksEndpoint {
         }
     }
 
-    record Waiting(String key, long waitedMillis, @Nullable Long leftMillis, @Nullable String thread) {
+    record Waiting(
+            String key,
+            long waitedMillis,
+            @Nullable Long leftMillis,
+            @Nullable String thread) {
 
         static Waiting of(MutexStatus.Waiting waiting) {
             return new Waiting(
@@ -150,7 +161,9 @@ final class LocksEndpoint {
                             key,
                             true,
                             lock.holder().orElse(null),
-                            lock.fencingToken().isPresent() ? lock.fencingToken().getAsLong() : null,
+                            lock.fencingToken().isPresent()
+                                    ? lock.fencingToken().getAsLong()
+                                    : null,
                             millis(lock.remaining()),
                             lock.waiters()))
                     .orElseGet(() -> new Lock(key, false, null, null, null, 0));

@@ -18,13 +18,13 @@ import org.springframework.context.annotation.Bean;
         beforeName = "org.springframework.boot.health.autoconfigure.contributor.HealthContributorAutoConfiguration")
 @ConditionalOnClass({HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class})
 @ConditionalOnBean(DistributedMutex.class)
-@ConditionalOnEnabledHealthIndicator("distributed-mutex")
 public final class MutexHealthAutoConfiguration {
 
     /** For Spring. */
     public MutexHealthAutoConfiguration() {}
 
     @Bean
+    @ConditionalOnEnabledHealthIndicator("distributed-mutex")
     @ConditionalOnMissingBean(name = "distributedMutexHealthIndicator")
     HealthIndicator distributedMutexHealthIndicator(DistributedMutex mutex) {
         return new MutexHealthIndicator(mutex);

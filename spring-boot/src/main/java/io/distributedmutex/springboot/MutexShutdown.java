@@ -97,7 +97,10 @@ final class MutexShutdown implements SmartLifecycle {
                     "waiting up to {} for {} locks that are held: {}",
                     Messages.about(patience),
                     held.size(),
-                    held.stream().limit(10).map(each -> Messages.shown(each.key())).collect(Collectors.joining(", ")));
+                    held.stream()
+                            .limit(10)
+                            .map(each -> Messages.shown(each.key()))
+                            .collect(Collectors.joining(", ")));
         }
         mutex.close(patience);
     }
