@@ -1,6 +1,7 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.LockOptions;
+import java.util.List;
 import java.util.concurrent.locks.Lock;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
@@ -36,7 +37,7 @@ class LockViewInterleavingsTest {
     /** The view; the number of the thread is for the specification, which has no threads. */
     @Param(name = "thread", gen = ThreadIdGen.class)
     public static class View {
-        private final Engine engine = new Engine(new OneKeyStore(true), new StandingTime(), "test", null);
+        private final Engine engine = new Engine(new OneKeyStore(true), new StandingTime(), "test", List.of());
         private final Lock lock = new LockView(engine, OneKeyStore.KEY, LockOptions.defaults());
 
         @Operation

@@ -176,7 +176,7 @@ class QueueInterleavingsTest {
 
         Key(boolean answersAtOnce) {
             store = new OneKeyStore(answersAtOnce);
-            engine = new Engine(store, time, "test", null);
+            engine = new Engine(store, time, "test", List.of());
         }
 
         void acquire() {

@@ -2,6 +2,7 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
+import java.util.List;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.ThreadIdGen;
@@ -26,7 +27,7 @@ class TryAcquireInterleavingsTest {
     public static class Tries {
         private final StandingTime time = new StandingTime();
         private final OneKeyStore store = new OneKeyStore(true);
-        private final Engine engine = new Engine(store, time, "test", null);
+        private final Engine engine = new Engine(store, time, "test", List.of());
         private final Lease[] leases = new Lease[5];
 
         @Operation
