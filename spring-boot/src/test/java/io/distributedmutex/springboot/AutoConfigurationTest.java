@@ -34,6 +34,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Primary;
 import org.springframework.core.annotation.Order;
+import org.springframework.data.redis.connection.RedisConnectionFactory;
 
 @WithRedis(password = "opensesame")
 class AutoConfigurationTest {
@@ -50,8 +51,7 @@ class AutoConfigurationTest {
                         DistributedMutexAutoConfiguration.class,
                         LocksEndpointAutoConfiguration.class,
                         MutexHealthAutoConfiguration.class))
-                .withPropertyValues(
-                        "spring.data.redis.port=" + redis.port(), "spring.data.redis.password=opensesame");
+                .withPropertyValues("spring.data.redis.port=" + redis.port(), "spring.data.redis.password=opensesame");
     }
 
     @Test
@@ -104,8 +104,8 @@ class AutoConfigurationTest {
     @Test
     void withoutActuatorThereAreTheLocksAlone() {
         application
-                .withClassLoader(new FilteredClassLoader(
-                        "org.springframework.boot.actuate", "org.springframework.boot.health"))
+                .withClassLoader(
+                        new FilteredClassLoader("org.springframework.boot.actuate", "org.springframework.boot.health"))
                 .run(context -> assertThat(context)
                         .hasNotFailed()
                         .hasSingleBean(DistributedMutex.class)
@@ -150,17 +150,19 @@ class AutoConfigurationTest {
 
     @Test
     void withoutPropertiesTheOptionsAreThoseOfTheLibrary() {
-        application.run(context -> assertThat(context.getBean(DistributedMutex.class).options())
-                .isEqualTo(LockOptions.defaults()));
+        application.run(context ->
+                assertThat(context.getBean(DistributedMutex.class).options()).isEqualTo(LockOptions.defaults()));
     }
 
     @Test
     void theApplicationsNameStandsInTheHolderLabel() {
         String pid = ":" + ProcessHandle.current().pid();
-        application.withPropertyValues("spring.application.name=orders").run(context -> assertThat(
-                        context.getBean(DistributedMutex.class).status().holderLabel())
-                .startsWith("orders@")
-                .endsWith(pid));
+        application
+                .withPropertyValues("spring.application.name=orders")
+                .run(context -> assertThat(
+                                context.getBean(DistributedMutex.class).status().holderLabel())
+                        .startsWith("orders@")
+                        .endsWith(pid));
         application.run(context -> assertThat(
                         context.getBean(DistributedMutex.class).status().holderLabel())
                 .doesNotContain("@")
@@ -169,11 +171,13 @@ class AutoConfigurationTest {
 
     @Test
     void aLongNameOfTheApplicationIsCut() {
-        application.withPropertyValues("spring.application.name=" + "long".repeat(50)).run(context -> assertThat(
-                        context.getBean(DistributedMutex.class).status().holderLabel())
-                .startsWith("longlong")
-                .hasSizeLessThanOrEqualTo(128)
-                .endsWith(":" + ProcessHandle.current().pid()));
+        application
+                .withPropertyValues("spring.application.name=" + "long".repeat(50))
+                .run(context -> assertThat(
+                                context.getBean(DistributedMutex.class).status().holderLabel())
+                        .startsWith("longlong")
+                        .hasSizeLessThanOrEqualTo(128)
+                        .endsWith(":" + ProcessHandle.current().pid()));
     }
 
     @Test
@@ -227,10 +231,15 @@ class AutoConfigurationTest {
     void theApplicationsOwnMutexIsTheOnlyOne() {
         application
                 .withPropertyValues("spring.data.redis.cluster.nodes=127.0.0.1:1")
-                .withBean("own", DistributedMutex.class, () -> DistributedMutex.builder(new InMemoryLockStore())
-                        .build())
+                .withBean(
+                        "own",
+                        DistributedMutex.class,
+                        () -> DistributedMutex.builder(new InMemoryLockStore()).build())
                 .run(context -> {
-                    assertThat(context).hasNotFailed().getBeanNames(DistributedMutex.class).containsExactly("own");
+                    assertThat(context)
+                            .hasNotFailed()
+                            .getBeanNames(DistributedMutex.class)
+                            .containsExactly("own");
                     assertThat(context.getBean(MutexAdapter.class).acquire("k")).isTrue();
                     assertThat(context.getBean(MutexAdapter.class).release("k")).isTrue();
                 });
@@ -241,7 +250,9 @@ class AutoConfigurationTest {
         application.withUserConfiguration(TwoMutexes.class).run(context -> {
             assertThat(context).hasNotFailed();
             assertThat(context.getBean(MutexAdapter.class).acquire("k")).isTrue();
-            assertThat(context.getBean("orders", DistributedMutex.class).status().held())
+            assertThat(context.getBean("orders", DistributedMutex.class)
+                            .status()
+                            .held())
                     .hasSize(1);
         });
     }
@@ -265,11 +276,18 @@ class AutoConfigurationTest {
     void ourCommandsAreNoneOfTheApplicationsClient() {
         AtomicInteger recorded = new AtomicInteger();
         application
-                .withBean(ClientResourcesBuilderCustomizer.class, () -> resources -> resources.commandLatencyRecorder(
-                        counting(recorded)))
+                .withBean(
+                        ClientResourcesBuilderCustomizer.class,
+                        () -> resources -> resources.commandLatencyRecorder(counting(recorded)))
                 .run(context -> {
                     context.getBean(DistributedMutex.class).acquire("k").close();
                     assertThat(recorded).hasValue(0);
+
+                    context.getBean(RedisConnectionFactory.class)
+                            .getConnection()
+                            .commands()
+                            .ping();
+                    Await.until("the application's command was recorded", () -> recorded.get() > 0);
                 });
     }
 

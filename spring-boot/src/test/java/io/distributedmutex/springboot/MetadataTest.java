@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URL;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -23,17 +25,21 @@ class MetadataTest {
             }
         }
         assertThat(ours).hasSizeGreaterThanOrEqualTo(14).allSatisfy(property -> {
-            assertThat(property.path("description").asString("")).as("%s", property).endsWith(".");
+            assertThat(property.path("description").asString(""))
+                    .as("%s", property)
+                    .endsWith(".");
             if (property.get("type").asString().equals("java.time.Duration")) {
-                assertThat(property.path("defaultValue").asString("")).as("%s", property).isNotEmpty();
+                assertThat(property.path("defaultValue").asString(""))
+                        .as("%s", property)
+                        .isNotEmpty();
             }
         });
     }
 
     private static JsonNode read() throws IOException {
         String path = "META-INF/spring-configuration-metadata.json";
-        for (java.net.URL found : java.util.Collections.list(
-                MetadataTest.class.getClassLoader().getResources(path))) {
+        for (URL found :
+                Collections.list(MetadataTest.class.getClassLoader().getResources(path))) {
             try (InputStream in = Objects.requireNonNull(found).openStream()) {
                 JsonNode metadata = JsonMapper.shared().readTree(in);
                 if (metadata.toString().contains("\"distributed-mutex.lease-time\"")) {

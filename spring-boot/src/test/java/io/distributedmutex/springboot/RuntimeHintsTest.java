@@ -17,8 +17,8 @@ class RuntimeHintsTest {
         RuntimeHints hints = new RuntimeHints();
         new RedisRuntimeHints().registerHints(hints, RedisMutex.class.getClassLoader());
 
-        Resource[] scripts = new PathMatchingResourcePatternResolver()
-                .getResources("classpath*:io/distributedmutex/redis/**/*.lua");
+        Resource[] scripts =
+                new PathMatchingResourcePatternResolver().getResources("classpath*:io/distributedmutex/redis/**/*.lua");
         assertThat(scripts).hasSizeGreaterThan(5).allSatisfy(script -> {
             String path = script.getURL().toString().replaceFirst(".*(?=io/distributedmutex/redis/)", "");
             assertThat(RuntimeHintsPredicates.resource().forResource(path)).accepts(hints);

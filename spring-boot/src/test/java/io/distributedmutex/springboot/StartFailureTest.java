@@ -12,6 +12,7 @@ import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,10 +54,7 @@ class StartFailureTest {
     }
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock =
-                    """
+    @CsvSource(delimiter = '|', textBlock = """
         lease-time           | 5ms         |                            | leaseTime must be from 10 ms to
         lease-time           | soon        |                            | lease-time
         wait-time            | -1s         |                            | waitTime must be from 0 ms to
@@ -70,9 +68,12 @@ class StartFailureTest {
         redis.key-prefix     | 'dmutex:{'  |                            | dmutex:{
         redis.command-timeout| 1ms         |                            | commandTimeout must be from 10 ms to 60000 ms
         """)
-    void aValueThatIsRefusedIsShownWithItsPropertyAndItsBound(String property, String value, String other, String need) {
+    void aValueThatIsRefusedIsShownWithItsPropertyAndItsBound(
+            String property, String value, String other, String need) {
         String said = failing(
-                Application.class, "distributed-mutex." + property + "=" + value, other == null ? "" : "distributed-mutex." + other);
+                Application.class,
+                "distributed-mutex." + property + "=" + value,
+                other == null ? "" : "distributed-mutex." + other);
 
         assertThat(said).contains("distributed-mutex." + property, value, need);
     }
@@ -142,8 +143,8 @@ class StartFailureTest {
         try {
             SpringApplication starting = new SpringApplication(application);
             starting.setWebApplicationType(WebApplicationType.NONE);
-            starting.setDefaultProperties(java.util.Map.of(
-                    "spring.main.banner-mode", "off", "spring.main.log-startup-info", "false"));
+            starting.setDefaultProperties(
+                    Map.of("spring.main.banner-mode", "off", "spring.main.log-startup-info", "false"));
             List<String> arguments = new ArrayList<>();
             arguments.add("--spring.data.redis.host=127.0.0.1");
             arguments.add("--spring.data.redis.port=" + redis.port());
@@ -151,7 +152,8 @@ class StartFailureTest {
                 arguments.add("--spring.data.redis.password=opensesame");
             }
             Stream.of(properties).filter(each -> !each.isEmpty()).forEach(each -> arguments.add("--" + each));
-            assertThatThrownBy(() -> starting.run(arguments.toArray(String[]::new)).close())
+            assertThatThrownBy(
+                            () -> starting.run(arguments.toArray(String[]::new)).close())
                     .isNotNull();
         } finally {
             logger.setAdditive(true);

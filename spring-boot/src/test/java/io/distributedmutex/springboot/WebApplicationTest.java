@@ -9,6 +9,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
@@ -26,6 +27,7 @@ import java.security.Principal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -202,7 +204,8 @@ class WebApplicationTest {
         DistributedMutex mutex = start();
         try (Lease lease = mutex.acquire("job")) {
             CompletableFuture<Lease> future = mutex.acquireAsync("job");
-            Thread thread = new Thread(() -> mutex.acquire("job", Duration.ofMinutes(1)).close(), "worker");
+            Thread thread =
+                    new Thread(() -> mutex.acquire("job", Duration.ofMinutes(1)).close(), "worker");
             thread.start();
             Await.until("both wait", () -> mutex.status().waiting().size() == 2);
 
@@ -287,6 +290,7 @@ class WebApplicationTest {
             assertThat(answer.status()).isEqualTo(200);
             assertThat(answer.body().get("fencingToken").asLong()).isEqualTo(lease.fencingToken());
             assertThat(redis.command("EXISTS", "lock:tenant/1")).isEqualTo(0L);
+            lease.close();
             ask("DELETE", "/actuator/locks/nobodys");
         } finally {
             logger.detachAppender(lines);
@@ -309,7 +313,7 @@ class WebApplicationTest {
         Await.until("it waits for the lease", () -> !closing.isDone() && isDraining(mutex));
         assertThat(lease.release()).isTrue();
         assertThat(closing).succeedsWithin(Await.BOUND);
-        assertThat(lease.lossReason()).isEqualTo(java.util.Optional.<LossReason>empty());
+        assertThat(lease.lossReason()).isEqualTo(Optional.<LossReason>empty());
         assertThat(redis.command("EXISTS", "lock:job")).isEqualTo(0L);
     }
 
@@ -317,7 +321,7 @@ class WebApplicationTest {
         try {
             mutex.tryAcquire("another").ifPresent(Lease::close);
             return false;
-        } catch (io.distributedmutex.MutexClosedException e) {
+        } catch (MutexClosedException e) {
             return true;
         }
     }
