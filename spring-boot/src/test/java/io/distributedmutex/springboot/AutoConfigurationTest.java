@@ -254,6 +254,7 @@ class AutoConfigurationTest {
                             .status()
                             .held())
                     .hasSize(1);
+            assertThat(context.getBean(MutexAdapter.class).release("k")).isTrue();
         });
     }
 
@@ -307,7 +308,7 @@ class AutoConfigurationTest {
             context.getBean(DistributedMutex.class).acquire("k").close();
             assertThat(ourThreads()).isNotEmpty();
         });
-        assertThat(ourThreads()).isEmpty();
+        Await.until("no thread is left", () -> ourThreads().isEmpty());
         Await.until("no connection is left but the one that asks", () -> clients() == 1);
     }
 

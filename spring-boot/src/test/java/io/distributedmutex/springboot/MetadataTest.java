@@ -38,8 +38,7 @@ class MetadataTest {
 
     private static JsonNode read() throws IOException {
         String path = "META-INF/spring-configuration-metadata.json";
-        for (URL found :
-                Collections.list(MetadataTest.class.getClassLoader().getResources(path))) {
+        for (URL found : Collections.list(MetadataTest.class.getClassLoader().getResources(path))) {
             try (InputStream in = Objects.requireNonNull(found).openStream()) {
                 JsonNode metadata = JsonMapper.shared().readTree(in);
                 if (metadata.toString().contains("\"distributed-mutex.lease-time\"")) {

@@ -246,6 +246,7 @@ class WebApplicationTest {
             assertThat(held.get("fencingToken").asLong()).isEqualTo(lease.fencingToken());
             assertThat(held.get("remainingMillis").asLong()).isBetween(1L, 60_000L);
             assertThat(held.get("waiters").asInt()).isZero();
+            assertThat(lease.release()).isTrue();
         }
         JsonNode free = get("/actuator/locks/tenant/1:settings").body();
         assertThat(free.get("held").asBoolean()).isFalse();
