@@ -30,7 +30,8 @@ public final class DistributedLockConfiguration implements ImportAware {
     /** For Spring: reads {@link EnableDistributedLocks}. */
     @Override
     public void setImportMetadata(AnnotationMetadata importing) {
-        MergedAnnotation<EnableDistributedLocks> enable = importing.getAnnotations().get(EnableDistributedLocks.class);
+        MergedAnnotation<EnableDistributedLocks> enable =
+                importing.getAnnotations().get(EnableDistributedLocks.class);
         order = enable.isPresent() ? enable.getInt("order") : DEFAULT_ORDER;
     }
 

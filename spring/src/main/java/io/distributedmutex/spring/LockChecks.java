@@ -9,6 +9,7 @@ import org.springframework.aop.Advisor;
 import org.springframework.aop.Pointcut;
 import org.springframework.aop.PointcutAdvisor;
 import org.springframework.aop.SpringProxy;
+import org.springframework.aop.config.AopConfigUtils;
 import org.springframework.aop.framework.Advised;
 import org.springframework.aop.framework.AopInfrastructureBean;
 import org.springframework.aop.framework.AopProxyUtils;
@@ -18,7 +19,6 @@ import org.springframework.aop.support.AopUtils;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
-import org.springframework.aop.config.AopConfigUtils;
 import org.springframework.util.ClassUtils;
 
 /**
@@ -47,8 +47,9 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
             Class<?> type = ClassUtils.getUserClass(bean);
             List<LockedMethod> locked = methods.of(type);
             if (!locked.isEmpty() && Modifier.isFinal(type.getModifiers()) && mustBeSubclassed(type)) {
-                throw locked.get(0).refused("the class is final, so it cannot be proxied by a subclass; remove final, or"
-                        + " let it implement an interface with this method and proxy by interfaces");
+                throw locked.get(0)
+                        .refused("the class is final, so it cannot be proxied by a subclass; remove final, or"
+                                + " let it implement an interface with this method and proxy by interfaces");
             }
         }
         return bean;
@@ -155,11 +156,13 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
     private static void checkReach(LockedMethod method, Object proxy) {
         boolean isFinal = Modifier.isFinal(method.method().getModifiers());
         if (AopUtils.isCglibProxy(proxy) && isFinal) {
-            throw method.refused("the method is final, so the bean's proxy, a subclass, cannot override it; remove final");
+            throw method.refused(
+                    "the method is final, so the bean's proxy, a subclass, cannot override it; remove final");
         }
         if (AopUtils.isJdkDynamicProxy(proxy) && !isOnInterfaceOf(proxy, method)) {
-            throw method.refused("the bean is proxied by its interfaces, and none of them has this method; add it to one, or"
-                    + " set proxyTargetClass = true in @EnableDistributedLocks");
+            throw method.refused(
+                    "the bean is proxied by its interfaces, and none of them has this method; add it to one, or"
+                            + " set proxyTargetClass = true in @EnableDistributedLocks");
         }
     }
 
@@ -175,9 +178,10 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
 
     private static void checkOutside(LockedMethod method, Advisor advisor) {
         if (Libraries.TRANSACTIONS && Transactions.surrounds(advisor, method.method(), method.targetClass())) {
-            throw method.refused("its transaction would begin before the lock is acquired, and be committed after the lock was"
-                    + " released, so that others read old data under the lock; give @EnableDistributedLocks an order that is"
-                    + " smaller than that of @EnableTransactionManagement");
+            throw method.refused(
+                    "its transaction would begin before the lock is acquired, and be committed after the lock was"
+                            + " released, so that others read old data under the lock; give @EnableDistributedLocks an order that is"
+                            + " smaller than that of @EnableTransactionManagement");
         }
         if (isAsync(advisor, method)) {
             method.setOnExecutor();
@@ -186,9 +190,10 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
 
     private static void checkInside(LockedMethod method, Advisor advisor) {
         if (isAsync(advisor, method) && method.result() == LockedMethod.Result.VALUE) {
-            throw method.refused("@Async would start the method on another thread and release the lock at once, outside which it"
-                    + " would run; return a CompletableFuture, or give @EnableAsync an order that is larger than that of"
-                    + " @EnableDistributedLocks, or leave it at its default");
+            throw method.refused(
+                    "@Async would start the method on another thread and release the lock at once, outside which it"
+                            + " would run; return a CompletableFuture, or give @EnableAsync an order that is larger than that of"
+                            + " @EnableDistributedLocks, or leave it at its default");
         }
     }
 

@@ -23,7 +23,10 @@ final class LockInterceptor implements MethodInterceptor {
     public @Nullable Object invoke(MethodInvocation call) throws Throwable {
         Object target = call.getThis();
         LockedMethod method = methods.find(
-                call.getMethod(), target != null ? AopUtils.getTargetClass(target) : call.getMethod().getDeclaringClass());
+                call.getMethod(),
+                target != null
+                        ? AopUtils.getTargetClass(target)
+                        : call.getMethod().getDeclaringClass());
         if (method == null) {
             return call.proceed();
         }
@@ -67,8 +70,7 @@ final class LockInterceptor implements MethodInterceptor {
         if (LockedMethod.isLost(lease)) {
             throw method.lost(lease);
         }
-        Interruption interruption =
-                method.onLost() == OnLeaseLost.INTERRUPT ? Interruption.atLossOf(lease) : null;
+        Interruption interruption = method.onLost() == OnLeaseLost.INTERRUPT ? Interruption.atLossOf(lease) : null;
         Object result;
         try {
             result = call.proceed();

@@ -66,7 +66,8 @@ final class LockKey {
         try {
             parsed = PARSER.parseRaw(expression);
         } catch (ParseException | IllegalStateException e) {
-            throw new IllegalArgumentException("is no expression: " + Messages.shown(String.valueOf(e.getMessage())), e);
+            throw new IllegalArgumentException(
+                    "is no expression: " + Messages.shown(String.valueOf(e.getMessage())), e);
         }
         new Names(named, beans).check(parsed.getAST(), true);
         return new LockKey(expression, parsed, named, beans);
@@ -107,8 +108,8 @@ final class LockKey {
             throw new IllegalArgumentException("gave an empty text; a key has 1 to " + MAXIMUM_LENGTH + " characters");
         }
         if (key.length() > MAXIMUM_LENGTH) {
-            throw new IllegalArgumentException("gave " + key.length() + " characters; a key has at most " + MAXIMUM_LENGTH
-                    + ": '" + Messages.shown(key.substring(0, 40)) + "...'");
+            throw new IllegalArgumentException("gave " + key.length() + " characters; a key has at most "
+                    + MAXIMUM_LENGTH + ": '" + Messages.shown(key.substring(0, 40)) + "...'");
         }
         return key;
     }
@@ -210,8 +211,9 @@ final class LockKey {
                 return;
             }
             if (parameters.size() < method.getParameterCount()) {
-                throw new IllegalArgumentException("names #" + name + ", but " + method.getDeclaringClass().getName()
-                        + " was compiled without the names of its parameters: compile it with -parameters, or write #p0");
+                throw new IllegalArgumentException(
+                        "names #" + name + ", but " + method.getDeclaringClass().getName()
+                                + " was compiled without the names of its parameters: compile it with -parameters, or write #p0");
             }
             throw new IllegalArgumentException("names #" + name + ", which there is not; " + parameterList());
         }

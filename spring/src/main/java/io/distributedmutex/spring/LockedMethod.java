@@ -172,7 +172,8 @@ final class LockedMethod {
         try {
             return key.of(method, call.getThis(), targetClass, call.getArguments());
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(where() + ": key = \"" + Messages.shown(key.toString()) + "\" " + e.getMessage(), e);
+            throw new IllegalArgumentException(
+                    where() + ": key = \"" + Messages.shown(key.toString()) + "\" " + e.getMessage(), e);
         }
     }
 
@@ -207,21 +208,26 @@ final class LockedMethod {
      *
      * @throws Exception the failure, or what the handler throws
      */
-    @Nullable Object instead(LockNotAcquiredException failure, MethodInvocation call) throws Exception {
+    @Nullable
+    Object instead(LockNotAcquiredException failure, MethodInvocation call) throws Exception {
         if (!handler.isEmpty()) {
             Object given = beans.getBean(handler, NotAcquiredHandler.class)
                     .onNotAcquired(failure, method, call.getArguments());
             Class<?> type = returned.toClass();
-            boolean fits = given == null ? type == void.class || !type.isPrimitive() : ClassUtils.isAssignableValue(type, given);
+            boolean fits = given == null
+                    ? type == void.class || !type.isPrimitive()
+                    : ClassUtils.isAssignableValue(type, given);
             if (type != void.class && !fits) {
-                throw refused("its handler " + handler + " returned " + (given == null ? "null" : given.getClass().getName())
-                        + ", but the method returns " + type.getName());
+                throw refused("its handler " + handler + " returned "
+                        + (given == null ? "null" : given.getClass().getName()) + ", but the method returns "
+                        + type.getName());
             }
             return type == void.class ? null : given;
         }
         if (onNotAcquired == OnNotAcquired.SKIP) {
             return result == Result.STAGE
-                    ? CompletableFuture.completedFuture(empty(returned.as(CompletionStage.class).getGeneric().toClass()))
+                    ? CompletableFuture.completedFuture(empty(
+                            returned.as(CompletionStage.class).getGeneric().toClass()))
                     : empty(returned.toClass());
         }
         throw failure;
@@ -248,8 +254,8 @@ final class LockedMethod {
             throw refused(
                     expression.isEmpty()
                             ? "needs a key: an expression as key, or a text as name"
-                            : "has both key = \"" + Messages.shown(expression) + "\" and name = \"" + Messages.shown(name)
-                                    + "\": give one of them");
+                            : "has both key = \"" + Messages.shown(expression) + "\" and name = \""
+                                    + Messages.shown(name) + "\": give one of them");
         }
         try {
             Method named = annotation.getSource() instanceof Method source ? source : method;
@@ -285,7 +291,8 @@ final class LockedMethod {
             return DurationFormatterUtils.detectAndParse(value.trim());
         } catch (IllegalArgumentException | ArithmeticException e) {
             throw refused(
-                    attribute + " = \"" + Messages.shown(value) + "\" is no duration: write 500ms, 2s, 1m30s or PT2S", e);
+                    attribute + " = \"" + Messages.shown(value) + "\" is no duration: write 500ms, 2s, 1m30s or PT2S",
+                    e);
         }
     }
 
@@ -311,7 +318,8 @@ final class LockedMethod {
     private void checkNotAcquired() {
         if (!handler.isEmpty()) {
             if (onNotAcquired == OnNotAcquired.SKIP) {
-                throw refused("has both onNotAcquired = SKIP and notAcquiredHandler = \"" + handler + "\": give one of them");
+                throw refused(
+                        "has both onNotAcquired = SKIP and notAcquiredHandler = \"" + handler + "\": give one of them");
             }
             if (!beans.containsBean(handler) || !beans.isTypeMatch(handler, NotAcquiredHandler.class)) {
                 throw refused("notAcquiredHandler = \"" + handler + "\" names no bean of type NotAcquiredHandler");

@@ -43,7 +43,8 @@ final class LockedMethods implements BeanFactoryAware {
      *
      * @throws IllegalStateException if its annotation cannot work
      */
-    @Nullable LockedMethod find(Method method, Class<?> beanClass) {
+    @Nullable
+    LockedMethod find(Method method, Class<?> beanClass) {
         Class<?> targetClass = ClassUtils.getUserClass(beanClass);
         MethodClassKey key = new MethodClassKey(method, targetClass);
         Optional<LockedMethod> found = methods.get(key);
@@ -75,7 +76,8 @@ final class LockedMethods implements BeanFactoryAware {
     }
 
     /** One method that is reached by several, as by that of an interface, is the same for all of them. */
-    private @Nullable LockedMethod find(Method specific, Class<?> targetClass, MergedAnnotation<DistributedLock> annotation) {
+    private @Nullable LockedMethod find(
+            Method specific, Class<?> targetClass, MergedAnnotation<DistributedLock> annotation) {
         LockedMethod found = find(specific, targetClass);
         return found != null ? found : new LockedMethod(annotation, specific, targetClass, beans());
     }

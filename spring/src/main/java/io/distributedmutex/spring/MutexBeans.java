@@ -31,8 +31,8 @@ final class MutexBeans {
                 throw new IllegalArgumentException("mutex = \"" + asked + "\" names no bean; " + known());
             }
             if (!beans.isTypeMatch(asked, DistributedMutex.class)) {
-                throw new IllegalArgumentException("mutex = \"" + asked + "\" names a bean of type "
-                        + typeOf(asked) + ", which is no DistributedMutex; " + known());
+                throw new IllegalArgumentException("mutex = \"" + asked + "\" names a bean of type " + typeOf(asked)
+                        + ", which is no DistributedMutex; " + known());
             }
             return asked;
         }

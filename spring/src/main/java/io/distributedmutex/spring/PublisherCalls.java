@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
 import org.aopalliance.intercept.MethodInvocation;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -40,8 +41,8 @@ final class PublisherCalls {
         PublisherCalls calls = new PublisherCalls(method, call);
         return Mono.deferContextual(context -> Mono.usingWhen(
                 calls.attempt(context),
-                attempt -> Mono.from(calls.body(attempt)),
-                calls::complete,
+                attempt -> calls.unlessLost(attempt, Mono.from(calls.body(attempt))),
+                PublisherCalls::leave,
                 (attempt, failure) -> leave(attempt),
                 PublisherCalls::leave));
     }
@@ -50,8 +51,8 @@ final class PublisherCalls {
         PublisherCalls calls = new PublisherCalls(method, call);
         return Flux.deferContextual(context -> Flux.usingWhen(
                 calls.attempt(context),
-                calls::body,
-                calls::complete,
+                attempt -> calls.unlessLost(attempt, Flux.from(calls.body(attempt))),
+                PublisherCalls::leave,
                 (attempt, failure) -> leave(attempt),
                 PublisherCalls::leave));
     }
@@ -121,15 +122,21 @@ final class PublisherCalls {
         Binding binding = ThreadHolds.bind(hold, false);
         try {
             // A clone for each subscription, exposed anew, since this may be another thread than that of the caller.
-            body = published(ExposeInvocationInterceptor.INSTANCE.invoke(((ProxyMethodInvocation) call).invocableClone()));
+            body = published(
+                    ExposeInvocationInterceptor.INSTANCE.invoke(((ProxyMethodInvocation) call).invocableClone()));
         } finally {
             binding.unbind();
         }
-        Flux<Object> stopped = Flux.from(body);
-        if (method.onLost() != OnLeaseLost.THROW) {
-            stopped = stopped.takeUntilOther(loss(hold.lease()));
+        UnaryOperator<Context> withHold = context -> with(hold, context);
+        if (method.onLost() == OnLeaseLost.THROW) {
+            return body instanceof Mono<Object> mono
+                    ? mono.contextWrite(withHold)
+                    : Flux.from(body).contextWrite(withHold);
         }
-        return stopped.contextWrite(context -> with(hold, context));
+        Mono<Object> loss = loss(hold.lease());
+        return body instanceof Mono<Object> mono
+                ? mono.takeUntilOther(loss).contextWrite(withHold)
+                : Flux.from(body).takeUntilOther(loss).contextWrite(withHold);
     }
 
     private static Context with(Hold hold, Context context) {
@@ -138,19 +145,27 @@ final class PublisherCalls {
         return context.put(HELD, List.copyOf(holds));
     }
 
-    /** Fails when the lease is lost, and never completes. */
-    private Mono<Object> loss(Lease lease) {
-        return Mono.create(sink -> lease.onLost(lost -> sink.error(method.lost(lost))));
+    /** Completes when the lease is lost. What is taken until then is cancelled, and {@link #failIfLost} does the rest. */
+    private static Mono<Object> loss(Lease lease) {
+        return Mono.create(sink -> lease.onLost(lost -> sink.success()));
     }
 
-    private Mono<Object> complete(Attempt attempt) {
-        return Mono.fromRunnable(() -> {
+    private Mono<Object> unlessLost(Attempt attempt, Mono<Object> body) {
+        // Optional, since the end without an element counts too.
+        return body.singleOptional()
+                .flatMap(element -> this.<Object>failIfLost(attempt).switchIfEmpty(Mono.justOrEmpty(element)));
+    }
+
+    private Flux<Object> unlessLost(Attempt attempt, Flux<Object> body) {
+        return body.concatWith(failIfLost(attempt));
+    }
+
+    private <T> Mono<T> failIfLost(Attempt attempt) {
+        return Mono.defer(() -> {
             Hold hold = attempt.hold;
-            boolean isLost = hold != null && LockedMethod.isLost(hold.lease());
-            attempt.leave();
-            if (hold != null && isLost) {
-                throw method.lost(hold.lease());
-            }
+            return hold != null && LockedMethod.isLost(hold.lease())
+                    ? Mono.error(method.lost(hold.lease()))
+                    : Mono.empty();
         });
     }
 

@@ -25,7 +25,8 @@ final class Transactions {
 
     /** Whether a context has a transaction manager. */
     static boolean areManagedIn(ListableBeanFactory beans) {
-        return BeanFactoryUtils.beanNamesForTypeIncludingAncestors(beans, TransactionManager.class, true, false).length > 0;
+        return BeanFactoryUtils.beanNamesForTypeIncludingAncestors(beans, TransactionManager.class, true, false).length
+                > 0;
     }
 
     /** Whether an advisor begins a transaction around a method, or demands one. */

@@ -71,7 +71,8 @@ final class Application implements AutoCloseable {
 
     private void start(Map<String, Object> properties, boolean withLocks, Class<?>... classes) {
         context.getEnvironment().getPropertySources().addFirst(new MapPropertySource("test", properties));
-        context.registerBean("mutex", DistributedMutex.class, () -> mutex, definition -> definition.setDestroyMethodName(""));
+        context.registerBean(
+                "mutex", DistributedMutex.class, () -> mutex, definition -> definition.setDestroyMethodName(""));
         if (withLocks) {
             context.register(Locks.class);
         }
@@ -89,6 +90,11 @@ final class Application implements AutoCloseable {
 
     void awaitFree(String key) {
         Await.until("'" + key + "' is free", () -> !isHeld(key));
+    }
+
+    /** Whatever the mutex holds is lost when this returns. */
+    void loseAll() {
+        mutex.close();
     }
 
     void awaitLoss(String key) {

@@ -29,6 +29,7 @@ class AsyncTest {
         }
     }
 
+    /** Registered before what makes proxies, so that the proxy of the lock surrounds that of the executor. */
     @Configuration
     @EnableAsync(order = Ordered.HIGHEST_PRECEDENCE)
     static class AsyncInside {
@@ -37,6 +38,10 @@ class AsyncTest {
             return new SimpleAsyncTaskExecutor("test-async-");
         }
     }
+
+    @Configuration
+    @EnableDistributedLocks(proxyTargetClass = true)
+    static class LocksOutside {}
 
     @Component
     static class Futures {
@@ -82,7 +87,7 @@ class AsyncTest {
 
     @Test
     void aLockAroundAFutureOfAnExecutorEndsWithTheFuture() throws Exception {
-        try (Application application = Application.of(AsyncInside.class, Futures.class)) {
+        try (Application application = Application.ofOnly(AsyncInside.class, LocksOutside.class, Futures.class)) {
             CompletableFuture<Void> until = new CompletableFuture<>();
             CompletableFuture<String> result = application.get(Futures.class).later(until);
             Await.until("the lease is there", () -> application.isHeld("k"));
@@ -94,8 +99,9 @@ class AsyncTest {
 
     @Test
     void aMethodWithoutAResultThatWouldRunOutsideTheLockIsRefused() {
-        assertThatThrownBy(() -> Application.of(AsyncInside.class, Voids.class))
-                .hasMessageContaining("Voids.later(CountDownLatch): @Async would start the method on another thread and release"
-                        + " the lock at once");
+        assertThatThrownBy(() -> Application.ofOnly(AsyncInside.class, LocksOutside.class, Voids.class))
+                .hasMessageContaining(
+                        "Voids.later(CountDownLatch): @Async would start the method on another thread and release"
+                                + " the lock at once");
     }
 }

@@ -106,7 +106,8 @@ class DistributedLockTest {
                     .byIndex(
                             7,
                             new Tenants.Request(7, "settings"),
-                            () -> assertThat(application.isHeld("tenant:7:settings")).isTrue());
+                            () -> assertThat(application.isHeld("tenant:7:settings"))
+                                    .isTrue());
         }
     }
 
@@ -115,7 +116,8 @@ class DistributedLockTest {
         try (Application application = tenants()) {
             application
                     .get(Tenants.class)
-                    .byRoot(() -> assertThat(application.isHeld("Tenants.byRoot/1/x")).isTrue());
+                    .byRoot(() ->
+                            assertThat(application.isHeld("Tenants.byRoot/1/x")).isTrue());
         }
     }
 
@@ -133,7 +135,9 @@ class DistributedLockTest {
         try (Application application = tenants()) {
             application
                     .get(Tenants.class)
-                    .bySelection(List.of(1, 2, 3), () -> assertThat(application.isHeld("3-some")).isTrue());
+                    .bySelection(
+                            List.of(1, 2, 3),
+                            () -> assertThat(application.isHeld("3-some")).isTrue());
         }
     }
 
@@ -234,7 +238,8 @@ class DistributedLockTest {
     void methodsNeedNotBePublic() {
         try (Application application = Application.of(Worker.class)) {
             Worker worker = application.get(Worker.class);
-            worker.packagePrivate(() -> assertThat(application.isHeld("package")).isTrue());
+            worker.packagePrivate(
+                    () -> assertThat(application.isHeld("package")).isTrue());
             worker.guarded(() -> assertThat(application.isHeld("protected")).isTrue());
         }
     }
@@ -254,7 +259,9 @@ class DistributedLockTest {
         try (Application application = Application.of(Inheriting.class)) {
             application
                     .get(Inheriting.class)
-                    .handle("a", () -> assertThat(application.isHeld("inherited:a")).isTrue());
+                    .handle(
+                            "a",
+                            () -> assertThat(application.isHeld("inherited:a")).isTrue());
         }
     }
 
@@ -273,7 +280,8 @@ class DistributedLockTest {
         }
 
         @DistributedLock(name = "job", waitTime = "0", onNotAcquired = OnNotAcquired.SKIP)
-        @Nullable String skippedText() {
+        @Nullable
+        String skippedText() {
             return "text";
         }
 

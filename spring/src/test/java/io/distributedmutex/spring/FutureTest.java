@@ -51,12 +51,12 @@ class FutureTest {
             return CompletableFuture.completedFuture("ran");
         }
 
-        @DistributedLock(key = "#key", leaseTime = "60ms")
-        CompletableFuture<String> runsOn(String key, CompletableFuture<String> body) {
-            return body;
+        @DistributedLock(key = "#key")
+        CompletableFuture<String> runsOn(String key, Callable<CompletableFuture<String>> body) throws Exception {
+            return body.call();
         }
 
-        @DistributedLock(key = "#key", leaseTime = "60ms", onLost = OnLeaseLost.INTERRUPT)
+        @DistributedLock(key = "#key", onLost = OnLeaseLost.INTERRUPT)
         CompletableFuture<String> isCancelled(String key, Callable<CompletableFuture<String>> body) throws Exception {
             return body.call();
         }
@@ -113,11 +113,15 @@ class FutureTest {
             AtomicInteger most = new AtomicInteger();
             CompletableFuture<?>[] results = new CompletableFuture<?>[50];
             for (int i = 0; i < results.length; i++) {
-                results[i] = application.get(Calls.class).future("k", () -> CompletableFuture.supplyAsync(() -> {
-                    most.accumulateAndGet(inside.incrementAndGet(), Math::max);
-                    Thread.yield();
-                    return inside.decrementAndGet() + "";
-                }));
+                results[i] = application
+                        .get(Calls.class)
+                        .future(
+                                "k",
+                                () -> CompletableFuture.supplyAsync(() -> {
+                                    most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                                    Thread.yield();
+                                    return inside.decrementAndGet() + "";
+                                }));
             }
             CompletableFuture.allOf(results).get(1, TimeUnit.MINUTES);
             assertThat(most).hasValue(1);
@@ -133,11 +137,15 @@ class FutureTest {
                         throw new IOException("thrown");
                     }),
                     IOException.class);
-            assertFails(calls.future("k", () -> CompletableFuture.failedFuture(new IOException("failed"))), IOException.class);
             assertFails(
-                    calls.future("k", () -> CompletableFuture.supplyAsync(() -> {
-                        throw new IllegalStateException("later");
-                    })),
+                    calls.future("k", () -> CompletableFuture.failedFuture(new IOException("failed"))),
+                    IOException.class);
+            assertFails(
+                    calls.future(
+                            "k",
+                            () -> CompletableFuture.supplyAsync(() -> {
+                                throw new IllegalStateException("later");
+                            })),
                     IllegalStateException.class);
             assertFails(calls.future("", () -> null), IllegalArgumentException.class);
             application.awaitFree("k");
@@ -180,9 +188,11 @@ class FutureTest {
                 ran.incrementAndGet();
                 return CompletableFuture.completedFuture("ran");
             });
-            Await.until("it waits", () -> !application.store.contents().waiters().isEmpty());
+            Await.until(
+                    "it waits", () -> !application.store.contents().waiters().isEmpty());
             result.cancel(true);
-            Await.until("nobody waits", () -> application.store.contents().waiters().isEmpty());
+            Await.until(
+                    "nobody waits", () -> application.store.contents().waiters().isEmpty());
             taken.release();
             application.awaitFree("k");
             assertThat(ran).hasValue(0);
@@ -206,11 +216,16 @@ class FutureTest {
     }
 
     @Test
-    void aFutureThatCompletesAfterTheLossFails() {
+    void aFutureThatCompletesAfterTheLossFails() throws Exception {
         try (Application application = Application.of(Calls.class)) {
             CompletableFuture<String> body = new CompletableFuture<>();
-            CompletableFuture<String> result = application.get(Calls.class).runsOn("k", body);
-            application.awaitLoss("k");
+            CountDownLatch started = new CountDownLatch(1);
+            CompletableFuture<String> result = application.get(Calls.class).runsOn("k", () -> {
+                started.countDown();
+                return body;
+            });
+            started.await();
+            application.loseAll();
             assertThat(result).isNotDone();
             body.complete("too late");
             assertFails(result, LeaseLostException.class);
@@ -221,7 +236,14 @@ class FutureTest {
     void aFutureIsCancelledAtTheLossIfAskedFor() {
         try (Application application = Application.of(Calls.class)) {
             CompletableFuture<String> body = new CompletableFuture<>();
-            assertFails(call(application, () -> body), LeaseLostException.class);
+            CountDownLatch started = new CountDownLatch(1);
+            CompletableFuture<String> result = call(application, () -> {
+                started.countDown();
+                return body;
+            });
+            Await.until("it runs", () -> started.getCount() == 0);
+            application.loseAll();
+            assertFails(result, LeaseLostException.class);
             Await.until("the body is cancelled", body::isCancelled);
         }
     }
@@ -230,7 +252,9 @@ class FutureTest {
     void theMethodIsInterruptedIfTheLossComesBeforeItsFuture() {
         try (Application application = Application.of(Calls.class)) {
             AtomicReference<Throwable> seen = new AtomicReference<>();
+            CountDownLatch started = new CountDownLatch(1);
             CompletableFuture<String> result = call(application, () -> {
+                started.countDown();
                 try {
                     new CountDownLatch(1).await();
                 } catch (InterruptedException e) {
@@ -239,6 +263,8 @@ class FutureTest {
                 }
                 return null;
             });
+            Await.until("it runs", () -> started.getCount() == 0);
+            application.loseAll();
             assertFails(result, LeaseLostException.class);
             Await.until("it was interrupted", () -> seen.get() != null);
         }

@@ -408,7 +408,8 @@ class MisuseTest {
         @Primary
         @Lazy
         DistributedMutex second() {
-            DistributedMutex made = DistributedMutex.builder(new InMemoryLockStore()).build();
+            DistributedMutex made =
+                    DistributedMutex.builder(new InMemoryLockStore()).build();
             MADE.set(made);
             return made;
         }
@@ -425,21 +426,26 @@ class MisuseTest {
     @Test
     void twoMutexesOfWhichNoneIsMeantAreRefused() {
         assertThatThrownBy(() -> Application.of(SecondMutex.class, AnyMutex.class))
-                .hasMessageContaining("AnyMutex.method(Callable): does not say which DistributedMutex it means: mutex, second:"
-                        + " make one of these beans @Primary, or name one by the attribute mutex");
+                .hasMessageContaining(
+                        "AnyMutex.method(Callable): does not say which DistributedMutex it means: mutex, second:"
+                                + " make one of these beans @Primary, or name one by the attribute mutex");
     }
 
     @Test
     void thePrimaryMutexIsMeant() throws Exception {
         try (Application application = Application.of(PrimaryMutex.class, AnyMutex.class)) {
-            application.get(AnyMutex.class).method(() -> assertThat(application.isHeld("k")).isFalse());
+            application
+                    .get(AnyMutex.class)
+                    .method(() -> assertThat(application.isHeld("k")).isFalse());
         }
     }
 
     @Test
     void aMutexIsMeantByItsName() throws Exception {
         try (Application application = Application.of(SecondMutex.class, NamedMutex.class)) {
-            application.get(NamedMutex.class).method(() -> assertThat(application.isHeld("k")).isFalse());
+            application
+                    .get(NamedMutex.class)
+                    .method(() -> assertThat(application.isHeld("k")).isFalse());
         }
     }
 

@@ -16,11 +16,16 @@ class OnLeaseLostTest {
     @Component
     static class Work {
         @DistributedLock(name = "k", leaseTime = "60ms")
+        String runsOnAfterItsEnd(Callable<String> body) throws Exception {
+            return body.call();
+        }
+
+        @DistributedLock(name = "k")
         String runsOn(Callable<String> body) throws Exception {
             return body.call();
         }
 
-        @DistributedLock(name = "k", leaseTime = "60ms", onLost = OnLeaseLost.INTERRUPT)
+        @DistributedLock(name = "k", onLost = OnLeaseLost.INTERRUPT)
         String isInterrupted(Callable<String> body) throws Exception {
             return body.call();
         }
@@ -34,7 +39,7 @@ class OnLeaseLostTest {
     @Test
     void aMethodThatEndsNormallyAfterTheLossThrows() {
         try (Application application = Application.of(Work.class)) {
-            assertThatThrownBy(() -> application.get(Work.class).runsOn(() -> {
+            assertThatThrownBy(() -> application.get(Work.class).runsOnAfterItsEnd(() -> {
                         application.awaitLoss("k");
                         return "too late";
                     }))
@@ -42,7 +47,7 @@ class OnLeaseLostTest {
                             LeaseLostException.class,
                             e -> assertThat(e.reason()).contains(LossReason.EXPIRED))
                     .hasMessageContaining("'k' was lost while")
-                    .hasMessageContaining("Work.runsOn(Callable) ran");
+                    .hasMessageContaining("Work.runsOnAfterItsEnd(Callable) ran");
         }
     }
 
@@ -50,7 +55,7 @@ class OnLeaseLostTest {
     void whatAMethodThrowsAfterTheLossPasses() {
         try (Application application = Application.of(Work.class)) {
             assertThatThrownBy(() -> application.get(Work.class).runsOn(() -> {
-                        application.awaitLoss("k");
+                        application.loseAll();
                         throw new IOException("disk");
                     }))
                     .isInstanceOf(IOException.class);
@@ -61,6 +66,7 @@ class OnLeaseLostTest {
     void aMethodIsInterruptedAtTheLossAndItsCallerSeesTheLoss() {
         try (Application application = Application.of(Work.class)) {
             assertThatThrownBy(() -> application.get(Work.class).isInterrupted(() -> {
+                        new Thread(application::loseAll).start();
                         new CountDownLatch(1).await();
                         return "never";
                     }))
@@ -74,6 +80,7 @@ class OnLeaseLostTest {
     void aMethodThatTakesNoNoticeOfTheInterruptLeavesNoFlagBehind() {
         try (Application application = Application.of(Work.class)) {
             assertThatThrownBy(() -> application.get(Work.class).isInterrupted(() -> {
+                        new Thread(application::loseAll).start();
                         while (!Thread.currentThread().isInterrupted()) {
                             Thread.onSpinWait();
                         }
@@ -90,7 +97,7 @@ class OnLeaseLostTest {
             Work work = application.get(Work.class);
             assertThatThrownBy(() -> work.runsOn(() -> {
                         work.isNotInterrupted(() -> {});
-                        application.awaitLoss("k");
+                        application.loseAll();
                         assertThat(Thread.currentThread().isInterrupted()).isFalse();
                         return "too late";
                     }))
@@ -101,7 +108,9 @@ class OnLeaseLostTest {
     @Test
     void aForeignInterruptIsLeftAlone() {
         try (Application application = Application.of(Work.class)) {
-            application.get(Work.class).isNotInterrupted(() -> Thread.currentThread().interrupt());
+            application
+                    .get(Work.class)
+                    .isNotInterrupted(() -> Thread.currentThread().interrupt());
             assertThat(Thread.interrupted()).isTrue();
         }
     }

@@ -10,7 +10,9 @@ import io.distributedmutex.testing.Await;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
@@ -66,17 +68,17 @@ class PublisherTest {
             return Mono.just("ran");
         }
 
-        @DistributedLock(key = "#key", leaseTime = "60ms")
+        @DistributedLock(key = "#key")
         Mono<String> runsOn(String key, Supplier<Mono<String>> body) {
             return body.get();
         }
 
-        @DistributedLock(key = "#key", leaseTime = "60ms", onLost = OnLeaseLost.INTERRUPT)
+        @DistributedLock(key = "#key", onLost = OnLeaseLost.INTERRUPT)
         Mono<String> stoppedMono(String key, Supplier<Mono<String>> body) {
             return body.get();
         }
 
-        @DistributedLock(key = "#key", leaseTime = "60ms", onLost = OnLeaseLost.INTERRUPT)
+        @DistributedLock(key = "#key", onLost = OnLeaseLost.INTERRUPT)
         Flux<Integer> stoppedFlux(String key, Supplier<Flux<Integer>> body) {
             return body.get();
         }
@@ -149,17 +151,17 @@ class PublisherTest {
             AtomicInteger most = new AtomicInteger();
             Mono<String> mono = application
                     .get(Calls.class)
-                    .mono("k", () -> Mono.fromCallable(() -> {
-                                most.accumulateAndGet(inside.incrementAndGet(), Math::max);
-                                Thread.yield();
-                                inside.decrementAndGet();
-                                return "ran";
-                            })
-                            .subscribeOn(Schedulers.boundedElastic()));
-            List<String> all = Flux.range(0, 50)
-                    .flatMap(i -> mono, 50)
-                    .collectList()
-                    .block(BOUND);
+                    .mono(
+                            "k",
+                            () -> Mono.fromCallable(() -> {
+                                        most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                                        Thread.yield();
+                                        inside.decrementAndGet();
+                                        return "ran";
+                                    })
+                                    .subscribeOn(Schedulers.boundedElastic()));
+            List<String> all =
+                    Flux.range(0, 50).flatMap(i -> mono, 50).collectList().block(BOUND);
             assertThat(all).hasSize(50);
             assertThat(most).hasValue(1);
         }
@@ -212,9 +214,11 @@ class PublisherTest {
             AtomicBoolean cancelled = new AtomicBoolean();
             Disposable subscription = application
                     .get(Calls.class)
-                    .mono("k", () -> Mono.<String>never()
-                            .doOnSubscribe(s -> started.countDown())
-                            .doOnCancel(() -> cancelled.set(true)))
+                    .mono(
+                            "k",
+                            () -> Mono.<String>never()
+                                    .doOnSubscribe(s -> started.countDown())
+                                    .doOnCancel(() -> cancelled.set(true)))
                     .subscribe();
             Await.until("it runs", () -> started.getCount() == 0);
             subscription.dispose();
@@ -231,9 +235,11 @@ class PublisherTest {
                     .get(Calls.class)
                     .mono("k", () -> Mono.just("ran"))
                     .subscribe();
-            Await.until("it waits", () -> !application.store.contents().waiters().isEmpty());
+            Await.until(
+                    "it waits", () -> !application.store.contents().waiters().isEmpty());
             subscription.dispose();
-            Await.until("nobody waits", () -> application.store.contents().waiters().isEmpty());
+            Await.until(
+                    "nobody waits", () -> application.store.contents().waiters().isEmpty());
             taken.release();
             application.awaitFree("k");
         }
@@ -258,8 +264,8 @@ class PublisherTest {
     void aSubscriptionOfAThreadThatHoldsTheKeyRunsUnderItsLease() {
         try (Application application = Application.of(Calls.class)) {
             Calls calls = application.get(Calls.class);
-            String result =
-                    calls.value("k", () -> calls.monoAtOnce("k", () -> Mono.just("inner")).block(BOUND));
+            String result = calls.value(
+                    "k", () -> calls.monoAtOnce("k", () -> Mono.just("inner")).block(BOUND));
             assertThat(result).isEqualTo("inner");
             application.awaitFree("k");
         }
@@ -270,10 +276,12 @@ class PublisherTest {
         try (Application application = Application.of(Calls.class)) {
             assertThatThrownBy(() -> application
                             .get(Calls.class)
-                            .runsOn("k", () -> Mono.fromCallable(() -> {
-                                application.awaitLoss("k");
-                                return "too late";
-                            }))
+                            .runsOn(
+                                    "k",
+                                    () -> Mono.fromCallable(() -> {
+                                        application.loseAll();
+                                        return "too late";
+                                    }))
                             .block(BOUND))
                     .isInstanceOf(LeaseLostException.class)
                     .hasMessageContaining("Calls.runsOn(String, Supplier) ran");
@@ -283,20 +291,27 @@ class PublisherTest {
     @Test
     void aSubscriptionIsCancelledAtTheLossIfAskedFor() {
         try (Application application = Application.of(Calls.class)) {
+            Calls calls = application.get(Calls.class);
             AtomicInteger cancelled = new AtomicInteger();
-            assertThatThrownBy(() -> application
-                            .get(Calls.class)
-                            .stoppedMono("k", () -> Mono.<String>never().doOnCancel(cancelled::incrementAndGet))
-                            .block(BOUND))
-                    .isInstanceOf(LeaseLostException.class);
-            assertThatThrownBy(() -> application
-                            .get(Calls.class)
-                            .stoppedFlux(
-                                    "k2",
-                                    () -> Flux.just(1).concatWith(Flux.never()).doOnCancel(cancelled::incrementAndGet))
-                            .blockLast(BOUND))
-                    .isInstanceOf(LeaseLostException.class);
-            assertThat(cancelled).hasValue(2);
+            AtomicInteger started = new AtomicInteger();
+            Mono<String> mono = calls.stoppedMono(
+                    "k",
+                    () -> Mono.<String>never()
+                            .doOnSubscribe(s -> started.incrementAndGet())
+                            .doOnCancel(cancelled::incrementAndGet));
+            Flux<Integer> flux = calls.stoppedFlux(
+                    "k2",
+                    () -> Flux.just(1)
+                            .concatWith(Flux.never())
+                            .doOnSubscribe(s -> started.incrementAndGet())
+                            .doOnCancel(cancelled::incrementAndGet));
+            CompletableFuture<String> one = mono.toFuture();
+            CompletableFuture<List<Integer>> other = flux.collectList().toFuture();
+            Await.until("both run", () -> started.get() == 2);
+            application.loseAll();
+            assertThatThrownBy(() -> one.get(1, TimeUnit.MINUTES)).hasCauseInstanceOf(LeaseLostException.class);
+            assertThatThrownBy(() -> other.get(1, TimeUnit.MINUTES)).hasCauseInstanceOf(LeaseLostException.class);
+            Await.until("both are cancelled", () -> cancelled.get() == 2);
         }
     }
 

@@ -27,11 +27,6 @@ class ReentranceTest {
             return body.call();
         }
 
-        @DistributedLock(key = "#key", leaseTime = "60ms")
-        <T> T underShortLease(String key, Callable<T> body) throws Exception {
-            return body.call();
-        }
-
         @DistributedLock(key = "#key", waitTime = "0", mutex = "second")
         <T> T onAnotherMutex(String key, Callable<T> body) throws Exception {
             return body.call();
@@ -53,7 +48,8 @@ class ReentranceTest {
         try (Application application = Application.of(Calls.class)) {
             Calls calls = application.get(Calls.class);
             String result = calls.under("k", () -> {
-                OptionalLong token = application.mutex.inspect("k").orElseThrow().fencingToken();
+                OptionalLong token =
+                        application.mutex.inspect("k").orElseThrow().fencingToken();
                 String inner = calls.under("k", () -> calls.under("k", () -> "inner"));
                 assertThat(application.mutex.inspect("k").orElseThrow().fencingToken())
                         .isEqualTo(token);
@@ -84,10 +80,12 @@ class ReentranceTest {
     void anotherKeyWithinACallIsAcquired() throws Exception {
         try (Application application = Application.of(Calls.class)) {
             Calls calls = application.get(Calls.class);
-            calls.under("a", () -> calls.under("b", () -> {
-                assertThat(application.store.contents().heldKeys()).containsExactly("a", "b");
-                return null;
-            }));
+            calls.under(
+                    "a",
+                    () -> calls.under("b", () -> {
+                        assertThat(application.store.contents().heldKeys()).containsExactly("a", "b");
+                        return null;
+                    }));
             application.awaitFree("a");
             application.awaitFree("b");
         }
@@ -108,8 +106,8 @@ class ReentranceTest {
             Calls calls = application.get(Calls.class);
             ExecutorService thread = Executors.newSingleThreadExecutor();
             calls.under("k", () -> {
-                assertThatThrownBy(() ->
-                                thread.submit(() -> calls.under("k", () -> "entered")).get())
+                assertThatThrownBy(() -> thread.submit(() -> calls.under("k", () -> "entered"))
+                                .get())
                         .isInstanceOf(ExecutionException.class)
                         .hasCauseInstanceOf(LockNotAcquiredException.class);
                 return null;
@@ -122,8 +120,8 @@ class ReentranceTest {
     void aCallWithinACallWhoseLeaseIsLostThrowsAtOnce() {
         try (Application application = Application.of(Calls.class)) {
             Calls calls = application.get(Calls.class);
-            assertThatThrownBy(() -> calls.underShortLease("k", () -> {
-                        application.awaitLoss("k");
+            assertThatThrownBy(() -> calls.under("k", () -> {
+                        application.loseAll();
                         return calls.under("k", () -> {
                             throw new AssertionError("ran without a lease");
                         });

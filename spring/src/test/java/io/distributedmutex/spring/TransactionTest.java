@@ -119,17 +119,17 @@ class TransactionTest {
         }
 
         @Transactional
-        @DistributedLock(key = "'account:' + #id", leaseTime = "60ms")
-        public void committedAfterTheLoss(int id, Runnable awaitLoss) {
+        @DistributedLock(key = "'account:' + #id")
+        public void committedAfterTheLoss(int id, Runnable lose) {
             write(jdbc, read(jdbc) + 1);
-            awaitLoss.run();
+            lose.run();
         }
 
         @Transactional
-        @DistributedLock(key = "'account:' + #id", leaseTime = "60ms", onLost = OnLeaseLost.ROLLBACK)
-        public void rolledBackAfterTheLoss(int id, Runnable awaitLoss) {
+        @DistributedLock(key = "'account:' + #id", onLost = OnLeaseLost.ROLLBACK)
+        public void rolledBackAfterTheLoss(int id, Runnable lose) {
             write(jdbc, read(jdbc) + 1);
-            awaitLoss.run();
+            lose.run();
         }
 
         @Transactional
@@ -139,15 +139,15 @@ class TransactionTest {
         }
 
         @Transactional
-        @DistributedLock(key = "'account:' + #id", leaseTime = "60ms", onLost = OnLeaseLost.ROLLBACK)
-        public CompletableFuture<Void> rolledBackLater(int id, Runnable awaitLoss) {
+        @DistributedLock(key = "'account:' + #id", onLost = OnLeaseLost.ROLLBACK)
+        public CompletableFuture<Void> rolledBackLater(int id, Runnable lose) {
             write(jdbc, read(jdbc) + 1);
-            awaitLoss.run();
+            lose.run();
             return CompletableFuture.completedFuture(null);
         }
 
-        @DistributedLock(key = "'account:' + #id", leaseTime = "60ms", onLost = OnLeaseLost.ROLLBACK)
-        public void shortLease(int id) {
+        @DistributedLock(key = "'account:' + #id", onLost = OnLeaseLost.ROLLBACK)
+        public void inTransactionOfTheCaller(int id) {
             write(jdbc, read(jdbc) + 1);
         }
     }
@@ -173,7 +173,9 @@ class TransactionTest {
         Class<?>[] classes = {Database.class, Transactions.class, Accounts.class};
         try (Application one = Application.of(store, Map.of(), true, classes);
                 Application two = Application.of(store.sibling(), Map.of(), true, classes)) {
-            increment(() -> one.get(Accounts.class).increment(1), () -> two.get(Accounts.class).increment(1));
+            increment(
+                    () -> one.get(Accounts.class).increment(1),
+                    () -> two.get(Accounts.class).increment(1));
         }
         assertThat(balance()).isEqualTo(200);
     }
@@ -186,9 +188,11 @@ class TransactionTest {
                 Application two = Application.of(store.sibling(), Map.of(), true, classes)) {
             increment(
                     () -> one.get(TransactionTemplate.class)
-                            .executeWithoutResult(status -> one.get(Accounts.class).increment(1)),
+                            .executeWithoutResult(
+                                    status -> one.get(Accounts.class).increment(1)),
                     () -> two.get(TransactionTemplate.class)
-                            .executeWithoutResult(status -> two.get(Accounts.class).increment(1)));
+                            .executeWithoutResult(
+                                    status -> two.get(Accounts.class).increment(1)));
         }
         assertThat(balance()).isEqualTo(200);
     }
@@ -294,9 +298,7 @@ class TransactionTest {
     @Test
     void aTransactionIsCommittedAfterTheLossByDefaultAndTheCallerHearsOfIt() {
         try (Application application = application(Transactions.class, Accounts.class)) {
-            assertThatThrownBy(() -> application
-                            .get(Accounts.class)
-                            .committedAfterTheLoss(1, () -> application.awaitLoss("account:1")))
+            assertThatThrownBy(() -> application.get(Accounts.class).committedAfterTheLoss(1, application::loseAll))
                     .isInstanceOf(LeaseLostException.class);
             assertThat(balance()).isEqualTo(1);
         }
@@ -305,9 +307,7 @@ class TransactionTest {
     @Test
     void aTransactionIsRolledBackAfterTheLossIfAskedFor() {
         try (Application application = application(Transactions.class, Accounts.class)) {
-            assertThatThrownBy(() -> application
-                            .get(Accounts.class)
-                            .rolledBackAfterTheLoss(1, () -> application.awaitLoss("account:1")))
+            assertThatThrownBy(() -> application.get(Accounts.class).rolledBackAfterTheLoss(1, application::loseAll))
                     .isInstanceOf(LeaseLostException.class)
                     .hasMessageContaining("so it is rolled back");
             assertThat(balance()).isZero();
@@ -325,9 +325,7 @@ class TransactionTest {
     @Test
     void aTransactionOfAMethodWithAFutureIsRolledBackToo() {
         try (Application application = application(Transactions.class, Accounts.class)) {
-            CompletableFuture<Void> result = application
-                    .get(Accounts.class)
-                    .rolledBackLater(1, () -> application.awaitLoss("account:1"));
+            CompletableFuture<Void> result = application.get(Accounts.class).rolledBackLater(1, application::loseAll);
             assertThatThrownBy(() -> result.get(1, TimeUnit.MINUTES)).hasCauseInstanceOf(LeaseLostException.class);
             assertThat(balance()).isZero();
         }
@@ -337,8 +335,8 @@ class TransactionTest {
     void aTransactionOfTheCallerIsRolledBackIfTheLeaseIsLostBeforeItIsCommitted() {
         try (Application application = application(Transactions.class, Accounts.class)) {
             assertThatThrownBy(() -> application.get(TransactionTemplate.class).executeWithoutResult(status -> {
-                        application.get(Accounts.class).shortLease(1);
-                        application.awaitLoss("account:1");
+                        application.get(Accounts.class).inTransactionOfTheCaller(1);
+                        application.loseAll();
                     }))
                     .isInstanceOf(LeaseLostException.class);
             assertThat(balance()).isZero();
@@ -348,12 +346,12 @@ class TransactionTest {
     @Test
     void laterTransactionsOfTheThreadAreCommitted() {
         try (Application application = application(Transactions.class, Accounts.class)) {
-            assertThatThrownBy(() -> application
-                            .get(Accounts.class)
-                            .rolledBackAfterTheLoss(1, () -> application.awaitLoss("account:1")))
+            assertThatThrownBy(() -> application.get(Accounts.class).rolledBackAfterTheLoss(1, application::loseAll))
                     .isInstanceOf(LeaseLostException.class);
-            application.get(Accounts.class).increment(1);
-            assertThat(balance()).isEqualTo(1);
+            application
+                    .get(TransactionTemplate.class)
+                    .executeWithoutResult(status -> write(application.get(JdbcTemplate.class), 5));
+            assertThat(balance()).isEqualTo(5);
         }
     }
 
