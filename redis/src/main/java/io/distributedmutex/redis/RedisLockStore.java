@@ -365,19 +365,22 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
-        private RedisLockStore open() {
-            RedisURI uri = this.uri;
-            RedisClient client = this.client;
-            RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
-            Connections connections;
-            if (uri != null && client == null) {
-                connections = Connections.open(uri, errors, commandTimeout);
-            } else if (uri == null && client != null) {
-                connections = Connections.open(client, errors);
-            } else {
+        /** Refuses to connect nowhere, or to two places. */
+        void checkOneAddress() {
+            if ((uri == null) == (client == null)) {
                 throw new IllegalStateException("exactly one of uri and client must be given, but "
                         + (uri == null ? "neither" : "both") + " was");
             }
+        }
+
+        private RedisLockStore open() {
+            checkOneAddress();
+            RedisURI uri = this.uri;
+            RedisClient client = this.client;
+            RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
+            Connections connections = uri != null
+                    ? Connections.open(uri, errors, commandTimeout)
+                    : Connections.open(Objects.requireNonNull(client), errors);
             RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, connections);
             boolean checked = false;
             try {

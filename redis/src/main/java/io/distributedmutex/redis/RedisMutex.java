@@ -167,9 +167,9 @@ public final class RedisMutex {
 
         /**
          * Hears of everything that happens to locks, as {@link DistributedMutex.Builder#listener} describes it. Default:
-         * nobody.
+         * nobody. May be called several times.
          *
-         * @param listener the listener
+         * @param listener one more listener
          * @return this builder
          */
         public Builder listener(MutexListener listener) {
@@ -202,7 +202,20 @@ public final class RedisMutex {
         }
 
         /**
-         * Connects.
+         * Connects at the first use instead of in {@link #connect}: an application whose Redis is down starts. Default: off. Until
+         * Redis is there, an acquire tries again at each retry interval of its wait time, and then throws what connecting threw:
+         * {@link StoreUnreachableException} or {@link StoreRefusedException}, with the address. What {@link #startCheck} finds
+         * is found then, too.
+         *
+         * @return this builder
+         */
+        public Builder lazy() {
+            mutex.lazy();
+            return this;
+        }
+
+        /**
+         * Connects, or makes ready to if this is {@link #lazy}.
          *
          * @return the mutex; make one per application
          * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
@@ -212,6 +225,7 @@ public final class RedisMutex {
          *     part of a cluster, or something is missing of all that {@link #startCheck} tries
          */
         public DistributedMutex connect() {
+            store.checkOneAddress();
             return mutex.build();
         }
     }
