@@ -3,7 +3,6 @@ package io.distributedmutex.spring;
 import io.distributedmutex.LockOptions;
 import java.lang.annotation.Documented;
 import java.lang.annotation.ElementType;
-import java.lang.annotation.Inherited;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
@@ -30,7 +29,6 @@ import org.springframework.aot.hint.annotation.Reflective;
  * text may have placeholders such as {@code ${locks.report.wait}}. Bounds are those of {@link LockOptions.Builder}.
  */
 @Documented
-@Inherited
 @Reflective
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.METHOD, ElementType.ANNOTATION_TYPE})

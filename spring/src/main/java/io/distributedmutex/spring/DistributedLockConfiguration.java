@@ -5,6 +5,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.context.annotation.ImportAware;
+import org.springframework.context.annotation.ImportRuntimeHints;
 import org.springframework.context.annotation.Role;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.MergedAnnotation;
@@ -16,6 +17,7 @@ import org.springframework.core.type.AnnotationMetadata;
  */
 @Configuration(proxyBeanMethods = false)
 @Import(LockProxies.class)
+@ImportRuntimeHints(LockHints.class)
 @Role(BeanDefinition.ROLE_INFRASTRUCTURE)
 public final class DistributedLockConfiguration implements ImportAware {
 

@@ -17,7 +17,7 @@ final class LockAdvisor extends AbstractPointcutAdvisor {
 
     LockAdvisor(LockedMethods methods, int order) {
         this.interceptor = new LockInterceptor(methods);
-        this.pointcut = new AnnotatedMethods(methods);
+        this.pointcut = new AnnotatedMethods();
         setOrder(order);
     }
 
@@ -32,12 +32,6 @@ final class LockAdvisor extends AbstractPointcutAdvisor {
     }
 
     private static final class AnnotatedMethods extends StaticMethodMatcherPointcut {
-        private final LockedMethods methods;
-
-        AnnotatedMethods(LockedMethods methods) {
-            this.methods = methods;
-        }
-
         @Override
         public ClassFilter getClassFilter() {
             return type -> AnnotationUtils.isCandidateClass(type, DistributedLock.class);
@@ -45,7 +39,7 @@ final class LockAdvisor extends AbstractPointcutAdvisor {
 
         @Override
         public boolean matches(Method method, Class<?> targetClass) {
-            return methods.find(method, targetClass) != null;
+            return LockedMethods.isLocked(method, targetClass);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.distributedmutex.spring;
 
+import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -89,8 +90,13 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
         ConfigurableListableBeanFactory beans = methods.beans();
         withoutProxy.forEach((name, type) -> {
             Object bean = beans.containsSingleton(name) ? beans.getSingleton(name) : null;
+            List<LockedMethod> locked = methods.of(ClassUtils.getUserClass(type));
             if (bean instanceof SpringProxy) {
-                checkProxy(bean, methods.of(ClassUtils.getUserClass(type)));
+                checkProxy(bean, locked);
+            } else if (bean != null) {
+                throw locked.get(0)
+                        .refused("the bean " + name + " has no proxy, as it is part of Spring's AOP itself or was"
+                                + " exempted from it, so nothing can lock it");
             }
         });
         withoutProxy.clear();
@@ -167,10 +173,12 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
     }
 
     private static boolean isOnInterfaceOf(Object proxy, LockedMethod method) {
-        for (Class<?> each : proxy.getClass().getInterfaces()) {
-            if (ClassUtils.hasMethod(
-                    each, method.method().getName(), method.method().getParameterTypes())) {
-                return true;
+        for (Class<?> each : ClassUtils.getAllInterfaces(proxy)) {
+            for (Method declared : each.getMethods()) {
+                if (AopUtils.getMostSpecificMethod(declared, method.targetClass())
+                        .equals(method.method())) {
+                    return true;
+                }
             }
         }
         return false;

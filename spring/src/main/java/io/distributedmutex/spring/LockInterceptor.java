@@ -1,7 +1,6 @@
 package io.distributedmutex.spring;
 
 import io.distributedmutex.Lease;
-import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.spring.LockedMethod.Mutex;
 import io.distributedmutex.spring.ThreadHolds.Binding;
@@ -68,7 +67,7 @@ final class LockInterceptor implements MethodInterceptor {
 
     private static @Nullable Object run(LockedMethod method, Lease lease, MethodInvocation call) throws Throwable {
         if (LockedMethod.isLost(lease)) {
-            throw method.lost(lease);
+            throw method.lost(lease, null);
         }
         Interruption interruption = method.onLost() == OnLeaseLost.INTERRUPT ? Interruption.atLossOf(lease) : null;
         Object result;
@@ -76,15 +75,13 @@ final class LockInterceptor implements MethodInterceptor {
             result = call.proceed();
         } catch (Throwable failure) {
             if (interruption != null && interruption.end()) {
-                LeaseLostException lost = method.lost(lease);
-                lost.addSuppressed(failure);
-                throw lost;
+                throw method.lost(lease, failure);
             }
             throw failure;
         }
         boolean wasInterrupted = interruption != null && interruption.end();
         if (wasInterrupted || LockedMethod.isLost(lease)) {
-            throw method.lost(lease);
+            throw method.lost(lease, null);
         }
         return result;
     }

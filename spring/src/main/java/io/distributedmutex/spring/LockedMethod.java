@@ -238,11 +238,12 @@ final class LockedMethod {
         return lease.state() == LeaseState.LOST;
     }
 
-    LeaseLostException lost(Lease lease) {
+    LeaseLostException lost(Lease lease, @Nullable Throwable cause) {
         return new LeaseLostException(
                 "the lease on '" + Messages.shown(lease.key()) + "' was lost while " + name()
                         + " ran, so another holder may have interfered",
-                lease.lossReason().orElse(null));
+                lease.lossReason().orElse(null),
+                cause);
     }
 
     // ---- Reading and checking

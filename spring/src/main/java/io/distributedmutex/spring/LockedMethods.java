@@ -57,15 +57,15 @@ final class LockedMethods implements BeanFactoryAware {
         return found.orElse(null);
     }
 
+    /** Whether a method is annotated. Reads nothing else of it, since that may need what the context has only when it runs. */
+    static boolean isLocked(Method method, Class<?> targetClass) {
+        return annotationOf(method, AopUtils.getMostSpecificMethod(method, targetClass))
+                .isPresent();
+    }
+
     private Optional<LockedMethod> read(Method method, Class<?> targetClass) {
-        if (method.getDeclaringClass() == Object.class) {
-            return Optional.empty();
-        }
         Method specific = AopUtils.getMostSpecificMethod(method, targetClass);
-        MergedAnnotation<DistributedLock> annotation = annotationOf(specific);
-        if (!annotation.isPresent() && !specific.equals(method)) {
-            annotation = annotationOf(method);
-        }
+        MergedAnnotation<DistributedLock> annotation = annotationOf(method, specific);
         if (!annotation.isPresent()) {
             return Optional.empty();
         }
@@ -80,6 +80,14 @@ final class LockedMethods implements BeanFactoryAware {
             Method specific, Class<?> targetClass, MergedAnnotation<DistributedLock> annotation) {
         LockedMethod found = find(specific, targetClass);
         return found != null ? found : new LockedMethod(annotation, specific, targetClass, beans());
+    }
+
+    private static MergedAnnotation<DistributedLock> annotationOf(Method method, Method specific) {
+        if (method.getDeclaringClass() == Object.class) {
+            return MergedAnnotation.missing();
+        }
+        MergedAnnotation<DistributedLock> annotation = annotationOf(specific);
+        return annotation.isPresent() || specific.equals(method) ? annotation : annotationOf(method);
     }
 
     private static MergedAnnotation<DistributedLock> annotationOf(Method method) {

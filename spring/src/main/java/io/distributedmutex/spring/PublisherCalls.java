@@ -109,7 +109,7 @@ final class PublisherCalls {
             }
             Hold hold = Objects.requireNonNull(attempt.hold);
             if (LockedMethod.isLost(hold.lease())) {
-                return Mono.error(method.lost(hold.lease()));
+                return Mono.error(method.lost(hold.lease(), null));
             }
             return under(hold);
         } catch (Throwable e) {
@@ -164,7 +164,7 @@ final class PublisherCalls {
         return Mono.defer(() -> {
             Hold hold = attempt.hold;
             return hold != null && LockedMethod.isLost(hold.lease())
-                    ? Mono.error(method.lost(hold.lease()))
+                    ? Mono.error(method.lost(hold.lease(), null))
                     : Mono.empty();
         });
     }

@@ -84,7 +84,7 @@ final class StageCall {
         Lease lease = hold.lease();
         if (LockedMethod.isLost(lease) || result.isDone()) {
             hold.leave();
-            result.completeExceptionally(method.lost(lease));
+            result.completeExceptionally(method.lost(lease, null));
             return;
         }
         boolean interrupts = method.onLost() == OnLeaseLost.INTERRUPT;
@@ -101,7 +101,7 @@ final class StageCall {
             binding.unbind();
         }
         if (interruption != null && interruption.end()) {
-            result.completeExceptionally(method.lost(lease));
+            result.completeExceptionally(method.lost(lease, failure));
         }
         if (stage == null) {
             end(hold, null, failure);
@@ -110,7 +110,7 @@ final class StageCall {
         CompletionStage<?> body = stage;
         if (interrupts) {
             lease.onLost(lost -> {
-                result.completeExceptionally(method.lost(lost));
+                result.completeExceptionally(method.lost(lost, null));
                 cancel(body);
             });
         }
@@ -125,7 +125,7 @@ final class StageCall {
     private void end(Hold hold, @Nullable Object value, @Nullable Throwable failure) {
         boolean isLost = LockedMethod.isLost(hold.lease());
         hold.leave();
-        complete(value, failure == null && isLost ? method.lost(hold.lease()) : failure);
+        complete(value, failure == null && isLost ? method.lost(hold.lease(), null) : failure);
     }
 
     private void complete(@Nullable Object value, @Nullable Throwable failure) {

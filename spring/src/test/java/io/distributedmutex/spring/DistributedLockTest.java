@@ -223,6 +223,29 @@ class DistributedLockTest {
     @Component
     static class Inheriting extends Inherited<String> {}
 
+    interface Handler<T> {
+        void handle(T item, Runnable body);
+    }
+
+    @Component
+    static class GenericHandler implements Handler<String> {
+        @Override
+        @DistributedLock(key = "'handle:' + #item")
+        public void handle(String item, Runnable body) {
+            body.run();
+        }
+    }
+
+    @Test
+    void aMethodOfAGenericInterfaceIsLocked() {
+        try (Application application = Application.of(GenericHandler.class)) {
+            @SuppressWarnings("unchecked")
+            Handler<String> handler = application.get(Handler.class);
+            assertThat(AopUtils.isJdkDynamicProxy(handler)).isTrue();
+            handler.handle("a", () -> assertThat(application.isHeld("handle:a")).isTrue());
+        }
+    }
+
     @Test
     void itIsUsableAsAMetaAnnotation() {
         try (Application application = Application.of(Worker.class)) {

@@ -147,6 +147,24 @@ class MisuseTest {
         }
     }
 
+    @Component
+    static class Advising implements org.aopalliance.intercept.MethodInterceptor {
+        @Override
+        public Object invoke(org.aopalliance.intercept.MethodInvocation call) throws Throwable {
+            return call.proceed();
+        }
+
+        @DistributedLock(name = "k")
+        void method() {}
+    }
+
+    @Test
+    void aBeanThatIsNeverProxiedIsRefused() {
+        assertThatThrownBy(() -> Application.of(Advising.class))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("Advising.method(): the bean misuseTest.Advising has no proxy");
+    }
+
     // ---- Keys
 
     @Component

@@ -104,6 +104,10 @@ class TransactionTest {
     @EnableTransactionManagement(order = DistributedLockConfiguration.DEFAULT_ORDER - 1)
     static class TransactionsOutside {}
 
+    @Configuration
+    @EnableDistributedLocks(order = DistributedLockConfiguration.DEFAULT_ORDER - 2)
+    static class LocksFurtherOutside {}
+
     @Component
     static class Accounts {
         private final JdbcTemplate jdbc;
@@ -255,6 +259,15 @@ class TransactionTest {
                 .hasMessageContaining("@DistributedLock on " + Accounts.class.getName() + ".")
                 .hasMessageContaining("its transaction would begin before the lock is acquired")
                 .hasMessageContaining("@EnableDistributedLocks");
+    }
+
+    @Test
+    void anOrderOfTheLockBeforeThatOfTheTransactionIsFine() {
+        try (Application application = Application.ofOnly(
+                Database.class, TransactionsOutside.class, LocksFurtherOutside.class, Accounts.class)) {
+            application.get(Accounts.class).increment(1);
+            assertThat(balance()).isEqualTo(1);
+        }
     }
 
     @Test
