@@ -174,7 +174,7 @@ final class KeyQueue extends Holding.Owner {
             return;
         }
         releaseUnanswered(abandoned);
-        long until = instance.now() + Math.max(abandoned.sentLeaseMillis, KeyRequest.ALIVE_MILLIS) * 1_000_000;
+        long until = instance.now() + Math.max(abandoned.sentLeaseMillis, GiveBacks.ALIVE_MILLIS) * 1_000_000;
         if (abandoned.mayBeKnown()) {
             then(() -> instance.giveBacks.send(GiveBack.cancel(key, abandoned.token, until)));
         }

@@ -9,9 +9,11 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Validate;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Release, expiry, loss and extension of one lease that race end it once, in an order that everybody agrees on. */
+@Tag("deep")
 class LeaseInterleavingsTest {
 
     @Test

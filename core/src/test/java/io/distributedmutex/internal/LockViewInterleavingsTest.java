@@ -6,12 +6,14 @@ import java.util.concurrent.locks.Lock;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.ThreadIdGen;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The Lock view is a reentrant lock by thread, however its threads interleave. Nothing is done before or
  * after the threads run, since Lincheck would do that on one of them, under another number.
  */
+@Tag("deep")
 class LockViewInterleavingsTest {
 
     @Test
