@@ -14,6 +14,7 @@ import java.net.URLClassLoader;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.springframework.boot.Banner;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
@@ -87,6 +88,7 @@ class ClassLoaderLeakTest {
             SpringApplication application = new SpringApplication(main);
             application.setWebApplicationType(WebApplicationType.NONE);
             application.setRegisterShutdownHook(false);
+            application.setBannerMode(Banner.Mode.OFF);
             try (ConfigurableApplicationContext context =
                     application.run("--distributed-mutex.redis.uri=" + redis.uri(), "--spring.jmx.enabled=false")) {
                 DistributedMutex mutex = context.getBean(DistributedMutex.class);

@@ -3,6 +3,7 @@ package io.distributedmutex.springboot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
@@ -140,6 +141,9 @@ class StartFailureTest {
                 (Logger) LoggerFactory.getLogger("org.springframework.boot.diagnostics.LoggingFailureAnalysisReporter");
         logger.addAppender(reports);
         logger.setAdditive(false);
+        // Says it once more, at length.
+        Logger contexts = (Logger) LoggerFactory.getLogger("org.springframework.context");
+        contexts.setLevel(Level.ERROR);
         try {
             SpringApplication starting = new SpringApplication(application);
             starting.setWebApplicationType(WebApplicationType.NONE);
@@ -156,6 +160,7 @@ class StartFailureTest {
                             () -> starting.run(arguments.toArray(String[]::new)).close())
                     .isNotNull();
         } finally {
+            contexts.setLevel(null);
             logger.setAdditive(true);
             logger.detachAppender(reports);
         }

@@ -57,13 +57,13 @@ class TestContextTest {
     @SpringBootTest(
             classes = Application.class,
             webEnvironment = WebEnvironment.NONE,
-            properties = "distributed-mutex.holder-label=one")
+            properties = {"distributed-mutex.holder-label=one", "spring.main.banner-mode=off"})
     static class One {}
 
     @SpringBootTest(
             classes = Application.class,
             webEnvironment = WebEnvironment.NONE,
-            properties = "distributed-mutex.holder-label=two")
+            properties = {"distributed-mutex.holder-label=two", "spring.main.banner-mode=off"})
     static class Two {}
 
     private TestContextManager one;

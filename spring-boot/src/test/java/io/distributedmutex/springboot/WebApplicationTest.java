@@ -44,6 +44,9 @@ import tools.jackson.databind.json.JsonMapper;
 @WithRedis
 class WebApplicationTest {
 
+    /** Kept, as the level would go with it. */
+    private static final java.util.logging.Logger TOMCAT = java.util.logging.Logger.getLogger("org.apache");
+
     private final EmbeddedRedis redis;
     private final FaultyProxy proxy;
     private final HttpClient client = HttpClient.newHttpClient();
@@ -53,6 +56,7 @@ class WebApplicationTest {
     WebApplicationTest(EmbeddedRedis redis) {
         this.redis = redis;
         this.proxy = FaultyProxy.to(redis.port());
+        TOMCAT.setLevel(java.util.logging.Level.WARNING);
     }
 
     @SpringBootConfiguration
