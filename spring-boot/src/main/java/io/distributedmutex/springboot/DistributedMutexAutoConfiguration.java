@@ -89,7 +89,7 @@ public final class DistributedMutexAutoConfiguration {
                     "The DistributedMutex could not be made: " + e.getMessage() + ". Its Redis is set by "
                             + server.setBy() + ".",
                     e instanceof StoreUnreachableException
-                            ? "Start Redis at " + server.place() + ", or correct " + server.setBy() + ". With "
+                            ? "Start Redis there, or correct " + server.setBy() + ". With "
                                     + DistributedMutexProperties.LAZY
                                     + "=true the application starts without it, and connects at the first use."
                             : "Do what the description says, or correct " + server.setBy() + ".",

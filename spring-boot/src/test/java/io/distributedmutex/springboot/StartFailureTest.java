@@ -104,7 +104,7 @@ class StartFailureTest {
                         "distributed-mutex.redis.lazy=true")
                 .doesNotContain("opensesame");
         assertThat(failing(Application.class, "distributed-mutex.redis.uri=" + redis.uri()))
-                .contains("Start Redis at", "or correct distributed-mutex.redis.uri")
+                .contains("Start Redis there", "or correct distributed-mutex.redis.uri")
                 .doesNotContain("opensesame");
     }
 
