@@ -81,6 +81,7 @@ final class ArchitectureTest {
                 ".spi",
                 ".internal",
                 ".redis",
+                ".micrometer",
                 ".testkit",
                 ".testkit.memory",
                 ".cli",

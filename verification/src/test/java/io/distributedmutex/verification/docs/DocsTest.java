@@ -58,6 +58,7 @@ class DocsTest {
             import static org.junit.jupiter.api.Assertions.*;
 
             import io.distributedmutex.*;
+            import io.distributedmutex.micrometer.*;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
             import io.distributedmutex.testkit.*;
@@ -68,6 +69,12 @@ class DocsTest {
             import io.distributedmutex.testkit.proxy.*;
             import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
             import io.distributedmutex.testkit.server.*;
+            import io.micrometer.core.instrument.Meter;
+            import io.micrometer.core.instrument.MeterRegistry;
+            import io.micrometer.core.instrument.Tags;
+            import io.micrometer.core.instrument.config.MeterFilter;
+            import io.micrometer.core.instrument.distribution.DistributionStatisticConfig;
+            import io.micrometer.observation.ObservationRegistry;
             import java.time.Duration;
             import java.util.*;
             import java.util.concurrent.CompletableFuture;
@@ -92,7 +99,8 @@ class DocsTest {
                 }
 
                 public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, Accounts accounts,
-                        Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
+                        Row row, List<Row> rows, Logger log, Logger logger, MeterRegistry registry,
+                        ObservationRegistry observations, int tenantId) throws Exception {
             """;
 
     @Test
@@ -114,7 +122,7 @@ class DocsTest {
     @Test
     void everyExampleOfTheJavadocCompiles() throws IOException {
         int examples = 0;
-        for (String module : List.of("core", "redis", "testkit")) {
+        for (String module : List.of("core", "redis", "micrometer", "testkit")) {
             for (Path source : filesBelow(ROOT.resolve(module).resolve("src/main/java"), Set.of("java"))) {
                 Matcher blocks = JAVADOC_BLOCK.matcher(Files.readString(source));
                 while (blocks.find()) {
