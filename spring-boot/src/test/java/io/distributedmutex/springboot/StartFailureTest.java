@@ -82,7 +82,10 @@ class StartFailureTest {
     @Test
     void aPropertyThatIsNotKnownIsRefused() {
         assertThat(failing(Application.class, "distributed-mutex.lease-tme=5s"))
-                .contains("distributed-mutex.lease-tme", "5s");
+                .contains(
+                        "There is no property distributed-mutex.lease-tme, but it is set to '5s' by",
+                        "    distributed-mutex.lease-time",
+                        "    distributed-mutex.redis.uri");
     }
 
     @Test
