@@ -44,7 +44,7 @@ class DocsTest {
     private static final Pattern JAVADOC_BLOCK = Pattern.compile("<pre>\\{@code\n(.*?)\\}</pre>", Pattern.DOTALL);
 
     /** An example that declares types, and is not what stands in a method. */
-    private static final Pattern DECLARATION = Pattern.compile("(?m)^(final |abstract )?(class|interface|record) ");
+    private static final Pattern DECLARATION = Pattern.compile("(?m)^(final |abstract )?(class|@?interface|record) ");
 
     private static final Pattern LINK = Pattern.compile("]\\(([^)#:]*)(?:#([^):]*))?\\)");
 
@@ -60,6 +60,7 @@ class DocsTest {
             import io.distributedmutex.*;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
+            import io.distributedmutex.spring.*;
             import io.distributedmutex.testkit.*;
             import io.distributedmutex.testkit.FaultyLockStore.Operation;
             import io.distributedmutex.testkit.contract.*;
@@ -68,6 +69,7 @@ class DocsTest {
             import io.distributedmutex.testkit.proxy.*;
             import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
             import io.distributedmutex.testkit.server.*;
+            import java.lang.annotation.*;
             import java.time.Duration;
             import java.util.*;
             import java.util.concurrent.CompletableFuture;
@@ -77,6 +79,11 @@ class DocsTest {
             import org.jspecify.annotations.Nullable;
             import org.junit.jupiter.api.Test;
             import org.slf4j.Logger;
+            import org.springframework.context.annotation.*;
+            import org.springframework.core.annotation.AliasFor;
+            import org.springframework.scheduling.annotation.Scheduled;
+            import org.springframework.stereotype.Service;
+            import org.springframework.transaction.annotation.Transactional;
 
             """;
 
