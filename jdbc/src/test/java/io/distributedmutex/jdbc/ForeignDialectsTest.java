@@ -32,7 +32,8 @@ class ForeignDialectsTest {
             connection.commit();
             fence.check(connection, "account:7", 44);
             connection.rollback();
-            assertThat(Database.query(connection, "SELECT MAX(token) FROM fencing_token")).isEqualTo(43);
+            assertThat(Database.query(connection, "SELECT MAX(token) FROM fencing_token"))
+                    .isEqualTo(43);
             assertThatThrownBy(() -> fence.check(connection, "account:7", 42))
                     .isInstanceOf(StaleTokenException.class)
                     .hasMessageContaining("43 has been seen");

@@ -182,9 +182,7 @@ final class Schedule {
         Callable<Outcome> step = () -> {
             Connection connection = transaction.session.connection();
             try {
-                return fence.accepts(connection, resource, transaction.token)
-                        ? Outcome.ACCEPTED
-                        : Outcome.REFUSED;
+                return fence.accepts(connection, resource, transaction.token) ? Outcome.ACCEPTED : Outcome.REFUSED;
             } catch (SQLException e) {
                 if ("40001".equals(e.getSQLState())) {
                     connection.rollback();

@@ -134,8 +134,9 @@ class ScheduleTest {
 
         @Override
         public String committedToken(int account) {
-            return "SELECT token FROM fencing_token WHERE " + (namesAreBytes ? "UTF8TOSTRING(resource_name)" : "resource_name")
-                    + " = 'account:" + account + "'";
+            return "SELECT token FROM fencing_token WHERE "
+                    + (namesAreBytes ? "UTF8TOSTRING(resource_name)" : "resource_name") + " = 'account:" + account
+                    + "'";
         }
     }
 
