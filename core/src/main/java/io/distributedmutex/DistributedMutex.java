@@ -1,7 +1,9 @@
 package io.distributedmutex;
 
+import io.distributedmutex.internal.BodyThread;
 import io.distributedmutex.internal.Checks;
 import io.distributedmutex.internal.Engine;
+import io.distributedmutex.internal.LazyStore;
 import io.distributedmutex.internal.LockView;
 import io.distributedmutex.internal.SystemEnvironment;
 import io.distributedmutex.spi.Environment;
@@ -10,6 +12,8 @@ import io.distributedmutex.spi.Messages;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -184,7 +188,8 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key, does work with a result under its lease, and gives the lease back.
+     * Acquires a key, does work with a result under its lease, and gives the lease back. {@link LockOptions.Builder#onLost} says
+     * what becomes of the work when the lease is lost.
      *
      * @param key the key
      * @param function the work
@@ -198,15 +203,36 @@ public final class DistributedMutex implements AutoCloseable {
     public <R extends @Nullable Object, E extends Exception> R call(String key, LeaseFunction<R, E> function) throws E {
         Objects.requireNonNull(function, "function");
         try (Lease lease = acquire(key)) {
-            R result = function.call(lease);
+            R result = options.onLost() == OnLost.INTERRUPT ? callInterruptibly(lease, function) : function.call(lease);
             if (lease.state() == LeaseState.LOST) {
-                throw new LeaseLostException(
-                        "the lease on '" + Messages.shown(key)
-                                + "' was lost while its work ran, so another holder may have interfered",
-                        lease.lossReason().orElse(null));
+                throw lostMeanwhile(lease, null);
             }
             return result;
         }
+    }
+
+    private static <R extends @Nullable Object, E extends Exception> R callInterruptibly(
+            Lease lease, LeaseFunction<R, E> function) throws E {
+        BodyThread body = new BodyThread();
+        lease.onLost(lost -> body.lost());
+        try {
+            return function.call(lease);
+        } catch (Exception e) {
+            if (lease.state() == LeaseState.LOST) {
+                throw lostMeanwhile(lease, e);
+            }
+            throw e;
+        } finally {
+            body.ended();
+        }
+    }
+
+    private static LeaseLostException lostMeanwhile(Lease lease, @Nullable Exception cause) {
+        return new LeaseLostException(
+                "the lease on '" + Messages.shown(lease.key())
+                        + "' was lost while its work ran, so another holder may have interfered",
+                lease.lossReason().orElse(null),
+                cause);
     }
 
     /**
@@ -250,6 +276,16 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
+     * What this instance holds and waits for. No I/O; the cost grows with the leases and waiters. It looks at one key after the
+     * other, so the status is not that of one moment.
+     *
+     * @return the status; after {@link #close} nothing is in it
+     */
+    public MutexStatus status() {
+        return engine.status();
+    }
+
+    /**
      * Ends the instance at once. All waiters get a {@link MutexClosedException}; connections and threads end. Leases that are
      * still held are lost ({@link LossReason#CLOSED}): their listeners hear of it, and their keys are released in the store.
      * Waits at most 2 s for the store's answers, interrupted or not (the flag is kept). Idempotent.
@@ -284,10 +320,11 @@ public final class DistributedMutex implements AutoCloseable {
         private final boolean makesStore;
         private LockOptions options = LockOptions.defaults();
         private @Nullable String holderLabel;
-        private @Nullable MutexListener listener;
+        private final List<MutexListener> listeners = new ArrayList<>();
         private @Nullable Environment environment;
         private @Nullable Executor callbackExecutor;
         private @Nullable Boolean countWallClockSteps;
+        private boolean lazy;
 
         private Builder(Supplier<? extends LockStore> store, boolean makesStore) {
             this.store = store;
@@ -321,14 +358,15 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * Hears of everything that happens. Default: nobody. It runs on a callback thread; a slow listener misses events and
+         * Hears of everything that happens. Default: nobody. May be called several times: each listener hears everything, in the
+         * order in which they were given. They run on a callback thread; a slow listener makes all of them miss events, and
          * delays no lock.
          *
-         * @param listener the listener
+         * @param listener one more listener
          * @return this builder
          */
         public Builder listener(MutexListener listener) {
-            this.listener = Objects.requireNonNull(listener, "listener");
+            listeners.add(Objects.requireNonNull(listener, "listener"));
             return this;
         }
 
@@ -366,6 +404,18 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
+         * Makes the store at the first use instead of in {@link #build}, on a thread of its own. {@link #build} then never fails for
+         * a store that is not there. A call that needs the store waits until it is made, and fails as making it failed; the next
+         * call, or the next attempt of a waiter, tries again. Only for {@link #builder(Supplier)}.
+         *
+         * @return this builder
+         */
+        public Builder lazy() {
+            lazy = true;
+            return this;
+        }
+
+        /**
          * Time and threads, for tests and simulations. Default: the system's. An environment brings callback threads and clocks
          * of its own, so it cannot be combined with {@link #callbackExecutor} or {@link #countWallClockSteps}.
          *
@@ -381,14 +431,19 @@ public final class DistributedMutex implements AutoCloseable {
          * Starts the instance.
          *
          * @return the instance
-         * @throws IllegalStateException if an environment was given together with an option that it replaces
+         * @throws IllegalStateException if an environment was given together with an option that it replaces, or a lazy instance was
+         *     given a store that is there
          */
         public DistributedMutex build() {
             if (environment != null && (callbackExecutor != null || countWallClockSteps != null)) {
                 throw new IllegalStateException("callbackExecutor and countWallClockSteps are options of the system's"
                         + " environment, but another environment was given");
             }
-            LockStore store = this.store.get();
+            if (lazy && !makesStore) {
+                throw new IllegalStateException(
+                        "lazy is for builder(Supplier), but builder(LockStore) was given a store that is there");
+            }
+            LockStore store = lazy ? new LazyStore(this.store) : this.store.get();
             boolean started = false;
             try {
                 DistributedMutex mutex = start(store);
@@ -408,7 +463,8 @@ public final class DistributedMutex implements AutoCloseable {
             String label = holderLabel != null ? holderLabel : defaultLabel();
             boolean started = false;
             try {
-                DistributedMutex mutex = new DistributedMutex(new Engine(store, environment, label, listener), options);
+                DistributedMutex mutex =
+                        new DistributedMutex(new Engine(store, environment, label, listeners), options);
                 started = true;
                 return mutex;
             } finally {

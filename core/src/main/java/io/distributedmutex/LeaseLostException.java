@@ -18,7 +18,18 @@ public final class LeaseLostException extends LockException {
      * @param reason why, or null if the lease had been released
      */
     public LeaseLostException(String message, @Nullable LossReason reason) {
-        super(message, null);
+        this(message, reason, null);
+    }
+
+    /**
+     * For the library.
+     *
+     * @param message what could not be done
+     * @param reason why the lease was lost, or null if it was released
+     * @param cause what was thrown because of the loss, or null
+     */
+    public LeaseLostException(String message, @Nullable LossReason reason, @Nullable Throwable cause) {
+        super(message, cause);
         this.reason = reason;
     }
 

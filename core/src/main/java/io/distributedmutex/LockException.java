@@ -8,6 +8,7 @@ public abstract sealed class LockException extends RuntimeException
                 LeaseLostException,
                 LockInterruptedException,
                 MutexClosedException,
+                StaleTokenException,
                 StoreException {
 
     private static final long serialVersionUID = 1L;

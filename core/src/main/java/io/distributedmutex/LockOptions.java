@@ -3,6 +3,7 @@ package io.distributedmutex;
 import io.distributedmutex.internal.Checks;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.Objects;
 
 /**
  * How a lock is acquired and held: durations that cannot contradict each other. Immutable and safe to share.
@@ -18,9 +19,15 @@ import java.time.temporal.ChronoUnit;
  *     {@link Builder#autoRenew}
  * @param minimumHold how long the key stays taken at least, {@link Duration#ZERO} for no minimum; see
  *     {@link Builder#minimumHold}
+ * @param onLost what the scoped forms do when the lease is lost; see {@link Builder#onLost}
  */
 public record LockOptions(
-        Duration leaseTime, Duration waitTime, Duration retryInterval, Duration maximumHold, Duration minimumHold) {
+        Duration leaseTime,
+        Duration waitTime,
+        Duration retryInterval,
+        Duration maximumHold,
+        Duration minimumHold,
+        OnLost onLost) {
 
     /** The shortest lease time: 10 ms. Below it the drift margin and a round trip would leave nothing of the lease. */
     public static final Duration MINIMUM_LEASE_TIME = Duration.ofMillis(10);
@@ -32,7 +39,12 @@ public record LockOptions(
     public static final Duration MAXIMUM = Duration.ofDays(365);
 
     private static final LockOptions DEFAULTS = new LockOptions(
-            Duration.ofMinutes(1), Duration.ofSeconds(5), Duration.ofMillis(250), Duration.ZERO, Duration.ZERO);
+            Duration.ofMinutes(1),
+            Duration.ofSeconds(5),
+            Duration.ofMillis(250),
+            Duration.ZERO,
+            Duration.ZERO,
+            OnLost.THROW);
 
     /**
      * Checks every duration and every pair of durations that depend on each other.
@@ -42,10 +54,12 @@ public record LockOptions(
      * @param retryInterval as above
      * @param maximumHold as above
      * @param minimumHold as above
+     * @param onLost as above
      * @throws IllegalArgumentException if a duration is out of its bounds or two contradict each other; the message
      *     names the values and the bounds
      */
     public LockOptions {
+        Objects.requireNonNull(onLost, "onLost");
         leaseTime = Checks.roundedUp("leaseTime", leaseTime, MINIMUM_LEASE_TIME, MAXIMUM);
         waitTime = Checks.roundedUp("waitTime", waitTime, Duration.ZERO, MAXIMUM);
         retryInterval = Checks.roundedUp("retryInterval", retryInterval, Duration.ofMillis(10), Duration.ofMinutes(1));
@@ -115,6 +129,7 @@ public record LockOptions(
         private Duration retryInterval;
         private Duration maximumHold;
         private Duration minimumHold;
+        private OnLost onLost;
 
         private Builder(LockOptions from) {
             this.leaseTime = from.leaseTime;
@@ -122,6 +137,7 @@ public record LockOptions(
             this.retryInterval = from.retryInterval;
             this.maximumHold = from.maximumHold;
             this.minimumHold = from.minimumHold;
+            this.onLost = from.onLost;
         }
 
         /**
@@ -188,13 +204,26 @@ public record LockOptions(
         }
 
         /**
+         * What {@link DistributedMutex#run} and {@link DistributedMutex#call} do when the lease is lost while their body runs.
+         * Default {@link OnLost#THROW}: the body runs to its end. {@link OnLost#INTERRUPT} ends sooner what should not go on
+         * without the lock, if the body minds interrupts. Has no effect on leases that are acquired without a body.
+         *
+         * @param onLost what to do
+         * @return this builder
+         */
+        public Builder onLost(OnLost onLost) {
+            this.onLost = Objects.requireNonNull(onLost, "onLost");
+            return this;
+        }
+
+        /**
          * Checks all durations together.
          *
          * @return the options
          * @throws IllegalArgumentException if a duration is out of its bounds or two contradict each other
          */
         public LockOptions build() {
-            return new LockOptions(leaseTime, waitTime, retryInterval, maximumHold, minimumHold);
+            return new LockOptions(leaseTime, waitTime, retryInterval, maximumHold, minimumHold, onLost);
         }
     }
 }

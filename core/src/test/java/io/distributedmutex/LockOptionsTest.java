@@ -270,7 +270,8 @@ class LockOptionsTest {
     void theRecordItselfChecksToo() {
         Duration second = Duration.ofSeconds(1);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> new LockOptions(second, second, second, Duration.ZERO, second.plus(MILLISECOND)))
+                .isThrownBy(() ->
+                        new LockOptions(second, second, second, Duration.ZERO, second.plus(MILLISECOND), OnLost.THROW))
                 .withMessageContaining("1001 ms")
                 .withMessageContaining("1000 ms");
     }
@@ -282,7 +283,8 @@ class LockOptionsTest {
                 Duration.ofSeconds(2),
                 Duration.ofMillis(100),
                 Duration.ofMinutes(3),
-                Duration.ofSeconds(4));
+                Duration.ofSeconds(4),
+                OnLost.INTERRUPT);
         assertThat(from.toBuilder().build()).isEqualTo(from);
         assertThat(from.toBuilder().waitTime(Duration.ofSeconds(7)).build())
                 .isEqualTo(new LockOptions(
@@ -290,7 +292,8 @@ class LockOptionsTest {
                         Duration.ofSeconds(7),
                         Duration.ofMillis(100),
                         Duration.ofMinutes(3),
-                        Duration.ofSeconds(4)));
+                        Duration.ofSeconds(4),
+                        OnLost.INTERRUPT));
         assertThat(from.waitTime()).isEqualTo(Duration.ofSeconds(2));
     }
 }

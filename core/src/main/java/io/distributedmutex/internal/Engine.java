@@ -7,6 +7,7 @@ import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.MutexListener;
+import io.distributedmutex.MutexStatus;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
@@ -15,7 +16,10 @@ import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.StoreEvents;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -56,11 +60,12 @@ public final class Engine implements StoreEvents {
      * Starts the store.
      *
      * @param label the holder's label
+     * @param listeners those who hear of everything
      */
-    public Engine(LockStore store, Environment environment, String label, @Nullable MutexListener listener) {
+    public Engine(LockStore store, Environment environment, String label, List<MutexListener> listeners) {
         this.store = store;
         this.environment = environment;
-        this.instance = new Instance(store, environment, label, listener) {
+        this.instance = new Instance(store, environment, label, listeners) {
             @Override
             void retired(String key, Object queue) {
                 queues.remove(key, queue);
@@ -148,6 +153,17 @@ public final class Engine implements StoreEvents {
         Optional<LockInfo> evicted = askAndWait(key, "released", to -> to.forceRelease(key));
         evicted.ifPresent(info -> instance.events.forcedRelease(info, instance.label));
         return evicted;
+    }
+
+    /** What is held and waited for, by key. Looks at one key after the other: it is no snapshot of all of them at once. */
+    public MutexStatus status() {
+        List<MutexStatus.Held> held = new ArrayList<>();
+        List<MutexStatus.Waiting> waiting = new ArrayList<>();
+        queues.values().forEach(queue -> queue.report(held, waiting));
+        held.sort(Comparator.comparing(MutexStatus.Held::key));
+        // Stable: those who wait for one key stay in their order.
+        waiting.sort(Comparator.comparing(MutexStatus.Waiting::key));
+        return new MutexStatus(instance.label, held, waiting);
     }
 
     /** Wakes waiters, takes what is held, ends everything. */

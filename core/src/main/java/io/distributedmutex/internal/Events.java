@@ -15,7 +15,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Everything observable goes through here: one call of the listener, one flight event, one line in the log, in this order.
+ * Everything observable goes through here: one call of each listener, one flight event, one line in the log, in this order.
  *
  * <p>Nothing here throws, whatever a listener, a logger or the flight recorder does: what an event tells of must go on. Each
  * of the three is told even if another fails.
@@ -26,18 +26,18 @@ final class Events {
     private static final int MAXIMUM_WAITING = 10_000;
 
     private final Scheduler scheduler;
-    private final @Nullable MutexListener listener;
+    private final List<MutexListener> listeners;
     private final Outage outage;
 
-    /** Calls of the listener that wait for their turn. Guarded by itself. */
+    /** Calls of the listeners that wait for their turn. Guarded by itself. */
     private final ArrayDeque<Consumer<MutexListener>> waiting = new ArrayDeque<>();
 
     private boolean delivering;
     private long dropped;
 
-    Events(Scheduler scheduler, @Nullable MutexListener listener) {
+    Events(Scheduler scheduler, List<MutexListener> listeners) {
         this.scheduler = scheduler;
-        this.listener = listener;
+        this.listeners = List.copyOf(listeners);
         this.outage = new Outage(scheduler);
     }
 
@@ -53,7 +53,7 @@ final class Events {
     }
 
     void acquired(String key, Held lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onAcquired(lease, Duration.ofNanos(waitedNanos)));
         }
         record(event, key, "acquired", lease.fencingToken());
@@ -67,7 +67,7 @@ final class Events {
     }
 
     void notAcquired(String key, FlightEvents.@Nullable Acquire event, long waitedNanos, LockException outcome) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onNotAcquired(key, Duration.ofNanos(waitedNanos), outcome));
         }
         record(event, key, outcome.getClass().getSimpleName(), 0);
@@ -78,7 +78,7 @@ final class Events {
     }
 
     void released(Held lease, FlightEvents.@Nullable Hold event, long heldNanos) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onReleased(lease, Duration.ofNanos(heldNanos)));
         }
         record(event, lease, "released");
@@ -92,7 +92,7 @@ final class Events {
     }
 
     void atRisk(Held lease, Throwable cause) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onAtRisk(lease));
         }
         outage.risk();
@@ -107,7 +107,7 @@ final class Events {
     }
 
     void recovered(Held lease) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onRecovered(lease));
         }
         boolean aloud = outage.isTold();
@@ -122,7 +122,7 @@ final class Events {
     }
 
     void lost(Held lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onLost(lease, reason));
         }
         outage.loss();
@@ -146,7 +146,7 @@ final class Events {
     }
 
     void releaseUnconfirmed(String key, String token, StoreException error) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onReleaseUnconfirmed(key, error));
         }
         boolean aloud = !(error instanceof StoreUnreachableException) || outage.isTold();
@@ -160,7 +160,7 @@ final class Events {
     }
 
     void deadlockSuspected(List<String> keys) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onDeadlockSuspected(keys));
         }
         Log.quietly(() -> Log.LOGGER.warn(
@@ -172,7 +172,7 @@ final class Events {
     }
 
     void forcedRelease(LockInfo evicted, String by) {
-        if (listener != null) {
+        if (isHeard()) {
             tell(l -> l.onForcedRelease(evicted));
         }
         Log.quietly(() -> Log.LOGGER.warn(
@@ -183,6 +183,10 @@ final class Events {
     }
 
     // ---- the three that are told
+
+    private boolean isHeard() {
+        return !listeners.isEmpty();
+    }
 
     private static boolean logsDebug() {
         try {
@@ -241,11 +245,10 @@ final class Events {
     }
 
     private void deliver() {
-        MutexListener target = listener;
-        boolean done = target == null;
+        boolean done = false;
         try {
-            while (!done && target != null) {
-                done = deliverNext(target);
+            while (!done) {
+                done = deliverNext();
             }
         } finally {
             if (!done) {
@@ -258,7 +261,7 @@ final class Events {
     }
 
     /** Returns whether there was nothing to deliver. */
-    private boolean deliverNext(MutexListener target) {
+    private boolean deliverNext() {
         Consumer<MutexListener> call;
         long lost;
         synchronized (waiting) {
@@ -275,10 +278,12 @@ final class Events {
         if (call == null) {
             return true;
         }
-        try {
-            call.accept(target);
-        } catch (Throwable t) {
-            Log.quietly(() -> Log.LOGGER.warn("a MutexListener threw; nothing else is affected", t));
+        for (MutexListener target : listeners) {
+            try {
+                call.accept(target);
+            } catch (Throwable t) {
+                Log.quietly(() -> Log.LOGGER.warn("a MutexListener threw; nothing else is affected", t));
+            }
         }
         return false;
     }

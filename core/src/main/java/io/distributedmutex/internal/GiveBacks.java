@@ -38,7 +38,7 @@ final class GiveBacks {
     private static final int MOST_DOUBTFUL = 10_000;
 
     /** As long as a waiter counts as living in the store without a sign of life. */
-    private static final long DISOWNED_NANOS = 2_000_000_000L;
+    static final long ALIVE_MILLIS = 2_000;
 
     private final StoreCalls store;
     private final Scheduler scheduler;
@@ -76,7 +76,7 @@ final class GiveBacks {
 
     /** Frees what the store may hold for a token that nobody here knows any more. */
     void disown(String key, String token) {
-        send(GiveBack.cancel(key, token, scheduler.now() + DISOWNED_NANOS));
+        send(GiveBack.cancel(key, token, scheduler.now() + ALIVE_MILLIS * 1_000_000));
     }
 
     private void send(GiveBack what, long pauseNanos) {

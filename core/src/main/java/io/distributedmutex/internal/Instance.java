@@ -3,7 +3,7 @@ package io.distributedmutex.internal;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 
 /** What the keys of one instance share: time, the store, what is owed to it, what is told. */
 abstract class Instance {
@@ -18,12 +18,12 @@ abstract class Instance {
     final GiveBacks giveBacks;
     private final Environment environment;
 
-    Instance(LockStore store, Environment environment, String label, @Nullable MutexListener listener) {
+    Instance(LockStore store, Environment environment, String label, List<MutexListener> listeners) {
         this.label = label;
         this.environment = environment;
         this.scheduler = new Scheduler(environment);
         this.work = new Work(scheduler);
-        this.events = new Events(scheduler, listener);
+        this.events = new Events(scheduler, listeners);
         this.store = new StoreCalls(store, scheduler, work, events.outage());
         this.giveBacks = new GiveBacks(this.store, scheduler, work, events);
     }

@@ -4,6 +4,7 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.MutexStatus;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
@@ -173,7 +174,7 @@ final class KeyQueue extends Holding.Owner {
             return;
         }
         releaseUnanswered(abandoned);
-        long until = instance.now() + Math.max(abandoned.sentLeaseMillis, KeyRequest.ALIVE_MILLIS) * 1_000_000;
+        long until = instance.now() + Math.max(abandoned.sentLeaseMillis, GiveBacks.ALIVE_MILLIS) * 1_000_000;
         if (abandoned.mayBeKnown()) {
             then(() -> instance.giveBacks.send(GiveBack.cancel(key, abandoned.token, until)));
         }
@@ -496,6 +497,18 @@ final class KeyQueue extends Holding.Owner {
         return here != null && here.deadline() > instance.now()
                 ? heldHere(Outcomes.notAcquired(key), here, Thread.currentThread())
                 : null;
+    }
+
+    /** Adds what is held and who waits here to these. */
+    synchronized void report(List<MutexStatus.Held> held, List<MutexStatus.Waiting> waiting) {
+        long now = instance.now();
+        Holding here = holding;
+        if (here != null && now < here.deadline()) {
+            held.add(here.current().report(now));
+        }
+        for (Waiter waiter : allWaiters()) {
+            waiting.add(waiter.report(now));
+        }
     }
 
     @Override

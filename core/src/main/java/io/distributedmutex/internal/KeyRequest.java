@@ -14,9 +14,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class KeyRequest {
 
-    /** A waiter counts as dead after this long without a poll, or after four polls that were due. */
-    static final long ALIVE_MILLIS = 2_000;
-
     /** Longer than a round trip takes in any network that is well, with 30 ms each way now and then. */
     private static final long LEAST_CLAIM_MILLIS = 100;
 
@@ -120,7 +117,7 @@ final class KeyRequest {
     }
 
     static long aliveMillis(long retryMillis) {
-        return Math.max(ALIVE_MILLIS, 4 * retryMillis);
+        return Math.max(GiveBacks.ALIVE_MILLIS, 4 * retryMillis);
     }
 
     // ---- the lease that it gives back

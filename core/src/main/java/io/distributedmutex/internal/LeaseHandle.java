@@ -5,6 +5,7 @@ import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.MutexStatus;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.Messages;
@@ -375,6 +376,17 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
         if (answer != null) {
             observers().releaseAnswer = answer;
         }
+    }
+
+    /** Under the monitor, while it is live: what there is to say of it. */
+    MutexStatus.Held report(long now) {
+        return new MutexStatus.Held(
+                key(),
+                fencingToken,
+                state,
+                Duration.ofNanos(now - grantedNanos),
+                Duration.ofNanos(deadline() - now),
+                Optional.ofNullable(owner).map(Thread::getName));
     }
 
     void toldReleased(long now) {

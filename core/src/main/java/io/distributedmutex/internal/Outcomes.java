@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 /** The exceptions that say what became of a call, with the words of their messages. */
 final class Outcomes {
 
+    private static final int MAXIMUM_CAUSES = 100;
+
     private Outcomes() {}
 
     static LockNotAcquiredException heldBy(String prefix, String key, @Nullable String holder, long remainingMillis) {
@@ -57,14 +59,23 @@ final class Outcomes {
     /** The same outcome for one caller: with what it was about, and without a stack shared with others. */
     static StoreException copy(String prefix, StoreException error) {
         String message = prefix + error.getMessage();
-        if (error instanceof StoreRefusedException refused) {
-            return error.isSurelyNotSent()
-                    ? StoreRefusedException.notSent(refused.reason(), message, error)
-                    : new StoreRefusedException(refused.reason(), message, error);
+        if (error.isSurelyNotSent()) {
+            return notSent(message, error);
         }
-        return error.isSurelyNotSent()
-                ? StoreUnreachableException.notSent(message, error)
+        return error instanceof StoreRefusedException refused
+                ? new StoreRefusedException(refused.reason(), message, error)
                 : new StoreUnreachableException(message, error);
+    }
+
+    /** The same failure of a request that surely was not sent. */
+    static StoreException notSent(StoreException error) {
+        return error.isSurelyNotSent() ? error : notSent(String.valueOf(error.getMessage()), error);
+    }
+
+    private static StoreException notSent(String message, StoreException error) {
+        return error instanceof StoreRefusedException refused
+                ? StoreRefusedException.notSent(refused.reason(), message, error)
+                : StoreUnreachableException.notSent(message, error);
     }
 
     /**
@@ -73,7 +84,8 @@ final class Outcomes {
      */
     static StoreException ofStore(Throwable error) {
         Throwable cause = error;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
+        // No more than so many: causes may go round in a circle.
+        for (int i = 0; i < MAXIMUM_CAUSES && cause instanceof CompletionException && cause.getCause() != null; i++) {
             cause = cause.getCause();
         }
         if (cause instanceof StoreException known) {

@@ -203,25 +203,23 @@ public final class SystemEnvironment implements Environment {
         private static final long serialVersionUID = 1L;
 
         Callback(Runnable body) {
-            super(() -> {
-                try {
-                    body.run();
-                } catch (Throwable t) {
-                    Log.quietly(() -> Log.LOGGER.warn("a callback threw; nothing else is affected", t));
-                }
-            });
+            super(body);
         }
 
         @Override
         public void run() {
-            super.run();
+            runAlone();
             if (!homeless.isEmpty()) {
                 runHomeless();
             }
         }
 
         void runAlone() {
-            super.run();
+            try {
+                super.run();
+            } catch (Throwable t) {
+                Log.quietly(() -> Log.LOGGER.warn("a callback threw; nothing else is affected", t));
+            }
         }
     }
 

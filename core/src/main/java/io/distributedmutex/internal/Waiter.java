@@ -2,6 +2,9 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.MutexStatus;
+import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -83,6 +86,16 @@ abstract class Waiter {
     /** Tells listener and log that the key was not acquired. */
     final void tellFailure(Instance instance, LockException outcome) {
         instance.events.notAcquired(key, event, instance.now() - startNanos, outcome);
+    }
+
+    /** What there is to say of it. */
+    final MutexStatus.Waiting report(long now) {
+        long waited = now - startNanos;
+        return new MutexStatus.Waiting(
+                key,
+                Duration.ofNanos(waited),
+                isPatient() ? Optional.empty() : Optional.of(Duration.ofNanos(Math.max(0, waitNanos - waited))),
+                Optional.ofNullable(thread()).map(Thread::getName));
     }
 
     /** The thread that waits, for deadlock detection and messages; null if none does. */

@@ -20,9 +20,18 @@ public final class Messages {
      * @return the same text if nothing in it had to be escaped
      */
     public static String shown(String text) {
-        if (text.codePoints().noneMatch(Messages::isEscaped)) {
-            return text;
+        // Without a stream, since nearly every text stays as it is.
+        for (int i = 0; i < text.length(); ) {
+            int character = text.codePointAt(i);
+            if (isEscaped(character)) {
+                return escaped(text);
+            }
+            i += Character.charCount(character);
         }
+        return text;
+    }
+
+    private static String escaped(String text) {
         StringBuilder shown = new StringBuilder(text.length() + 8);
         text.codePoints().forEach(character -> {
             if (isEscaped(character)) {

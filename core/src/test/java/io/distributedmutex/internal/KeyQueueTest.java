@@ -34,7 +34,7 @@ class KeyQueueTest {
     @Test
     void theOwnerCanBeAskedForAtAnyMomentOfAGrant() throws InterruptedException {
         ObservedEnvironment environment = new ObservedEnvironment();
-        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
         List<Throwable> failures = new CopyOnWriteArrayList<>();
         List<Thread> questions = new CopyOnWriteArrayList<>();
         environment.observer = () -> {
@@ -64,7 +64,7 @@ class KeyQueueTest {
     @Test
     void aTryWhoseQueueRetiresInThatMomentMakesAnother() {
         ObservedEnvironment environment = new ObservedEnvironment();
-        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
         List<KeyQueue> retired = new ArrayList<>();
         environment.observer = () -> {
             KeyQueue queue = engine.queue(KEY);
@@ -85,7 +85,7 @@ class KeyQueueTest {
     @Test
     void aTryIsSentBehindAReleaseThatWasDecidedBeforeIt() {
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
         Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
         KeyQueue queue = engine.queue(OneKeyStore.KEY);
         List<CompletableFuture<Lease>> tries = new ArrayList<>();
@@ -109,7 +109,7 @@ class KeyQueueTest {
     @Test
     void aTryForAKeyThatOthersWaitForHereIsSentAtOnceAndOnce() {
         OneKeyStore store = new OneKeyStore(false);
-        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
         store.takenByAnother();
         CompletableFuture<Lease> waiting = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
         assertThat(store.deliver()).as("the answer to the request").isTrue();
@@ -128,7 +128,7 @@ class KeyQueueTest {
     @Test
     void aTryWhoseQueueRetiresBeforeItsTurnIsMadeWithoutTheQueue() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
         Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
         KeyQueue queue = engine.queue(OneKeyStore.KEY);
         List<CompletableFuture<Lease>> tries = new CopyOnWriteArrayList<>();
@@ -153,7 +153,7 @@ class KeyQueueTest {
     void whatATryAcquiresWhenTheInstanceClosesIsGivenBack() throws InterruptedException {
         ObservedEnvironment environment = new ObservedEnvironment();
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, environment, "test", null);
+        Engine engine = new Engine(store, environment, "test", List.of());
         List<Thread> closing = new ArrayList<>();
         environment.observer = () -> {
             if (engine.queue(OneKeyStore.KEY) != null && closing.isEmpty()) {
@@ -174,7 +174,7 @@ class KeyQueueTest {
     @Test
     void aTryThatFindsTheKeyHeldHereWhenTheInstanceClosesSaysThatItIsClosed() {
         ObservedEnvironment environment = new ObservedEnvironment();
-        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
         Lease held = engine.acquire(KEY, LockOptions.defaults());
         environment.observer = engine::close;
         assertThatExceptionOfType(MutexClosedException.class)
@@ -184,7 +184,7 @@ class KeyQueueTest {
 
     @Test
     void aStepThatThrowsKeepsNoOtherFromBeingDone() {
-        Engine engine = new Engine(new GrantingStore(), new StandingTime(), "test", null);
+        Engine engine = new Engine(new GrantingStore(), new StandingTime(), "test", List.of());
         Lease lease = engine.acquire(KEY, LockOptions.defaults());
         List<String> done = new ArrayList<>();
         try (CapturedLog log = new CapturedLog()) {
@@ -214,7 +214,7 @@ class KeyQueueTest {
                     }
                     return null;
                 });
-        Engine engine = new Engine(broken, time, "test", null);
+        Engine engine = new Engine(broken, time, "test", List.of());
         assertThatExceptionOfType(StoreRefusedException.class)
                 .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults()))
                 .withMessage("'k' not acquired: the store failed: java.lang.IllegalStateException: thrown by the test")
@@ -227,7 +227,7 @@ class KeyQueueTest {
     @Test
     void aPushOfTheVeryTokenThatTheLatestAnswerKnewIsStale() {
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, new StandingTime(), "test", null);
+        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
         store.takenByAnother();
         CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
         engine.granted(OneKeyStore.KEY, StandingTime.token(1), OneKeyStore.BLOCK, 1);
@@ -243,7 +243,7 @@ class KeyQueueTest {
     void closingEndsWithTheLastAnswerOfTheStore() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(false);
         StandingTime time = new StandingTime();
-        Engine engine = new Engine(store, time, "test", null);
+        Engine engine = new Engine(store, time, "test", List.of());
         CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
         assertThat(store.deliver()).isTrue();
         assertThat(asked).isCompleted();
@@ -265,7 +265,7 @@ class KeyQueueTest {
     void closingWaitsForTheReleaseOfWhatATryAcquiredAlsoAfterManyTries() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(false);
         StandingTime time = new StandingTime();
-        Engine engine = new Engine(store, time, "test", null);
+        Engine engine = new Engine(store, time, "test", List.of());
         for (int i = 0; i < 3; i++) {
             engine.acquireAsync(OneKeyStore.KEY, ONCE).thenAccept(Lease::close);
             assertThat(store.deliver()).as("the answer to the try").isTrue();
@@ -285,7 +285,7 @@ class KeyQueueTest {
     @Test
     void aLeaseForgetsItsThreadWithItsEnd() {
         StandingTime time = new StandingTime();
-        Engine engine = new Engine(new GrantingStore(), time, "test", null);
+        Engine engine = new Engine(new GrantingStore(), time, "test", List.of());
         LeaseHandle released = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults());
         assertThat(released.owner()).isSameAs(Thread.currentThread());
         released.close();

@@ -5,12 +5,15 @@ import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Validate;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Release, expiry, loss and extension of one lease that race end it once, in an order that everybody agrees on. */
+@Tag("deep")
 class LeaseInterleavingsTest {
 
     @Test
@@ -28,7 +31,7 @@ class LeaseInterleavingsTest {
     public static class RealLease {
         private final StandingTime time = new StandingTime();
         private final OneKeyStore store = new OneKeyStore(true);
-        private final Engine engine = new Engine(store, time, "test", null);
+        private final Engine engine = new Engine(store, time, "test", List.of());
         private final AtomicInteger told = new AtomicInteger();
         private final Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
 

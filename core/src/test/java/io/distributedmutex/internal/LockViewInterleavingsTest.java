@@ -1,16 +1,19 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.LockOptions;
+import java.util.List;
 import java.util.concurrent.locks.Lock;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.ThreadIdGen;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The Lock view is a reentrant lock by thread, however its threads interleave. Nothing is done before or
  * after the threads run, since Lincheck would do that on one of them, under another number.
  */
+@Tag("deep")
 class LockViewInterleavingsTest {
 
     @Test
@@ -36,7 +39,7 @@ class LockViewInterleavingsTest {
     /** The view; the number of the thread is for the specification, which has no threads. */
     @Param(name = "thread", gen = ThreadIdGen.class)
     public static class View {
-        private final Engine engine = new Engine(new OneKeyStore(true), new StandingTime(), "test", null);
+        private final Engine engine = new Engine(new OneKeyStore(true), new StandingTime(), "test", List.of());
         private final Lock lock = new LockView(engine, OneKeyStore.KEY, LockOptions.defaults());
 
         @Operation

@@ -10,12 +10,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Validate;
 import org.jetbrains.lincheck.datastructures.verifier.EpsilonVerifier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * Waiting, giving up, time-outs, grants by reply and by push, local passes and closing of one key, in any interleaving: never
  * two valid leases, one outcome for each waiter, nobody forgotten, nothing left.
  */
+@Tag("deep")
 class QueueInterleavingsTest {
 
     @Test
@@ -176,7 +178,7 @@ class QueueInterleavingsTest {
 
         Key(boolean answersAtOnce) {
             store = new OneKeyStore(answersAtOnce);
-            engine = new Engine(store, time, "test", null);
+            engine = new Engine(store, time, "test", List.of());
         }
 
         void acquire() {

@@ -7,6 +7,7 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -28,7 +29,7 @@ class SuspendedMachineTest {
     private final Engine ignoringSteps = engine(machine.clockWithUptimeThatIgnoresSteps());
 
     private static Engine engine(SystemClock clock) {
-        return new Engine(new GrantingStore(), new SystemEnvironment(clock), "test", null);
+        return new Engine(new GrantingStore(), new SystemEnvironment(clock), "test", List.of());
     }
 
     @AfterEach

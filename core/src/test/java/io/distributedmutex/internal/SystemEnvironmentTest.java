@@ -160,7 +160,7 @@ class SystemEnvironmentTest {
     /** Each process that goes on from it would believe in the lease. */
     @Test
     void thereIsNoCheckpointWhileALeaseIsHeld() throws Exception {
-        Engine engine = new Engine(new GrantingStore(), environment, "test", null);
+        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
         Lease lease = engine.acquire("k", LockOptions.defaults());
         assertThatThrownBy(Core::checkpoint).hasMessageContaining("holds leases or waits for some");
         lease.close();

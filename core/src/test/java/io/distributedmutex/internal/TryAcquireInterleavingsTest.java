@@ -2,13 +2,16 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
+import java.util.List;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.ThreadIdGen;
 import org.jetbrains.lincheck.datastructures.Validate;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Threads that try for a key and release it see a lock with one owner, however they interleave. */
+@Tag("deep")
 class TryAcquireInterleavingsTest {
 
     @Test
@@ -26,7 +29,7 @@ class TryAcquireInterleavingsTest {
     public static class Tries {
         private final StandingTime time = new StandingTime();
         private final OneKeyStore store = new OneKeyStore(true);
-        private final Engine engine = new Engine(store, time, "test", null);
+        private final Engine engine = new Engine(store, time, "test", List.of());
         private final Lease[] leases = new Lease[5];
 
         @Operation

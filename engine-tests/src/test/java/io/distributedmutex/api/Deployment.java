@@ -102,6 +102,11 @@ final class Deployment implements AutoCloseable {
         return look(key).map(info -> info.holder().orElse("a foreign client")).orElse("nobody");
     }
 
+    /** Returns when an instance holds a key. */
+    void awaitHolder(String key, String label) {
+        Await.until(() -> holder(key).equals(label));
+    }
+
     /** How long a key is taken still, for everybody. */
     Duration remaining(String key) {
         return look(key).flatMap(LockInfo::remaining).orElse(Duration.ZERO);

@@ -279,6 +279,23 @@ class MutexListenerTest {
     }
 
     @Test
+    void eachOfSeveralListenersHearsEverythingThoughAnotherThrows() {
+        RecordingListener first = new RecordingListener();
+        RecordingListener second = new RecordingListener();
+        first.then = () -> {
+            throw new IllegalStateException("thrown by the test");
+        };
+        DistributedMutex heard = deployment
+                .instance("heard", builder -> builder.listener(first).listener(second))
+                .mutex();
+        heard.acquire(KEY).close();
+        deployment.time.runDue();
+        assertThat(first.calls).containsExactly("acquired tenant:1 after 0", "released tenant:1 after 0");
+        assertThat(second.calls).isEqualTo(first.calls);
+        assertThat(deployment.takeWarnings()).hasSize(2);
+    }
+
+    @Test
     void aListenerThatBlocksDelaysOnlyItsOwnFurtherCalls() {
         try (Deployment real = Deployment.inRealTime()) {
             CountDownLatch blocked = new CountDownLatch(1);

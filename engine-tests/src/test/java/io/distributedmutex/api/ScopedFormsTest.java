@@ -11,12 +11,15 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.OnLost;
 import io.distributedmutex.api.Deployment.Instance;
+import io.distributedmutex.testing.Await;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -208,6 +211,80 @@ class ScopedFormsTest {
                 .isThrownBy(() -> mutex.run(KEY, lease -> {
                     throw new AssertionError("ran");
                 }));
+    }
+
+    // ---- onLost(INTERRUPT)
+
+    @Test
+    void workThatMindsInterruptsEndsAtTheLossAndItsCallerSeesTheLoss() {
+        CountDownLatch never = new CountDownLatch(1);
+        Worker<Boolean> working = Worker.start(() -> {
+            assertThatExceptionOfType(LeaseLostException.class)
+                    .isThrownBy(() -> interrupting().run(KEY, lease -> never.await()))
+                    .withCauseInstanceOf(InterruptedException.class)
+                    .satisfies(e -> assertThat(e.reason()).contains(LossReason.EXPIRED));
+            return Thread.currentThread().isInterrupted();
+        });
+        deployment.awaitHolder(KEY, "app");
+        deployment.time.advance(Duration.ofSeconds(61));
+        // If the worker is told of its loss only now: callbacks run when the clock is asked to.
+        Await.until(() -> {
+            deployment.time.runDue();
+            return working.isDone();
+        });
+        assertThat(working.result()).as("the flag stays").isFalse();
+        assertThat(deployment.takeWarnings()).hasSize(1);
+    }
+
+    @Test
+    void workThatMindsNoInterruptEndsWithTheLossAndLeavesNoFlag() {
+        assertThatExceptionOfType(LeaseLostException.class)
+                .isThrownBy(() -> interrupting().call(KEY, lease -> {
+                    deployment.time.advance(Duration.ofSeconds(61));
+                    assertThat(Thread.currentThread().isInterrupted()).isTrue();
+                    return "a result that must not be trusted";
+                }))
+                .withNoCause();
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        assertThat(deployment.takeWarnings()).hasSize(1);
+    }
+
+    @Test
+    void workIsNotInterruptedAfterItHasEnded() {
+        List<Lease> kept = new ArrayList<>();
+        interrupting().run(KEY, kept::add);
+        deployment.time.advance(Duration.ofSeconds(61));
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        assertThat(kept.get(0).state()).isEqualTo(LeaseState.RELEASED);
+    }
+
+    @Test
+    void whatIsThrownWithoutALossAndAnInterruptOfSomeoneElsePassThrough() {
+        IOException thrown = new IOException("thrown by the work");
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> interrupting().run(KEY, lease -> {
+                    throw thrown;
+                }))
+                .isSameAs(thrown);
+        interrupting().run(KEY, lease -> Thread.currentThread().interrupt());
+        assertThat(Thread.interrupted()).as("the flag of someone else").isTrue();
+    }
+
+    @Test
+    void anErrorOfTheWorkWinsOverTheLossAlsoIfItIsInterrupted() {
+        StackOverflowError error = new StackOverflowError("thrown by the work");
+        assertThatExceptionOfType(StackOverflowError.class)
+                .isThrownBy(() -> interrupting().run(KEY, lease -> {
+                    deployment.time.advance(Duration.ofSeconds(61));
+                    throw error;
+                }))
+                .isSameAs(error);
+        assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        assertThat(deployment.takeWarnings()).hasSize(1);
+    }
+
+    private DistributedMutex interrupting() {
+        return mutex.with(o -> o.onLost(OnLost.INTERRUPT));
     }
 
     /** By then the next holder may work already. */

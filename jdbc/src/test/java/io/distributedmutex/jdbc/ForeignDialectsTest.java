@@ -3,6 +3,7 @@ package io.distributedmutex.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.distributedmutex.StaleTokenException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;

@@ -3,6 +3,7 @@ package io.distributedmutex.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.testing.Seeds;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

@@ -8,6 +8,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.ByteArrayCodec;
@@ -64,12 +65,13 @@ final class Connections {
      * Makes a client of our own and connects.
      *
      * @param uri where to
+     * @param ssl how to speak TLS; null for as the JDK does
      * @param errors says what went wrong
      * @param timeout how long a command may take
      * @return the connections, which close the client with them
      */
-    static Connections open(RedisURI uri, RedisErrors errors, Duration timeout) {
-        OwnClient own = new OwnClient(uri, timeout);
+    static Connections open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout) {
+        OwnClient own = new OwnClient(uri, ssl, timeout);
         boolean opened = false;
         try {
             Connections connections = open(own, errors, timeout);

@@ -6,6 +6,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
+import io.lettuce.core.SslOptions;
 import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.metrics.CommandLatencyRecorder;
 import io.lettuce.core.protocol.ConnectionWatchdog;
@@ -79,22 +80,25 @@ final class OwnClient {
      * Makes a client; connects nothing.
      *
      * @param source where to connect to; copied
+     * @param ssl how to speak TLS; null for as the JDK does
      * @param commandTimeout how long a command may take
      */
-    OwnClient(RedisURI source, Duration commandTimeout) {
-        this(source, commandTimeout, FORGOTTEN, lookUp());
+    OwnClient(RedisURI source, @Nullable SslOptions ssl, Duration commandTimeout) {
+        this(source, ssl, commandTimeout, FORGOTTEN, lookUp());
     }
 
     /**
      * Makes a client; connects nothing.
      *
      * @param source where to connect to; copied
+     * @param ssl how to speak TLS; null for as the JDK does
      * @param commandTimeout how long a command may take
      * @param forgotten after how long a reconnect is taken to be forgotten
      * @param lookUp finds the addresses of names
      */
     OwnClient(
             RedisURI source,
+            @Nullable SslOptions ssl,
             Duration commandTimeout,
             Duration forgotten,
             AddressResolverGroup<InetSocketAddress> lookUp) {
@@ -124,7 +128,7 @@ final class OwnClient {
                         ExecutorTimer.delays(uri.getSentinels().isEmpty() ? RECONNECT_DELAY : SENTINEL_RECONNECT_DELAY))
                 .build();
         this.client = RedisClient.create(resources, uri);
-        this.client.setOptions(options(connectTimeout));
+        this.client.setOptions(options(connectTimeout, ssl));
         this.client.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
@@ -250,8 +254,8 @@ final class OwnClient {
         return thread;
     }
 
-    private static ClientOptions options(Duration connectTimeout) {
-        return Lettuce.withoutMaintenanceNotifications(ClientOptions.builder())
+    private static ClientOptions options(Duration connectTimeout, @Nullable SslOptions ssl) {
+        ClientOptions.Builder options = Lettuce.withoutMaintenanceNotifications(ClientOptions.builder())
                 // What cannot be sent now fails now, and what was in flight is not sent again: the engine knows better.
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                 .autoReconnect(true)
@@ -260,8 +264,8 @@ final class OwnClient {
                 // The protocol version is left to be found out: RESP3 where the server has it.
                 .scriptCharset(StandardCharsets.UTF_8)
                 .timeoutOptions(TimeoutOptions.create())
-                .socketOptions(socketOptions(connectTimeout))
-                .build();
+                .socketOptions(socketOptions(connectTimeout));
+        return (ssl == null ? options : options.sslOptions(ssl)).build();
     }
 
     private static SocketOptions socketOptions(Duration connectTimeout) {

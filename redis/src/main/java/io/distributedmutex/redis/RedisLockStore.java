@@ -12,6 +12,7 @@ import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -269,6 +270,7 @@ public final class RedisLockStore implements LockStore {
 
         private @Nullable RedisURI uri;
         private @Nullable RedisClient client;
+        private @Nullable SslOptions sslOptions;
         private KeyPrefix keyPrefix = KeyPrefix.of("lock:");
         private Duration commandTimeout = Duration.ofSeconds(2);
         private boolean startCheck = true;
@@ -295,6 +297,17 @@ public final class RedisLockStore implements LockStore {
          */
         public Builder uri(RedisURI uri) {
             this.uri = Objects.requireNonNull(uri, "uri");
+            return this;
+        }
+
+        /**
+         * How our own client speaks TLS: see {@link RedisMutex.Builder#sslOptions}.
+         *
+         * @param sslOptions the options
+         * @return this builder
+         */
+        public Builder sslOptions(SslOptions sslOptions) {
+            this.sslOptions = Objects.requireNonNull(sslOptions, "sslOptions");
             return this;
         }
 
@@ -365,19 +378,26 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
-        private RedisLockStore open() {
-            RedisURI uri = this.uri;
-            RedisClient client = this.client;
-            RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
-            Connections connections;
-            if (uri != null && client == null) {
-                connections = Connections.open(uri, errors, commandTimeout);
-            } else if (uri == null && client != null) {
-                connections = Connections.open(client, errors);
-            } else {
+        /** Refuses to connect nowhere, or to two places. */
+        void checkOneAddress() {
+            if ((uri == null) == (client == null)) {
                 throw new IllegalStateException("exactly one of uri and client must be given, but "
                         + (uri == null ? "neither" : "both") + " was");
             }
+            if (sslOptions != null && (uri == null || !uri.isSsl())) {
+                throw new IllegalStateException("sslOptions need a URI with TLS, but "
+                        + (uri == null ? "a client was given" : "the URI is without it"));
+            }
+        }
+
+        private RedisLockStore open() {
+            checkOneAddress();
+            RedisURI uri = this.uri;
+            RedisClient client = this.client;
+            RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
+            Connections connections = uri != null
+                    ? Connections.open(uri, sslOptions, errors, commandTimeout)
+                    : Connections.open(Objects.requireNonNull(client), errors);
             RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, connections);
             boolean checked = false;
             try {

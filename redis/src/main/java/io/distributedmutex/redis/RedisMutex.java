@@ -8,6 +8,7 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 
@@ -75,6 +76,19 @@ public final class RedisMutex {
          */
         public Builder uri(RedisURI uri) {
             store.uri(uri);
+            return this;
+        }
+
+        /**
+         * How our own client speaks TLS: trust, keys, protocols. Default: as the JDK does. Needs a {@link #uri(RedisURI) URI}
+         * with TLS. What {@link SslOptions.Builder#sslContext} is given is called at each connection, so it may give keys
+         * that were renewed.
+         *
+         * @param sslOptions the options
+         * @return this builder
+         */
+        public Builder sslOptions(SslOptions sslOptions) {
+            store.sslOptions(sslOptions);
             return this;
         }
 
@@ -167,9 +181,9 @@ public final class RedisMutex {
 
         /**
          * Hears of everything that happens to locks, as {@link DistributedMutex.Builder#listener} describes it. Default:
-         * nobody.
+         * nobody. May be called several times.
          *
-         * @param listener the listener
+         * @param listener one more listener
          * @return this builder
          */
         public Builder listener(MutexListener listener) {
@@ -202,16 +216,30 @@ public final class RedisMutex {
         }
 
         /**
-         * Connects.
+         * Connects at the first use instead of in {@link #connect}: an application whose Redis is down starts. Default: off. Until
+         * Redis is there, an acquire tries again at each retry interval of its wait time, and then throws what connecting threw:
+         * {@link StoreUnreachableException} or {@link StoreRefusedException}, with the address. What {@link #startCheck} finds
+         * is found then, too.
+         *
+         * @return this builder
+         */
+        public Builder lazy() {
+            mutex.lazy();
+            return this;
+        }
+
+        /**
+         * Connects, or makes ready to if this is {@link #lazy}.
          *
          * @return the mutex; make one per application
-         * @throws IllegalStateException if not exactly one of URI and client was given, or the client cannot connect
-         *     anywhere, or the Lettuce on the class path is without the Netty that it needs
+         * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with
+         *     TLS, or the client cannot connect anywhere, or the Lettuce on the class path is without the Netty that it needs
          * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
          *     ({@link StoreRefusedException}): the password is wrong, the server is older than 6.2, a Sentinel or only a
          *     part of a cluster, or something is missing of all that {@link #startCheck} tries
          */
         public DistributedMutex connect() {
+            store.checkOneAddress();
             return mutex.build();
         }
     }

@@ -64,7 +64,8 @@ final class Script {
         return Arrays.copyOf(arguments.bytes(), arguments.length());
     }
 
-    private static String read(String file) {
+    /** A file of the scripts as it is. */
+    static String read(String file) {
         String resource = "scripts/" + file + ".lua";
         try (InputStream stream = Script.class.getResourceAsStream(resource)) {
             if (stream == null) {

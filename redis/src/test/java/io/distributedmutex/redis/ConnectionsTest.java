@@ -42,7 +42,7 @@ class ConnectionsTest {
         try (Server server = new Server("127.0.0.3")) {
             RedisURI uri = RedisURI.create("redis://name:" + server.port());
             OwnClient own = new OwnClient(
-                    uri, TIMEOUT, Duration.ofMinutes(1), new Names("127.0.0.2", "127.0.0.3", "127.0.0.4"));
+                    uri, null, TIMEOUT, Duration.ofMinutes(1), new Names("127.0.0.2", "127.0.0.3", "127.0.0.4"));
             Connections connections = Connections.open(own, new RedisErrors(uri, 2000), TIMEOUT);
             try {
                 assertThat(connections.commands().isOpen()).isTrue();
@@ -62,7 +62,7 @@ class ConnectionsTest {
     void whereNoneAnswersTheErrorSaysSo() {
         RedisURI uri = RedisURI.create("redis://name:1");
         Names names = new Names("127.0.0.2", "127.0.0.3");
-        OwnClient own = new OwnClient(uri, TIMEOUT, Duration.ofMinutes(1), names);
+        OwnClient own = new OwnClient(uri, null, TIMEOUT, Duration.ofMinutes(1), names);
         try {
             assertThatThrownBy(() -> Connections.open(own, new RedisErrors(uri, 2000), TIMEOUT))
                     .isInstanceOf(StoreUnreachableException.class)

@@ -26,6 +26,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,12 +40,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 @LeavesNothing(warnings = {"LOST hole\\d* \\(EXPIRED", "has been silent", "AT RISK", "OUTAGE"})
 class BlackHoleTest {
 
+    @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
-
-    @AfterEach
-    void endWatching() {
-        stalls.close();
-    }
 
     private static final String KEY = "hole";
 
@@ -111,8 +108,7 @@ class BlackHoleTest {
         }
         early.print();
         // The deadline is 14 ms before the end of such a lease. That nobody believed in a lease after its end was
-        // looked at
-        // above.
+        // looked at above.
         assertThat(early.median()).isGreaterThan(-stalls.allowanceMillis());
         assertThat(early.minimum()).isGreaterThan(-150 - stalls.allowanceMillis());
 

@@ -362,8 +362,11 @@ class RedisBadInputTest {
         DistributedMutex mutex = instances.add(
                 builder -> builder.commandTimeout(Duration.ofMillis(150)).options(waits(0)));
         MutexAdapter adapter = new MutexAdapter(mutex);
-        mutex.acquire("warm").release();
-        CompletableFuture<Object> slow = CompletableFuture.supplyAsync(() -> redis.command("DEBUG", "SLEEP", "0.5"));
+        // The first call loads classes and the script, and may take longer than that.
+        Await.until(
+                "the scripts to be loaded",
+                () -> catchThrowable(() -> mutex.acquire("warm").release()) == null);
+        CompletableFuture<Object> slow = CompletableFuture.supplyAsync(() -> redis.command("DEBUG", "SLEEP", "2"));
         Await.until("the server to be slow", () -> {
             try {
                 return mutex.inspect(KEY).isPresent();

@@ -12,6 +12,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -33,6 +35,9 @@ import org.junit.jupiter.api.Test;
             "OUTAGE"
         })
 class RestartedRedisTest {
+
+    @AutoClose
+    private final Stalls stalls = Stalls.watchMachine();
 
     private static final String KEY = "restarted";
 
@@ -72,7 +77,7 @@ class RestartedRedisTest {
         }
         tries.print();
         // It is refused at once, not after the command time-out of 2 s.
-        assertThat(tries.maximum()).isLessThan(500);
+        assertThat(tries.maximum()).isLessThan(500 + stalls.allowanceMillis());
 
         long begun = System.nanoTime();
         Throwable outcome = catchThrowable(
@@ -82,7 +87,7 @@ class RestartedRedisTest {
         assertThat(outcome)
                 .isInstanceOf(StoreUnreachableException.class)
                 .hasMessageStartingWith("'restarted' not acquired within 600 ms: not connected to Redis at");
-        assertThat(millis).isBetween(600.0, 750.0);
+        assertThat(millis).isBetween(600.0, 750.0 + stalls.allowanceMillis());
 
         assertThat(catchThrowable(() -> mutex.inspect(KEY)))
                 .isInstanceOf(StoreUnreachableException.class)
@@ -147,7 +152,7 @@ class RestartedRedisTest {
         try (Lease next = waiting.get(5, TimeUnit.SECONDS)) {
             double millis = (System.nanoTime() - flushed) / 1e6;
             Figures.say("a waiter took the flushed key after %.0f ms", millis);
-            assertThat(millis).isLessThan(250 + 150);
+            assertThat(millis).isLessThan(250 + 150 + stalls.allowanceMillis());
             assertThat(next.fencingToken()).isGreaterThan(held.fencingToken());
             assertThat(held.release()).isFalse();
             assertThat(held.lossReason()).contains(LossReason.TAKEN);

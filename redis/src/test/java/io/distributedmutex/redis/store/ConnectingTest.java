@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
@@ -23,6 +24,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.KeyManagerFactory;
@@ -59,6 +61,29 @@ class ConnectingTest {
         assertThat(unreachable(() -> RedisMutex.connect("rediss://127.0.0.1:" + redis.port())))
                 .hasMessageContaining("could not connect to Redis at 127.0.0.1:" + redis.port())
                 .hasMessageContaining("that this port speaks TLS");
+    }
+
+    @Test
+    void aLazyMutexWaitsForItsServer() {
+        try (EmbeddedRedis late = EmbeddedRedis.start()) {
+            late.stop();
+            try (DistributedMutex mutex =
+                    RedisMutex.builder().uri(late.uri()).lazy().connect()) {
+                assertThat(unreachable(() -> mutex.tryAcquire("k")))
+                        .hasMessageContaining("could not connect to Redis at 127.0.0.1:" + late.port());
+                CompletableFuture<Lease> waits =
+                        mutex.with(o -> o.waitTime(Duration.ofSeconds(30))).acquireAsync("k");
+                late.restart();
+                waits.join().close();
+            }
+        }
+    }
+
+    @Test
+    void aLazyMutexToNowhereIsRefusedAtOnce() {
+        assertThat(catchThrowable(() -> RedisMutex.builder().lazy().connect()))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessage("exactly one of uri and client must be given, but neither was");
     }
 
     @Test

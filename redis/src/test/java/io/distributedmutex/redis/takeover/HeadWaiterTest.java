@@ -16,7 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,12 +27,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Tag("deep")
 class HeadWaiterTest {
 
+    @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
-
-    @AfterEach
-    void endWatching() {
-        stalls.close();
-    }
 
     private static final String KEY = "head";
     private static final String LOCK = "lock:" + KEY;

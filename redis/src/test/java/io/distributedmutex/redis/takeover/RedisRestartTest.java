@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -25,12 +25,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("deep")
 class RedisRestartTest {
 
+    @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
-
-    @AfterEach
-    void endWatching() {
-        stalls.close();
-    }
 
     private static final int PROCESSES = 4;
     private static final int KILLS = 3;

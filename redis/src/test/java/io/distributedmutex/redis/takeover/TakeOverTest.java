@@ -8,7 +8,7 @@ import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -17,12 +17,8 @@ import org.junit.jupiter.api.Test;
 @Tag("deep")
 class TakeOverTest {
 
+    @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
-
-    @AfterEach
-    void endWatching() {
-        stalls.close();
-    }
 
     private static final String KEY = "shared";
     private static final String RESOURCE = "account";

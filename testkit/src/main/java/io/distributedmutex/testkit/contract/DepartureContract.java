@@ -292,9 +292,11 @@ abstract class DepartureContract extends YieldContract {
     @Test
     void deadWaitersLeaveNothingThoughNobodyAsksForTheKeyAgain() {
         ContractClient holder = contract().open();
+        ContractClient dead = contract().open();
+        ContractClient briefly = contract().open();
         holder.mustGet(trying(KEY, newToken(), SHORT));
-        contract().open().mustNotGet(queueing(KEY, newToken(), CLAIM, SHORT));
-        contract().open().mustNotGet(queueing(KEY, newToken(), CLAIM, Duration.ofMillis(10)));
+        dead.mustNotGet(queueing(KEY, newToken(), CLAIM, SHORT));
+        briefly.mustNotGet(queueing(KEY, newToken(), CLAIM, Duration.ofMillis(10)));
 
         contract().elapseMoreThanShort();
 

@@ -3,6 +3,8 @@ package io.distributedmutex.verification.simulation;
 import io.distributedmutex.testing.Shrinker;
 import io.distributedmutex.testing.Shrinker.Shrunk;
 import io.distributedmutex.verification.simulation.Plan.Action;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -14,8 +16,16 @@ final class FailureReport {
 
     private FailureReport() {}
 
-    /** Lives the plan; returns what it breaks, with the shortest plan found that breaks something; null if nothing. */
-    static @Nullable String of(Plan plan) {
+    /**
+     * The shortest plan found that still breaks something.
+     *
+     * @param plan the plan
+     * @param failure what it breaks
+     */
+    record Shortest(Plan plan, SimulationFailure failure) {}
+
+    /** Lives the plan; returns the shortest found that breaks something too; null if it breaks nothing. */
+    static @Nullable Shortest shortestOf(Plan plan) {
         SimulationFailure first = Life.failureOf(plan);
         if (first == null) {
             return null;
@@ -28,12 +38,25 @@ final class FailureReport {
                 withoutFaults != null ? withoutFaults : first,
                 actions -> Optional.ofNullable(Life.failureOf(shrunk.with(actions))),
                 MOST_LIVES);
+        return new Shortest(shrunk.with(shortest.steps()), shortest.failure());
+    }
+
+    /** Lives the plan; returns what it breaks, with the shortest plan, which it leaves in target/failed-lives; null if nothing. */
+    static @Nullable String of(Plan plan) throws IOException {
+        SimulationFailure first = Life.failureOf(plan);
+        Shortest shortest = first == null ? null : shortestOf(plan);
+        if (first == null || shortest == null) {
+            return null;
+        }
+        Path file = PlanFile.write(Path.of("target", "failed-lives"), "seed-" + plan.seed(), shortest.plan());
         return "seed " + plan.seed() + " breaks a promise (replay: -Dsimulation.seed=" + plan.seed() + "): "
                 + first.getMessage().lines().findFirst().orElse("")
                 + "\nshrunk from " + plan.actions().size() + " to "
-                + shortest.steps().size() + " actions, one message in " + shrunk.faultsOneIn()
-                + " meets a fault, clock rates " + shrunk.rates() + ":\n  "
-                + shortest.steps().stream().map(Action::toString).collect(Collectors.joining("\n  "))
+                + shortest.plan().actions().size() + " actions (in " + file + "; among those in "
+                + PlanFile.folder().getFileName() + " it is lived in each build), one message in "
+                + shortest.plan().faultsOneIn() + " meets a fault, clock rates "
+                + shortest.plan().rates() + ":\n  "
+                + shortest.plan().actions().stream().map(Action::toString).collect(Collectors.joining("\n  "))
                 + "\nwhat happens then: " + shortest.failure().getMessage();
     }
 }

@@ -84,7 +84,7 @@ final class MutantLoader extends ClassLoader {
                         Map.Entry::getKey, entry -> entry.getValue().toByteArray()));
     }
 
-    private static Path repository() {
+    static Path repository() {
         Path folder = Path.of("").toAbsolutePath();
         while (!Files.exists(folder.resolve("core/src/main/java"))) {
             folder = folder.getParent();

@@ -3,8 +3,11 @@ package io.distributedmutex.verification.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Seeds;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -76,13 +79,39 @@ class SimulationTest {
             try {
                 granted.addAndGet(Life.live(plan));
             } catch (SimulationFailure e) {
-                String report = FailureReport.of(plan);
+                String report = report(plan);
                 failure.compareAndSet(null, report != null ? report : "not repeatable: " + e.getMessage());
             } catch (RuntimeException | Error e) {
                 failure.compareAndSet(null, "seed " + (first + number) + " died of " + e);
                 throw e;
             }
             number = next.getAndIncrement();
+        }
+    }
+
+    private static String report(Plan plan) {
+        try {
+            return FailureReport.of(plan);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void noKeptLifeBreaksAPromise() throws Exception {
+        Map<String, Plan> kept = PlanFile.kept();
+        assertThat(kept).isNotEmpty();
+        try (Silence silence = new Silence()) {
+            kept.forEach(
+                    (name, plan) -> assertThat(Life.failureOf(plan)).as(name).isNull());
+        }
+    }
+
+    @Test
+    void aPlanIsReadAsItWasWritten() {
+        for (long seed = 0; seed < 200; seed++) {
+            Plan plan = Plan.random(seed);
+            assertThat(PlanFile.read(PlanFile.written(plan))).isEqualTo(plan);
         }
     }
 

@@ -1,12 +1,13 @@
-package io.distributedmutex.jdbc;
+package io.distributedmutex;
 
 import io.distributedmutex.spi.Messages;
 
 /**
  * A resource has seen a greater fencing token than the one that came: somebody else has got the lease since, and has written.
- * Roll the transaction back and stop; to repeat the work, acquire a new lease. Unchecked, so that Spring and others roll back.
+ * Stop, and undo what belongs to this write; to repeat the work, acquire a new lease. Thrown by what receives fencing tokens, not
+ * by a {@link DistributedMutex}.
  */
-public final class StaleTokenException extends RuntimeException {
+public final class StaleTokenException extends LockException {
 
     private static final long serialVersionUID = 1L;
 
@@ -19,9 +20,18 @@ public final class StaleTokenException extends RuntimeException {
     /** What the resource has seen. */
     private final long seenToken;
 
-    StaleTokenException(String resource, long token, long seenToken) {
-        super("the fencing token " + token + " for '" + Messages.shown(resource) + "' is stale: " + seenToken
-                + " has been seen, so another holder has got the lease since; roll back and stop");
+    /**
+     * For what receives fencing tokens.
+     *
+     * @param resource the name of what is guarded
+     * @param token the fencing token that came
+     * @param seenToken the greater one that had been seen
+     */
+    public StaleTokenException(String resource, long token, long seenToken) {
+        super(
+                "the fencing token " + token + " for '" + Messages.shown(resource) + "' is stale: " + seenToken
+                        + " has been seen, so another holder has got the lease since; stop, and undo this write",
+                null);
         this.resource = resource;
         this.token = token;
         this.seenToken = seenToken;

@@ -1,0 +1,5 @@
+/** Fencing tokens in HTTP requests: the header for clients, and a filter for servers that refuses stale ones. */
+@NullMarked
+package io.distributedmutex.http;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,9 @@
+/** Fencing tokens in HTTP requests. */
+module io.distributedmutex.http {
+    requires transitive io.distributedmutex;
+    requires static transitive jakarta.servlet;
+    requires transitive java.net.http;
+    requires static org.jspecify;
+
+    exports io.distributedmutex.http;
+}

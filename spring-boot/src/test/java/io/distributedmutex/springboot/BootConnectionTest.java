@@ -1,0 +1,153 @@
+package io.distributedmutex.springboot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.distributedmutex.redis.RedisMutex;
+import io.lettuce.core.RedisCredentials;
+import io.lettuce.core.RedisURI;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Node;
+import org.springframework.boot.ssl.SslBundle;
+
+/** Where the connection details of Boot lead. */
+class BootConnectionTest {
+
+    @Test
+    void aSingleServerWithItsDatabaseAndUser() {
+        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
+                    @Override
+                    public String getUsername() {
+                        return "locks";
+                    }
+
+                    @Override
+                    public String getPassword() {
+                        return "opensesame";
+                    }
+
+                    @Override
+                    public Standalone getStandalone() {
+                        return Standalone.of("redis.example", 6380, 3);
+                    }
+                })
+                .server();
+
+        assertThat(server.place()).isEqualTo("redis.example:6380");
+        assertThat(server.ssl()).isNull();
+        assertThat(server.uri().getDatabase()).isEqualTo(3);
+        assertThat(server.uri().isSsl()).isFalse();
+        assertThat(credentials(server.uri())).isEqualTo("locks:opensesame");
+    }
+
+    @Test
+    void aPasswordWithoutAUserIsThatOfTheDefaultUser() {
+        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
+                    @Override
+                    public String getPassword() {
+                        return "opensesame";
+                    }
+
+                    @Override
+                    public Standalone getStandalone() {
+                        return Standalone.of("redis.example", 6379);
+                    }
+                })
+                .server();
+
+        assertThat(credentials(server.uri())).isEqualTo("null:opensesame");
+    }
+
+    @Test
+    void sentinelsWithPasswordsOfTheirOwnAndTls() {
+        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
+                    @Override
+                    public String getPassword() {
+                        return "opensesame";
+                    }
+
+                    @Override
+                    public SslBundle getSslBundle() {
+                        return SslBundle.systemDefault();
+                    }
+
+                    @Override
+                    public Standalone getStandalone() {
+                        return Standalone.of("unused", 1);
+                    }
+
+                    @Override
+                    public Sentinel getSentinel() {
+                        return new Sentinels();
+                    }
+                })
+                .server();
+
+        assertThat(server.place()).isEqualTo("primary behind the Sentinels s1:26379, s2:26380");
+        assertThat(server.uri().getDatabase()).isEqualTo(2);
+        assertThat(credentials(server.uri())).isEqualTo("null:opensesame");
+        assertThat(server.uri().isSsl()).isTrue();
+        assertThat(server.ssl()).isNotNull();
+        assertThat(server.uri().getSentinels()).hasSize(2).allSatisfy(sentinel -> {
+            assertThat(credentials(sentinel)).isEqualTo("watcher:look");
+            assertThat(sentinel.isSsl()).isTrue();
+        });
+    }
+
+    private static final class Sentinels implements DataRedisConnectionDetails.Sentinel {
+        @Override
+        public int getDatabase() {
+            return 2;
+        }
+
+        @Override
+        public String getMaster() {
+            return "primary";
+        }
+
+        @Override
+        public List<Node> getNodes() {
+            return List.of(new Node("s1", 26379), new Node("s2", 26380));
+        }
+
+        @Override
+        public String getUsername() {
+            return "watcher";
+        }
+
+        @Override
+        public String getPassword() {
+            return "look";
+        }
+    }
+
+    @Test
+    void detailsThatNameNothingAreRefused() {
+        assertThatThrownBy(() -> new BootConnection(new DataRedisConnectionDetails() {}).server())
+                .isInstanceOf(MutexStartException.class)
+                .hasMessageContaining("name no server");
+    }
+
+    @Test
+    void withoutDetailsAndUriItIsTheRedisOfThisMachine() {
+        assertThat(chosen(null).place()).isEqualTo("localhost:6379");
+        assertThat(chosen("rediss://redis.example:6380").place()).isEqualTo("redis.example:6380");
+    }
+
+    private static RedisServer chosen(@Nullable String uri) {
+        return RedisServer.choose(
+                new DistributedMutexProperties.Redis(uri, false, "lock:", Duration.ofSeconds(2), true),
+                null,
+                RedisMutex.builder());
+    }
+
+    private static String credentials(RedisURI uri) {
+        RedisCredentials found =
+                uri.getCredentialsProvider().resolveCredentials().block();
+        return found.getUsername() + ":" + new String(found.getPassword());
+    }
+}
