@@ -81,6 +81,7 @@ final class ArchitectureTest {
                 ".spi",
                 ".internal",
                 ".redis",
+                ".jdbc",
                 ".testkit",
                 ".testkit.memory",
                 ".cli",

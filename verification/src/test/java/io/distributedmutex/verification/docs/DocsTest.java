@@ -55,9 +55,12 @@ class DocsTest {
 
     private static final String IMPORTS = """
             import static java.time.Duration.*;
+            import static org.jooq.impl.DSL.field;
+            import static org.jooq.impl.DSL.table;
             import static org.junit.jupiter.api.Assertions.*;
 
             import io.distributedmutex.*;
+            import io.distributedmutex.jdbc.*;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
             import io.distributedmutex.spring.*;
@@ -98,8 +101,9 @@ class DocsTest {
                     void update(Row row, long fencingToken) throws java.io.IOException;
                 }
 
-                public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, Accounts accounts,
-                        Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
+                public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, JdbcFence givenFence,
+                        java.sql.Connection givenConnection, javax.sql.DataSource dataSource, org.jooq.DSLContext dsl,
+                        jakarta.persistence.EntityManager entityManager, Accounts accounts, Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
             """;
 
     @Test
@@ -121,7 +125,7 @@ class DocsTest {
     @Test
     void everyExampleOfTheJavadocCompiles() throws IOException {
         int examples = 0;
-        for (String module : List.of("core", "redis", "testkit")) {
+        for (String module : List.of("core", "redis", "jdbc", "testkit")) {
             for (Path source : filesBelow(ROOT.resolve(module).resolve("src/main/java"), Set.of("java"))) {
                 Matcher blocks = JAVADOC_BLOCK.matcher(Files.readString(source));
                 while (blocks.find()) {
@@ -233,7 +237,9 @@ class DocsTest {
                 + (example.contains("Lease lease =") || example.contains("lease ->")
                         ? ""
                         : "Lease lease = givenLease;\n")
-                + (example.contains("ManualTime time =") ? "" : "ManualTime time = givenTime;\n");
+                + (example.contains("ManualTime time =") ? "" : "ManualTime time = givenTime;\n")
+                + (example.contains("JdbcFence fence =") ? "" : "JdbcFence fence = givenFence;\n")
+                + (example.contains("var connection =") ? "" : "java.sql.Connection connection = givenConnection;\n");
         return compile(IMPORTS + BEFORE + given + example + "}}");
     }
 
