@@ -82,6 +82,7 @@ final class ArchitectureTest {
                 ".internal",
                 ".redis",
                 ".jdbc",
+                ".micrometer",
                 ".testkit",
                 ".testkit.memory",
                 ".cli",

@@ -61,6 +61,7 @@ class DocsTest {
 
             import io.distributedmutex.*;
             import io.distributedmutex.jdbc.*;
+            import io.distributedmutex.micrometer.*;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
             import io.distributedmutex.spring.*;
@@ -73,6 +74,12 @@ class DocsTest {
             import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
             import io.distributedmutex.testkit.server.*;
             import java.lang.annotation.*;
+            import io.micrometer.core.instrument.Meter;
+            import io.micrometer.core.instrument.MeterRegistry;
+            import io.micrometer.core.instrument.Tags;
+            import io.micrometer.core.instrument.config.MeterFilter;
+            import io.micrometer.core.instrument.distribution.DistributionStatisticConfig;
+            import io.micrometer.observation.ObservationRegistry;
             import java.time.Duration;
             import java.util.*;
             import java.util.concurrent.CompletableFuture;
@@ -104,6 +111,9 @@ class DocsTest {
                 public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, JdbcFence givenFence,
                         java.sql.Connection givenConnection, javax.sql.DataSource dataSource, org.jooq.DSLContext dsl,
                         jakarta.persistence.EntityManager entityManager, Accounts accounts, Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
+                public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, Accounts accounts,
+                        Row row, List<Row> rows, Logger log, Logger logger, MeterRegistry registry,
+                        ObservationRegistry observations, int tenantId) throws Exception {
             """;
 
     @Test
@@ -126,6 +136,7 @@ class DocsTest {
     void everyExampleOfTheJavadocCompiles() throws IOException {
         int examples = 0;
         for (String module : List.of("core", "redis", "jdbc", "testkit")) {
+        for (String module : List.of("core", "redis", "micrometer", "testkit")) {
             for (Path source : filesBelow(ROOT.resolve(module).resolve("src/main/java"), Set.of("java"))) {
                 Matcher blocks = JAVADOC_BLOCK.matcher(Files.readString(source));
                 while (blocks.find()) {
