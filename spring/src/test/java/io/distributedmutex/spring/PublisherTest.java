@@ -235,11 +235,10 @@ class PublisherTest {
                     .get(Calls.class)
                     .mono("k", () -> Mono.just("ran"))
                     .subscribe();
-            Await.until(
-                    "it waits", () -> !application.store.contents().waiters().isEmpty());
+            Await.until("it waits", () -> !application.mutex.status().waiting().isEmpty());
             subscription.dispose();
             Await.until(
-                    "nobody waits", () -> application.store.contents().waiters().isEmpty());
+                    "nobody waits", () -> application.mutex.status().waiting().isEmpty());
             taken.release();
             application.awaitFree("k");
         }
