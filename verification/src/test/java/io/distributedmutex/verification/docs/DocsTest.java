@@ -55,9 +55,15 @@ class DocsTest {
 
     private static final String IMPORTS = """
             import static java.time.Duration.*;
+            import static org.jooq.impl.DSL.field;
+            import static org.jooq.impl.DSL.table;
             import static org.junit.jupiter.api.Assertions.*;
 
             import io.distributedmutex.*;
+            import io.distributedmutex.http.*;
+            import io.distributedmutex.jdbc.*;
+            import io.distributedmutex.micrometer.*;
+            import io.distributedmutex.redis.FencedWrites;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
             import io.distributedmutex.spring.*;
@@ -69,7 +75,15 @@ class DocsTest {
             import io.distributedmutex.testkit.proxy.*;
             import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
             import io.distributedmutex.testkit.server.*;
+            import io.lettuce.core.api.sync.RedisCommands;
+            import io.micrometer.core.instrument.Meter;
+            import io.micrometer.core.instrument.MeterRegistry;
+            import io.micrometer.core.instrument.Tags;
+            import io.micrometer.core.instrument.config.MeterFilter;
+            import io.micrometer.core.instrument.distribution.DistributionStatisticConfig;
+            import io.micrometer.observation.ObservationRegistry;
             import java.lang.annotation.*;
+            import java.net.http.HttpRequest;
             import java.time.Duration;
             import java.util.*;
             import java.util.concurrent.CompletableFuture;
@@ -98,8 +112,12 @@ class DocsTest {
                     void update(Row row, long fencingToken) throws java.io.IOException;
                 }
 
-                public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, Accounts accounts,
-                        Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
+                public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, JdbcFence givenFence,
+                        java.sql.Connection givenConnection, javax.sql.DataSource dataSource, org.jooq.DSLContext dsl,
+                        jakarta.persistence.EntityManager entityManager, RedisCommands<String, String> redis,
+                        java.net.http.HttpClient client, java.net.URI uri, Accounts accounts, Row row, List<Row> rows, Logger log,
+                        Logger logger, MeterRegistry registry, ObservationRegistry observations, int tenantId)
+                        throws Exception {
             """;
 
     @Test
@@ -121,7 +139,7 @@ class DocsTest {
     @Test
     void everyExampleOfTheJavadocCompiles() throws IOException {
         int examples = 0;
-        for (String module : List.of("core", "redis", "testkit")) {
+        for (String module : List.of("core", "redis", "jdbc", "http", "micrometer", "spring", "testkit")) {
             for (Path source : filesBelow(ROOT.resolve(module).resolve("src/main/java"), Set.of("java"))) {
                 Matcher blocks = JAVADOC_BLOCK.matcher(Files.readString(source));
                 while (blocks.find()) {
@@ -233,7 +251,9 @@ class DocsTest {
                 + (example.contains("Lease lease =") || example.contains("lease ->")
                         ? ""
                         : "Lease lease = givenLease;\n")
-                + (example.contains("ManualTime time =") ? "" : "ManualTime time = givenTime;\n");
+                + (example.contains("ManualTime time =") ? "" : "ManualTime time = givenTime;\n")
+                + (example.contains("JdbcFence fence =") ? "" : "JdbcFence fence = givenFence;\n")
+                + (example.contains("var connection =") ? "" : "java.sql.Connection connection = givenConnection;\n");
         return compile(IMPORTS + BEFORE + given + example + "}}");
     }
 
