@@ -33,7 +33,7 @@ class FutureTest {
 
     @Component
     static class Calls {
-        @DistributedLock(key = "#key", waitTime = "1m")
+        @DistributedLock(key = "#key", waitTime = "1h")
         CompletableFuture<String> future(String key, Callable<CompletableFuture<String>> body) throws Exception {
             return body.call();
         }
