@@ -26,6 +26,7 @@ import javax.tools.DiagnosticCollector;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
+import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -52,6 +53,11 @@ class DocsTest {
 
     /** A page of the docs that code, scripts or other pages name. */
     private static final Pattern NAMED_PAGE = Pattern.compile("\\bdocs/[\\w/-]+\\.(md|svg|csv)");
+
+    private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
+
+    /** Shared, so that the jars are opened once, and not for each example. */
+    private static final StandardJavaFileManager JARS = COMPILER.getStandardFileManager(null, null, null);
 
     private static final String IMPORTS = """
             import static java.time.Duration.*;
@@ -114,7 +120,7 @@ class DocsTest {
 
                 public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, JdbcFence givenFence,
                         java.sql.Connection givenConnection, javax.sql.DataSource dataSource, org.jooq.DSLContext dsl,
-                        jakarta.persistence.EntityManager entityManager, RedisCommands<String, String> redis,
+                        jakarta.persistence.EntityManager entityManager, RedisCommands<String, String> commands,
                         java.net.http.HttpClient client, java.net.URI uri, Accounts accounts, Row row, List<Row> rows, Logger log,
                         Logger logger, MeterRegistry registry, ObservationRegistry observations, int tenantId)
                         throws Exception {
@@ -266,12 +272,11 @@ class DocsTest {
                         return source;
                     }
                 };
-        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         DiagnosticCollector<JavaFileObject> diagnostics = new DiagnosticCollector<>();
         String classPath = System.getProperty("java.class.path") + File.pathSeparator + classes;
-        compiler.getTask(
+        COMPILER.getTask(
                         new StringWriter(),
-                        null,
+                        JARS,
                         diagnostics,
                         List.of("-proc:none", "-cp", classPath, "-d", classes.toString(), "-Xlint:none"),
                         null,
