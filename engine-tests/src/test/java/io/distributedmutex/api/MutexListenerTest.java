@@ -311,7 +311,8 @@ class MutexListenerTest {
             DistributedMutex neighbour =
                     real.instance("other", builder -> builder.listener(others)).mutex();
 
-            Lease renewed = mutex.with(o -> o.leaseTime(Duration.ofMillis(300)).autoRenew(Duration.ofHours(1)))
+            // Long enough for a busy machine.
+            Lease renewed = mutex.with(o -> o.leaseTime(Duration.ofMillis(1_500)).autoRenew(Duration.ofHours(1)))
                     .acquire("renewed");
             Await.until(() -> blocked.getCount() == 0);
             Lease brief = mutex.with(o -> o.leaseTime(Duration.ofMillis(50))).acquire("brief");
@@ -325,7 +326,7 @@ class MutexListenerTest {
             Await.until(() -> others.calls.size() == 2);
             Await.until(lossTold::get);
             Await.until(lost::isDone);
-            Await.until(() -> instance.store().count(Operation.RENEW) >= 4);
+            Await.until(() -> instance.store().count(Operation.RENEW) >= 2);
             assertThat(renewed.isValid()).isTrue();
             renewed.close();
             assertThat(blocking.calls).hasSize(1);

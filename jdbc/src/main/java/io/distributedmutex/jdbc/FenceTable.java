@@ -1,5 +1,6 @@
 package io.distributedmutex.jdbc;
 
+import io.distributedmutex.StaleTokenException;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

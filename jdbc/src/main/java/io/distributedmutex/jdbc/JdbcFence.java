@@ -2,6 +2,7 @@ package io.distributedmutex.jdbc;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.spi.Messages;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;

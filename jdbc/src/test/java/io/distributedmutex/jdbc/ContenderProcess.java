@@ -2,6 +2,7 @@ package io.distributedmutex.jdbc;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.redis.RedisMutex;
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -2,6 +2,7 @@ package io.distributedmutex.jdbc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Seeds;
 import java.sql.Connection;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.distributedmutex.StaleTokenException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -69,7 +70,7 @@ abstract class FenceContract {
             assertThat(refusal.seenToken()).isEqualTo(42);
             assertThat(refusal)
                     .hasMessage("the fencing token 41 for 'account:7' is stale: 42 has been seen,"
-                            + " so another holder has got the lease since; roll back and stop");
+                            + " so another holder has got the lease since; stop, and undo this write");
             connection.commit();
         }
         assertThat(seen()).as("a refusal changes nothing").isEqualTo(42);

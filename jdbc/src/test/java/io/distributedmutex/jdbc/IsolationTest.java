@@ -3,6 +3,7 @@ package io.distributedmutex.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.distributedmutex.StaleTokenException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.Future;

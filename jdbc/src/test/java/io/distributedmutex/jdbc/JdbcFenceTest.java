@@ -8,6 +8,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.testkit.ManualTime;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.sql.Connection;

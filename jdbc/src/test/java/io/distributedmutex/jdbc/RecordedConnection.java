@@ -26,6 +26,15 @@ final class RecordedConnection {
         });
     }
 
+    /** A connection that leaves out what its database does not understand of each statement. */
+    static Connection without(Connection connection, String pattern) {
+        return proxy(Connection.class, connection, (method, arguments) -> {
+            if (method.equals("prepareStatement")) {
+                arguments[0] = ((String) arguments[0]).replaceAll(pattern, "");
+            }
+        });
+    }
+
     /** A connection to something that is called so. */
     static Connection to(String productName) {
         DatabaseMetaData metaData = (DatabaseMetaData) Proxy.newProxyInstance(

@@ -3,11 +3,10 @@ package io.distributedmutex.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.testing.Seeds;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,57 +54,44 @@ class ScheduleTest {
 
         @Test
         void nothingIsLostInAnyOrderOfSteps() throws SQLException {
-            run(COUNT);
+            run(table(), COUNT);
         }
 
         @Test
         @Tag("deep")
         void nothingIsLostInAnyOrderOfStepsOfAThousandSchedules() throws SQLException {
-            run(MORE);
+            run(table(), MORE);
         }
 
-        private void run(int count) throws SQLException {
-            JdbcFence fence = JdbcFence.create();
-            Schedule.Check check = (connection, resource, token) -> {
-                try {
-                    fence.check(connection, resource, token);
-                    return true;
-                } catch (StaleTokenException e) {
-                    return false;
-                }
-            };
-            int[] seen = run(check, Integer.getInteger("schedules.count", count));
+        @Test
+        void nothingIsLostIfTheFenceIsAColumnOfTheAccount() throws SQLException {
+            run(new ColumnFence(), COUNT);
+        }
+
+        @Test
+        void aFenceThatLooksWithoutLockingIsFoundOut() {
+            assertThatThrownBy(() -> run(new LooseFence(), COUNT))
+                    .isInstanceOf(AssertionError.class)
+                    .hasMessageContaining("whoever waits still does");
+        }
+
+        private Schedule.Fence table() {
+            return new TableFence(JdbcFence.create(), database.dialect() == FenceDialect.H2);
+        }
+
+        private void run(Schedule.Fence fence, int count) throws SQLException {
+            int[] seen = runAll(fence, Integer.getInteger("schedules.count", count));
             System.out.printf(
-                    "%d schedules on %s: %d tokens refused, %d checks waited, %d deadlocks%n",
-                    seen[0], database.dialect(), seen[1], seen[2], seen[3]);
+                    "%d schedules on %s, %s: %d tokens refused, %d checks waited, %d deadlocks%n",
+                    seen[0], database.dialect(), fence.getClass().getSimpleName(), seen[1], seen[2], seen[3]);
             assertThat(seen[1]).isPositive();
             assertThat(seen[2]).isPositive();
             // InnoDB alone may find two that wait for the row of a transaction that rolls back, and ends one of them.
             assertThat(seen[3] == 0 || database.dialect() == FenceDialect.MYSQL).isTrue();
         }
 
-        @Test
-        void aCheckThatLooksAndThenWritesIsFoundOut() {
-            String read = "SELECT MAX(token) FROM fencing_token WHERE resource_name = ?";
-            Schedule.Check broken = (connection, resource, token) -> {
-                try (PreparedStatement select = connection.prepareStatement(read)) {
-                    if (database.dialect() == FenceDialect.POSTGRESQL) {
-                        select.setString(1, resource);
-                    } else {
-                        select.setBytes(1, resource.getBytes(StandardCharsets.UTF_8));
-                    }
-                    try (ResultSet rows = select.executeQuery()) {
-                        return rows.next() && rows.getLong(1) <= token;
-                    }
-                }
-            };
-            assertThatThrownBy(() -> run(broken, COUNT))
-                    .isInstanceOf(AssertionError.class)
-                    .hasMessageContaining("whoever waits still does");
-        }
-
         /** How many schedules ran, how many tokens were refused, how many checks waited, how many deadlocks there were. */
-        private int[] run(Schedule.Check check, int count) throws SQLException {
+        private int[] runAll(Schedule.Fence fence, int count) throws SQLException {
             Schedule.makeAccounts(database);
             List<Session> sessions = new ArrayList<>();
             int[] seen = new int[4];
@@ -114,7 +100,7 @@ class ScheduleTest {
                     sessions.add(new Session(database));
                 }
                 for (long seed = Seeds.first(); seed < Seeds.first() + count; seed++) {
-                    Schedule schedule = new Schedule(database, watcher, sessions, check, seed);
+                    Schedule schedule = new Schedule(database, watcher, sessions, fence, seed);
                     try {
                         schedule.run();
                     } catch (AssertionError e) {
@@ -131,6 +117,61 @@ class ScheduleTest {
                 }
             }
             return seen;
+        }
+    }
+
+    /** What {@link JdbcFence} does. */
+    private record TableFence(JdbcFence fence, boolean namesAreBytes) implements Schedule.Fence {
+
+        @Override
+        public boolean accepts(Connection connection, int account, long token) throws SQLException {
+            try {
+                fence.check(connection, "account:" + account, token);
+                return true;
+            } catch (StaleTokenException e) {
+                return false;
+            }
+        }
+
+        @Override
+        public String committedToken(int account) {
+            return "SELECT token FROM fencing_token WHERE "
+                    + (namesAreBytes ? "UTF8TOSTRING(resource_name)" : "resource_name") + " = 'account:" + account
+                    + "'";
+        }
+    }
+
+    /** The other form: each row of the application's own has the token that wrote it. */
+    private static final class ColumnFence implements Schedule.Fence {
+
+        @Override
+        public boolean accepts(Connection connection, int account, long token) throws SQLException {
+            try (PreparedStatement statement =
+                    connection.prepareStatement("UPDATE account SET fence = ? WHERE id = ? AND fence <= ?")) {
+                statement.setLong(1, token);
+                statement.setInt(2, account);
+                statement.setLong(3, token);
+                return statement.executeUpdate() == 1;
+            }
+        }
+
+        @Override
+        public String committedToken(int account) {
+            return "SELECT fence FROM account WHERE id = " + account;
+        }
+    }
+
+    /** What many would write by hand. */
+    private static final class LooseFence implements Schedule.Fence {
+
+        @Override
+        public boolean accepts(Connection connection, int account, long token) throws SQLException {
+            return Database.query(connection, committedToken(account)) <= token;
+        }
+
+        @Override
+        public String committedToken(int account) {
+            return "SELECT fence FROM account WHERE id = " + account;
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.distributedmutex.jdbc;
 
+import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.testing.Await;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -378,8 +378,9 @@ class WebApplicationTest {
         Await.until("it closes", context::isClosed);
         work.mayEnd.countDown();
 
-        assertThat(answer).succeedsWithin(Await.BOUND).satisfies(response -> assertThat(response.body())
-                .isEqualTo("done"));
+        assertThat(answer)
+                .succeedsWithin(Await.BOUND)
+                .satisfies(response -> assertThat(response.body()).isEqualTo("done"));
         assertThat(closing).succeedsWithin(Await.BOUND);
         assertThat(redis.command("DBSIZE")).as("keys that are left").isEqualTo(fences());
     }
