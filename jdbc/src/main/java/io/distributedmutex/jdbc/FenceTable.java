@@ -7,6 +7,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.SQLSyntaxErrorException;
+import java.sql.SQLTransactionRollbackException;
 import java.util.OptionalLong;
 
 /**
@@ -29,7 +30,7 @@ import java.util.OptionalLong;
  */
 final class FenceTable {
 
-    /** How often a row may appear and vanish again under our eyes before we give up. */
+    /** How often a row may appear and vanish again under our eyes, or be hidden by an old snapshot, before we give up. */
     private static final int MOST_ATTEMPTS = 10;
 
     private final FenceDialect dialect;
@@ -112,16 +113,28 @@ final class FenceTable {
                     return execute(connection, insert, resource, token) == 1;
                 }
             } catch (SQLException e) {
-                // Somebody else was first. The statement is undone, the transaction goes on.
-                boolean isTaken = String.valueOf(e.getSQLState()).startsWith("23");
-                if (!isTaken || attempt == MOST_ATTEMPTS) {
+                if (!isDuplicate(e)) {
                     throw e;
+                }
+                // Somebody else was first. The statement is undone, the transaction goes on.
+                if (attempt == MOST_ATTEMPTS) {
+                    throw new SQLTransactionRollbackException(
+                            "another transaction made the resource's row in '" + name
+                                    + "' after the snapshot of this one; roll back and repeat the transaction: "
+                                    + e.getMessage(),
+                            "40001",
+                            e);
                 }
             }
             if (attempt == MOST_ATTEMPTS) {
                 return false;
             }
         }
+    }
+
+    /** H2's code, and Oracle's. */
+    private static boolean isDuplicate(SQLException error) {
+        return error.getErrorCode() == 23505 || error.getErrorCode() == 1;
     }
 
     private RuntimeException refusal(Connection connection, String resource, long token) throws SQLException {

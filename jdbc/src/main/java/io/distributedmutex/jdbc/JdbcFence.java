@@ -28,11 +28,11 @@ import org.jspecify.annotations.Nullable;
  * the one before it. After a rollback the row is as it was: what was not written need not be remembered.
  *
  * <p><b>Check first.</b> What a transaction read before its check may be what an earlier holder changed while the check waited.
- * So check before the first read, or read again after it. At READ COMMITTED that is all. At REPEATABLE READ and
- * SERIALIZABLE, PostgreSQL, Oracle and SQL Server (there: SNAPSHOT) refuse a transaction whose snapshot is older than the row:
- * the {@link SQLException} says so (SQLState 40001, on Oracle ORA-08177), and the whole transaction may be repeated. MySQL and
- * MariaDB, whose default is REPEATABLE READ, compare with the newest row but go on reading from the snapshot of the first read:
- * there a check that is not first does not protect what was computed from reads.
+ * So check before the first read, or read again after it. At READ COMMITTED that is all. A transaction with a snapshot that is
+ * older than the row is ended by PostgreSQL at REPEATABLE READ and SERIALIZABLE, by H2 and SQL Server at SNAPSHOT and by Oracle
+ * at SERIALIZABLE: the {@link SQLException} says so (SQLState 40001, on Oracle ORA-08177), and the whole transaction may be
+ * repeated. MySQL and MariaDB at REPEATABLE READ, which is their default, and H2 at REPEATABLE READ compare with the newest row
+ * but go on reading as of the first read: there a check that is not first does not protect what was computed from reads.
  *
  * <p><b>Waiting.</b> A process that stops within its transaction keeps the row locked, and others wait until the database
  * ends its session. Set the database's own bounds, such as PostgreSQL's {@code lock_timeout} and
@@ -125,7 +125,8 @@ public final class JdbcFence {
      * token is accepted again. One statement; on H2 and Oracle a resource's first token takes three, and everywhere a refusal
      * takes one more. Waits for every other transaction that has checked a token of the resource and has not ended.
      *
-     * <p>What was accepted counts if the transaction commits, and is forgotten if it rolls back. After any exception, roll back.
+     * <p>What was accepted counts if the transaction commits, and is forgotten if it rolls back, be it to a savepoint from before
+     * the check. After any exception, roll back.
      *
      * @param connection in the transaction of the write, with auto-commit off; neither committed nor closed here
      * @param resource what the token guards: 1 to 512 characters of well-formed Unicode without U+0000. Compared by

@@ -6,11 +6,15 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.distributedmutex.StaleTokenException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.util.List;
 import java.util.concurrent.Future;
+import org.h2.engine.Constants;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a check does in transactions that are isolated by more than READ COMMITTED. */
@@ -38,6 +42,60 @@ class IsolationTest {
             earlier.commit();
         }
         return connection;
+    }
+
+    @Nested
+    class OnH2 {
+
+        private final Database database = H2Database.open("isolation");
+
+        @BeforeEach
+        void makeTables() throws SQLException {
+            IsolationTest.makeTables(database);
+        }
+
+        @ParameterizedTest
+        @CsvSource({"6, true", "8, true", "6, false", "8, false"})
+        void aTransactionWithASnapshotOlderThanTheRowIsRefusedToBeRepeated(int isolation, boolean isNew)
+                throws SQLException {
+            assertThat(List.of(Constants.TRANSACTION_SNAPSHOT, Connection.TRANSACTION_SERIALIZABLE))
+                    .contains(isolation);
+            if (!isNew) {
+                checkEarlierToken();
+            }
+            try (Connection connection = overtaken(database, fence, isolation)) {
+                SQLException failure =
+                        catchThrowableOfType(SQLException.class, () -> fence.check(connection, RESOURCE, 42));
+                assertThat(failure.getSQLState()).isEqualTo("40001");
+                connection.rollback();
+                fence.check(connection, RESOURCE, 42);
+                assertThat(Database.query(connection, BALANCE)).isEqualTo(100);
+                connection.commit();
+            }
+        }
+
+        /** At this level H2 has a snapshot of each table, as of the first access to it. */
+        @Test
+        void aCheckThatIsNotFirstDoesNotProtectWhatWasReadAtRepeatableRead() throws SQLException {
+            checkEarlierToken();
+            try (Connection connection = overtaken(database, fence, Connection.TRANSACTION_REPEATABLE_READ)) {
+                fence.check(connection, RESOURCE, 42);
+                assertThat(Database.query(connection, BALANCE))
+                        .as("the snapshot's")
+                        .isZero();
+                connection.rollback();
+                fence.check(connection, RESOURCE, 42);
+                assertThat(Database.query(connection, BALANCE)).isEqualTo(100);
+                connection.rollback();
+            }
+        }
+
+        private void checkEarlierToken() throws SQLException {
+            try (Connection first = database.begin()) {
+                fence.check(first, RESOURCE, 40);
+                first.commit();
+            }
+        }
     }
 
     @Nested
@@ -71,6 +129,18 @@ class IsolationTest {
                 fence.check(connection, RESOURCE, 42);
                 assertThat(Database.query(connection, BALANCE)).isEqualTo(100);
                 connection.commit();
+            }
+        }
+
+        @Test
+        void aRollbackToASavepointUndoesTheCheckToo() throws SQLException {
+            try (Connection connection = database.begin()) {
+                Savepoint before = connection.setSavepoint();
+                fence.check(connection, RESOURCE, 42);
+                connection.rollback(before);
+                connection.commit();
+                fence.check(connection, RESOURCE, 41);
+                connection.rollback();
             }
         }
 

@@ -33,7 +33,7 @@ class PublisherTest {
 
     @Component
     static class Calls {
-        @DistributedLock(key = "#key", waitTime = "1m")
+        @DistributedLock(key = "#key", waitTime = "1h")
         Mono<String> mono(String key, Supplier<Mono<String>> body) {
             return body.get();
         }
@@ -43,12 +43,12 @@ class PublisherTest {
             return body.get();
         }
 
-        @DistributedLock(key = "#key", waitTime = "1m")
+        @DistributedLock(key = "#key", waitTime = "1h")
         Flux<Integer> flux(String key, Supplier<Flux<Integer>> body) {
             return body.get();
         }
 
-        @DistributedLock(key = "#key", waitTime = "1m")
+        @DistributedLock(key = "#key", waitTime = "1h")
         Publisher<Integer> publisher(String key, Supplier<Publisher<Integer>> body) {
             return body.get();
         }
@@ -235,11 +235,10 @@ class PublisherTest {
                     .get(Calls.class)
                     .mono("k", () -> Mono.just("ran"))
                     .subscribe();
-            Await.until(
-                    "it waits", () -> !application.store.contents().waiters().isEmpty());
+            Await.until("it waits", () -> !application.mutex.status().waiting().isEmpty());
             subscription.dispose();
             Await.until(
-                    "nobody waits", () -> application.store.contents().waiters().isEmpty());
+                    "nobody waits", () -> application.mutex.status().waiting().isEmpty());
             taken.release();
             application.awaitFree("k");
         }
