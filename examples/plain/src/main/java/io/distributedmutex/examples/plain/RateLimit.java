@@ -10,7 +10,8 @@ import java.util.concurrent.ExecutionException;
 
 /**
  * A service may be called once in half a second, by all instances together. The key stays taken for its minimum hold from the
- * grant, however soon the lease is released; so the next call is not too early.
+ * grant, however soon the lease is released; so the next call is not too early. What a busy machine takes from the grant to the
+ * call is not counted.
  */
 public final class RateLimit {
 

@@ -25,6 +25,8 @@ class ExamplesTest {
         List<Long> calls = new RateLimit().run(EMBEDDED);
         assertThat(calls).hasSize(6);
         // Five periods of 500 ms; the first call may have been noted late.
-        assertThat(calls.get(5) - calls.get(0)).as("ns from the first call to the last").isGreaterThan(2_000_000_000L);
+        assertThat(calls.get(5) - calls.get(0))
+                .as("ns from the first call to the last")
+                .isGreaterThan(2_000_000_000L);
     }
 }

@@ -1,5 +1,6 @@
 package io.distributedmutex.examples.tenants;
 
+import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.jdbc.FenceDialect;
 import io.distributedmutex.jdbc.JdbcFence;
 import org.springframework.boot.SpringApplication;
@@ -18,19 +19,15 @@ public class TenantApplication {
 
     /** Remembers the greatest fencing token of each key in a table of the same database, so in the same transaction. */
     @Bean
-    JdbcFence fence(JdbcTemplate jdbc) {
+    JdbcFence fence(JdbcTemplate jdbc, DistributedMutex mutex) {
         JdbcFence fence = JdbcFence.create();
-        // For an example; an application has these two in its migrations. One instance at a time, or both create the
-        // tables at once.
-        jdbc.execute("SELECT pg_advisory_lock(1)");
-        try {
+        // An application has these two in its migrations. Under the lock, since two instances may start at once.
+        mutex.run("tenants:tables", lease -> {
             jdbc.execute(fence.ddl(FenceDialect.POSTGRESQL));
             jdbc.execute("""
                     CREATE TABLE IF NOT EXISTS tenant_settings (
                       tenant text PRIMARY KEY, plan text NOT NULL, version int NOT NULL, written_by text NOT NULL)""");
-        } finally {
-            jdbc.execute("SELECT pg_advisory_unlock_all()");
-        }
+        });
         return fence;
     }
 }
