@@ -3,6 +3,7 @@ package io.distributedmutex.examples.tenants;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.jdbc.FenceDialect;
 import io.distributedmutex.jdbc.JdbcFence;
+import java.time.Duration;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.context.annotation.Bean;
@@ -22,7 +23,9 @@ public class TenantApplication {
     JdbcFence fence(JdbcTemplate jdbc, DistributedMutex mutex) {
         JdbcFence fence = JdbcFence.create();
         // An application has these two in its migrations. Under the lock, since two instances may start at once.
-        mutex.run("tenants:tables", lease -> {
+        DistributedMutex patient =
+                mutex.with(options -> options.waitTime(Duration.ofMinutes(1)).autoRenew(Duration.ofMinutes(5)));
+        patient.run("tenants:tables", lease -> {
             jdbc.execute(fence.ddl(FenceDialect.POSTGRESQL));
             jdbc.execute("""
                     CREATE TABLE IF NOT EXISTS tenant_settings (
