@@ -254,7 +254,7 @@ class FutureTest {
                 started.countDown();
                 return body;
             });
-            started.await();
+            Await.until("it runs", () -> started.getCount() == 0);
             result.cancel(true);
             Await.until("the body is cancelled", body::isCancelled);
             application.awaitFree("k");
@@ -270,7 +270,7 @@ class FutureTest {
                 started.countDown();
                 return body;
             });
-            started.await();
+            Await.until("it runs", () -> started.getCount() == 0);
             application.loseAll();
             assertThat(result).isNotDone();
             body.complete("too late");
