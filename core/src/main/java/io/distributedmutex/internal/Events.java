@@ -11,7 +11,9 @@ import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,10 +40,10 @@ final class Events {
 
     Events(Scheduler scheduler, List<MutexListener> listeners) {
         this.scheduler = scheduler;
-        this.immediate = listeners.stream().filter(MutexListener::isImmediate).toList();
-        this.others = listeners.stream()
-                .filter(listener -> !immediate.contains(listener))
-                .toList();
+        Map<Boolean, List<MutexListener>> byKind =
+                listeners.stream().collect(Collectors.partitioningBy(MutexListener::isImmediate));
+        this.immediate = List.copyOf(byKind.get(true));
+        this.others = List.copyOf(byKind.get(false));
         this.outage = new Outage(scheduler);
     }
 
