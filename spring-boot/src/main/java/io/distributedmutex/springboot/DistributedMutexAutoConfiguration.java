@@ -52,6 +52,8 @@ public final class DistributedMutexAutoConfiguration {
             ObjectProvider<MutexWatch> watches,
             Environment environment) {
         DistributedMutexProperties.Redis redis = properties.redis();
+        // All that can be refused is, before anything is connected.
+        properties.checkedShutdownPatience();
         RedisMutex.Builder builder =
                 RedisMutex.builder().options(properties.lockOptions()).startCheck(redis.startCheck());
         builder.countWallClockSteps(properties.countWallClockSteps());

@@ -31,7 +31,8 @@ class MetricsTest {
         application = new ApplicationContextRunner()
                 .withConfiguration(AutoConfigurations.of(
                         DistributedMutexAutoConfiguration.class, MutexMetricsAutoConfiguration.class))
-                .withPropertyValues("distributed-mutex.redis.uri=" + redis.uri());
+                .withPropertyValues(
+                        "distributed-mutex.redis.uri=" + redis.uri(), "distributed-mutex.redis.command-timeout=30s");
     }
 
     @Test

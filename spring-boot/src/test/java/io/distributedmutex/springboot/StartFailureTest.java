@@ -158,6 +158,9 @@ class StartFailureTest {
             if (Stream.of(properties).noneMatch(each -> each.startsWith("spring.data.redis.password"))) {
                 arguments.add("--spring.data.redis.password=opensesame");
             }
+            if (Stream.of(properties).noneMatch(each -> each.contains("command-timeout"))) {
+                arguments.add("--distributed-mutex.redis.command-timeout=30s");
+            }
             Stream.of(properties).filter(each -> !each.isEmpty()).forEach(each -> arguments.add("--" + each));
             assertThatThrownBy(
                             () -> starting.run(arguments.toArray(String[]::new)).close())
