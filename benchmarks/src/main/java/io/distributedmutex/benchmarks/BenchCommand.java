@@ -35,6 +35,7 @@ final class BenchCommand implements Callable<Integer> {
             new ContentionCase(4, 8),
             new WaitersCase(),
             new TakeOverCase(),
+            new MetersCase(),
             new LeasesCase(false),
             new LeasesCase(true),
             new FootprintCase(),

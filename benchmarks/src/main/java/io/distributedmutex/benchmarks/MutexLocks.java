@@ -2,7 +2,11 @@ package io.distributedmutex.benchmarks;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.micrometer.KeyNames;
+import io.distributedmutex.micrometer.MutexMetrics;
 import io.distributedmutex.redis.RedisMutex;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.function.Consumer;
 
@@ -17,11 +21,23 @@ final class MutexLocks implements Locks {
     private final Consumer<Lease> release;
 
     MutexLocks(String uri, Consumer<Lease> release) {
-        this.root = RedisMutex.connect(uri);
+        this(RedisMutex.connect(uri), release);
+    }
+
+    private MutexLocks(DistributedMutex root, Consumer<Lease> release) {
+        this.root = root;
         this.mutex = root.with(options -> options.waitTime(PATIENCE).leaseTime(Duration.ofMillis(LEASE_MILLIS)));
         this.renewing =
                 mutex.with(options -> options.leaseTime(Duration.ofSeconds(30)).autoRenew(Duration.ofHours(1)));
         this.release = release;
+    }
+
+    /** Counted and timed, with names as an application would have them, and released by close(). */
+    static MutexLocks metered(String uri) {
+        MutexMetrics metrics = MutexMetrics.create(
+                new PrometheusMeterRegistry(PrometheusConfig.DEFAULT), KeyNames.before(':', "tenant"));
+        return new MutexLocks(
+                metrics.watch(RedisMutex.builder().uri(uri).listener(metrics).connect()), Lease::close);
     }
 
     /** The view whose leases are renewed. */

@@ -5,10 +5,12 @@ import java.util.Locale;
 import java.util.function.Function;
 import org.springframework.integration.redis.util.RedisLockRegistry.RedisLockType;
 
-/** What is measured: this library in its two ways to release, and what people use instead. */
+/** What is measured: this library in its two ways to release and with meters, and what people use instead. */
 enum Subject {
     /** Released by close(), which does not wait for the store's answer. */
     OURS(uri -> new MutexLocks(uri, Lease::close)),
+    /** The same with the meters of distributed-mutex-micrometer, for Prometheus. */
+    OURS_METERED(MutexLocks::metered),
     /** Released by release(), which does. */
     OURS_CONFIRMED(uri -> new MutexLocks(uri, Lease::release)),
     /** Our own two scripts by hand: what we cannot be faster than, but by not waiting for the release. */
@@ -44,7 +46,7 @@ enum Subject {
     }
 
     boolean isOurs() {
-        return this == OURS || this == OURS_CONFIRMED;
+        return this == OURS || this == OURS_METERED || this == OURS_CONFIRMED;
     }
 
     /** Written by hand with SET, so that a SET is a request of its own and not part of a script. */
@@ -52,9 +54,9 @@ enum Subject {
         return this == LETTUCE || this == JEDIS;
     }
 
-    /** Whether it is a lock that one can wait for. */
+    /** Whether it is a lock that one can wait for, and another one than those above it. */
     boolean isLock() {
-        return this != RAW;
+        return this != RAW && this != OURS_METERED;
     }
 
     static Subject of(String label) {

@@ -49,8 +49,11 @@ public final class DistributedMutexAutoConfiguration {
             ObjectProvider<RedisSource> boot,
             ObjectProvider<MutexListener> listeners,
             ObjectProvider<RedisMutexCustomizer> customizers,
+            ObjectProvider<MutexWatch> watches,
             Environment environment) {
         DistributedMutexProperties.Redis redis = properties.redis();
+        // All that can be refused is, before anything is connected.
+        properties.checkedShutdownPatience();
         RedisMutex.Builder builder =
                 RedisMutex.builder().options(properties.lockOptions()).startCheck(redis.startCheck());
         builder.countWallClockSteps(properties.countWallClockSteps());
@@ -67,7 +70,9 @@ public final class DistributedMutexAutoConfiguration {
                     DistributedMutexProperties.LAZY);
         }
         customizers.orderedStream().forEach(customizer -> customizer.customize(builder));
-        return connect(builder, server);
+        DistributedMutex mutex = connect(builder, server);
+        watches.orderedStream().forEach(watch -> watch.watch(mutex));
+        return mutex;
     }
 
     private static void label(@Nullable String label, Environment environment, RedisMutex.Builder builder) {
@@ -89,7 +94,7 @@ public final class DistributedMutexAutoConfiguration {
                     "The DistributedMutex could not be made: " + e.getMessage() + ". Its Redis is set by "
                             + server.setBy() + ".",
                     e instanceof StoreUnreachableException
-                            ? "Start Redis at " + server.place() + ", or correct " + server.setBy() + ". With "
+                            ? "Start Redis there, or correct " + server.setBy() + ". With "
                                     + DistributedMutexProperties.LAZY
                                     + "=true the application starts without it, and connects at the first use."
                             : "Do what the description says, or correct " + server.setBy() + ".",

@@ -3,6 +3,7 @@ package io.distributedmutex.springboot;
 import io.distributedmutex.redis.RedisMutex;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +47,13 @@ record RedisServer(RedisURI uri, @Nullable SslOptions ssl, String setBy) {
                     "Correct " + DistributedMutexProperties.URI + ".",
                     e);
         }
-        return new RedisServer(RedisURI.create(uri), null, DistributedMutexProperties.URI);
+        return new RedisServer(RedisURI.create(withSchemeInLowerCase(uri)), null, DistributedMutexProperties.URI);
+    }
+
+    /** What the builder takes and Lettuce does not. */
+    private static String withSchemeInLowerCase(String uri) {
+        int colon = uri.indexOf(':');
+        return uri.substring(0, colon).toLowerCase(Locale.ROOT) + uri.substring(colon);
     }
 
     /** Where it is, for people; without credentials. */

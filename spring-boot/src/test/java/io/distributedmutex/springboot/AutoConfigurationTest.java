@@ -51,7 +51,11 @@ class AutoConfigurationTest {
                         DistributedMutexAutoConfiguration.class,
                         LocksEndpointAutoConfiguration.class,
                         MutexHealthAutoConfiguration.class))
-                .withPropertyValues("spring.data.redis.port=" + redis.port(), "spring.data.redis.password=opensesame");
+                .withPropertyValues(
+                        "spring.data.redis.port=" + redis.port(),
+                        "spring.data.redis.password=opensesame",
+                        // A busy machine may take its time.
+                        "distributed-mutex.redis.command-timeout=30s");
     }
 
     @Test

@@ -136,6 +136,7 @@ class BootConnectionTest {
     void withoutDetailsAndUriItIsTheRedisOfThisMachine() {
         assertThat(chosen(null).place()).isEqualTo("localhost:6379");
         assertThat(chosen("rediss://redis.example:6380").place()).isEqualTo("redis.example:6380");
+        assertThat(chosen("REDIS://redis.example").place()).isEqualTo("redis.example:6379");
     }
 
     private static RedisServer chosen(@Nullable String uri) {

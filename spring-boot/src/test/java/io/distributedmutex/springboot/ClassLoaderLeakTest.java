@@ -89,8 +89,10 @@ class ClassLoaderLeakTest {
             application.setWebApplicationType(WebApplicationType.NONE);
             application.setRegisterShutdownHook(false);
             application.setBannerMode(Banner.Mode.OFF);
-            try (ConfigurableApplicationContext context =
-                    application.run("--distributed-mutex.redis.uri=" + redis.uri(), "--spring.jmx.enabled=false")) {
+            try (ConfigurableApplicationContext context = application.run(
+                    "--distributed-mutex.redis.uri=" + redis.uri(),
+                    "--spring.jmx.enabled=false",
+                    "--distributed-mutex.redis.command-timeout=30s")) {
                 DistributedMutex mutex = context.getBean(DistributedMutex.class);
                 try (Lease lease = mutex.acquire("k")) {
                     mutex.acquireAsync("k").cancel(false);

@@ -23,6 +23,7 @@ class LazyStartTest {
                         DistributedMutexAutoConfiguration.class, MutexHealthAutoConfiguration.class))
                 .withPropertyValues(
                         "distributed-mutex.redis.lazy=true",
+                        "distributed-mutex.redis.command-timeout=30s",
                         "distributed-mutex.wait-time=0s",
                         "distributed-mutex.redis.uri=" + redis.uri())
                 .run(context -> {

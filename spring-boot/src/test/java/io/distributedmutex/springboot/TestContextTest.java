@@ -57,13 +57,21 @@ class TestContextTest {
     @SpringBootTest(
             classes = Application.class,
             webEnvironment = WebEnvironment.NONE,
-            properties = {"distributed-mutex.holder-label=one", "spring.main.banner-mode=off"})
+            properties = {
+                "distributed-mutex.holder-label=one",
+                "spring.main.banner-mode=off",
+                "distributed-mutex.redis.command-timeout=30s"
+            })
     static class One {}
 
     @SpringBootTest(
             classes = Application.class,
             webEnvironment = WebEnvironment.NONE,
-            properties = {"distributed-mutex.holder-label=two", "spring.main.banner-mode=off"})
+            properties = {
+                "distributed-mutex.holder-label=two",
+                "spring.main.banner-mode=off",
+                "distributed-mutex.redis.command-timeout=30s"
+            })
     static class Two {}
 
     private TestContextManager one;

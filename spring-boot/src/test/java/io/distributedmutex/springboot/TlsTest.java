@@ -34,6 +34,7 @@ class TlsTest {
                         DistributedMutexAutoConfiguration.class,
                         MutexHealthAutoConfiguration.class))
                 .withPropertyValues(
+                        "distributed-mutex.redis.command-timeout=30s",
                         "spring.data.redis.host=localhost",
                         "spring.data.redis.port=" + front.port(),
                         "spring.data.redis.ssl.bundle=locks",

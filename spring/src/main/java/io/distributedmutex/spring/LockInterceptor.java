@@ -8,14 +8,23 @@ import org.aopalliance.intercept.MethodInterceptor;
 import org.aopalliance.intercept.MethodInvocation;
 import org.jspecify.annotations.Nullable;
 import org.springframework.aop.support.AopUtils;
+import org.springframework.core.task.SimpleAsyncTaskExecutor;
 
 /** Runs each call of an annotated method under a lease. Calls that return a value are made here. */
 final class LockInterceptor implements MethodInterceptor {
 
+    /** From here on a virtual thread does not hold its carrier in a monitor. */
+    private static final int JDK_OF_VIRTUAL_THREADS = 24;
+
     private final LockedMethods methods;
+
+    /** Makes a thread for each task, so there is nothing to end. */
+    private final SimpleAsyncTaskExecutor threads = new SimpleAsyncTaskExecutor("dmutex-call-");
 
     LockInterceptor(LockedMethods methods) {
         this.methods = methods;
+        threads.setDaemon(true);
+        threads.setVirtualThreads(Runtime.version().feature() >= JDK_OF_VIRTUAL_THREADS);
     }
 
     @Override
@@ -31,7 +40,7 @@ final class LockInterceptor implements MethodInterceptor {
         }
         return switch (method.result()) {
             case VALUE -> value(method, call);
-            case STAGE -> new StageCall(method, call).start();
+            case STAGE -> new StageCall(method, call, threads).start();
             case MONO -> PublisherCalls.mono(method, call);
             case FLUX -> PublisherCalls.flux(method, call);
         };

@@ -7,25 +7,28 @@ import io.distributedmutex.spring.ThreadHolds.Binding;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 import org.aopalliance.intercept.MethodInvocation;
 import org.jspecify.annotations.Nullable;
 import org.springframework.aop.interceptor.ExposeInvocationInterceptor;
 
 /**
- * One call of a method that returns a {@link CompletionStage}. The caller does not wait for the lock: the method starts on a
- * callback thread of the mutex when the lease is there. It starts on the calling thread if that holds the key already, or
- * belongs to an asynchronous executor, which may wait.
+ * One call of a method that returns a {@link CompletionStage}. The caller waits neither for the lock nor for the method, which
+ * starts on another thread when the lease is there. It starts on the calling thread if that holds the key already, or belongs
+ * to an asynchronous executor, which may wait.
  */
 final class StageCall {
 
     private final LockedMethod method;
     private final MethodInvocation call;
+    private final Executor threads;
     private final CompletableFuture<@Nullable Object> result = new CompletableFuture<>();
 
-    StageCall(LockedMethod method, MethodInvocation call) {
+    StageCall(LockedMethod method, MethodInvocation call, Executor threads) {
         this.method = method;
         this.call = call;
+        this.threads = threads;
     }
 
     /** Starts the call; everything that fails, fails in the result. */
@@ -50,17 +53,33 @@ final class StageCall {
     }
 
     private void acquireLater(Mutex mutex, String key) {
+        Thread caller = Thread.currentThread();
         CompletableFuture<Lease> acquiring = mutex.view().acquireAsync(key);
         whenComplete(result, (value, failure) -> acquiring.cancel(false));
         whenComplete(acquiring, (lease, failure) -> {
             if (lease != null) {
-                run(new Hold(mutex.bean(), lease));
+                Hold hold = new Hold(mutex.bean(), lease);
+                // A future that is complete by now calls back on the caller's thread, which must be free.
+                if (Thread.currentThread() == caller) {
+                    runOnAnotherThread(hold);
+                } else {
+                    run(hold);
+                }
             } else if (failure instanceof LockNotAcquiredException e) {
                 notAcquired(e);
             } else {
                 result.completeExceptionally(failure);
             }
         });
+    }
+
+    private void runOnAnotherThread(Hold hold) {
+        try {
+            threads.execute(() -> run(hold));
+        } catch (Throwable e) { // such as no more threads
+            hold.leave();
+            result.completeExceptionally(e);
+        }
     }
 
     private void notAcquired(LockNotAcquiredException failure) {

@@ -2,10 +2,12 @@ package io.distributedmutex.spring;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -21,6 +23,10 @@ final class Application implements AutoCloseable {
     @EnableDistributedLocks
     static class Locks {}
 
+    /** A lease that nobody gives back does not end before a test gives up. */
+    private static final LockOptions LONG =
+            LockOptions.builder().leaseTime(Duration.ofHours(1)).build();
+
     final InMemoryLockStore store;
     final DistributedMutex mutex;
 
@@ -33,6 +39,7 @@ final class Application implements AutoCloseable {
     private Application(InMemoryLockStore store) {
         this.store = store;
         this.mutex = DistributedMutex.builder(store)
+                .options(LONG)
                 .listener(new MutexListener() {
                     @Override
                     public void onLost(Lease lease, LossReason reason) {
@@ -40,7 +47,7 @@ final class Application implements AutoCloseable {
                     }
                 })
                 .build();
-        this.other = DistributedMutex.builder(store.sibling()).build();
+        this.other = DistributedMutex.builder(store.sibling()).options(LONG).build();
     }
 
     /** With {@link Locks} and these classes besides. */

@@ -17,8 +17,15 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.aopalliance.intercept.MethodInterceptor;
 import org.junit.jupiter.api.Test;
+import org.springframework.aop.interceptor.ExposeInvocationInterceptor;
+import org.springframework.aop.support.DefaultPointcutAdvisor;
+import org.springframework.aop.support.NameMatchMethodPointcut;
+import org.springframework.beans.factory.config.BeanDefinition;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Role;
+import org.springframework.core.Ordered;
 import org.springframework.stereotype.Component;
 
 /** The lease of a method that returns a stage ends with the stage. */
@@ -26,7 +33,7 @@ class FutureTest {
 
     @Component
     static class Calls {
-        @DistributedLock(key = "#key", waitTime = "1m")
+        @DistributedLock(key = "#key", waitTime = "1h")
         CompletableFuture<String> future(String key, Callable<CompletableFuture<String>> body) throws Exception {
             return body.call();
         }
@@ -59,6 +66,21 @@ class FutureTest {
         @DistributedLock(key = "#key", onLost = OnLeaseLost.INTERRUPT)
         CompletableFuture<String> isCancelled(String key, Callable<CompletableFuture<String>> body) throws Exception {
             return body.call();
+        }
+
+        /** As AspectJ's advice does: asks for the call that it is in. */
+        @Bean
+        @Role(BeanDefinition.ROLE_INFRASTRUCTURE)
+        static DefaultPointcutAdvisor advisorWithin() {
+            NameMatchMethodPointcut pointcut = new NameMatchMethodPointcut();
+            pointcut.setMappedName("future");
+            DefaultPointcutAdvisor advisor = new DefaultPointcutAdvisor(pointcut, (MethodInterceptor) call -> {
+                assertThat(ExposeInvocationInterceptor.currentInvocation().getMethod())
+                        .isEqualTo(call.getMethod());
+                return call.proceed();
+            });
+            advisor.setOrder(Ordered.LOWEST_PRECEDENCE);
+            return advisor;
         }
 
         @Bean
@@ -103,6 +125,31 @@ class FutureTest {
             assertThat(result).isNotDone();
             taken.release();
             assertThat(result.get(1, TimeUnit.MINUTES)).isEqualTo("true");
+        }
+    }
+
+    @Test
+    void theMethodNeverStartsOnTheThreadOfTheCaller() throws Exception {
+        try (Application application = Application.of(Calls.class)) {
+            for (int i = 0; i < 200; i++) {
+                CompletableFuture<String> result = application
+                        .get(Calls.class)
+                        .future(
+                                "k",
+                                () -> CompletableFuture.completedFuture(
+                                        Thread.currentThread().getName()));
+                assertThat(result.get(1, TimeUnit.MINUTES))
+                        .isNotEqualTo(Thread.currentThread().getName());
+            }
+        }
+    }
+
+    @Test
+    void anAdvisorWithinTheLockFindsTheCallOnTheThreadThatItRunsOn() throws Exception {
+        try (Application application = Application.of(Calls.class)) {
+            CompletableFuture<String> result =
+                    application.get(Calls.class).future("k", () -> CompletableFuture.completedFuture("found"));
+            assertThat(result.get(1, TimeUnit.MINUTES)).isEqualTo("found");
         }
     }
 
@@ -188,11 +235,10 @@ class FutureTest {
                 ran.incrementAndGet();
                 return CompletableFuture.completedFuture("ran");
             });
-            Await.until(
-                    "it waits", () -> !application.store.contents().waiters().isEmpty());
+            Await.until("it waits", () -> !application.mutex.status().waiting().isEmpty());
             result.cancel(true);
             Await.until(
-                    "nobody waits", () -> application.store.contents().waiters().isEmpty());
+                    "nobody waits", () -> application.mutex.status().waiting().isEmpty());
             taken.release();
             application.awaitFree("k");
             assertThat(ran).hasValue(0);
@@ -208,7 +254,7 @@ class FutureTest {
                 started.countDown();
                 return body;
             });
-            started.await();
+            Await.until("it runs", () -> started.getCount() == 0);
             result.cancel(true);
             Await.until("the body is cancelled", body::isCancelled);
             application.awaitFree("k");
@@ -224,7 +270,7 @@ class FutureTest {
                 started.countDown();
                 return body;
             });
-            started.await();
+            Await.until("it runs", () -> started.getCount() == 0);
             application.loseAll();
             assertThat(result).isNotDone();
             body.complete("too late");

@@ -11,6 +11,7 @@ import org.springframework.aot.generate.DefaultGenerationContext;
 import org.springframework.aot.generate.GeneratedFiles.Kind;
 import org.springframework.aot.generate.InMemoryGeneratedFiles;
 import org.springframework.aot.hint.MemberCategory;
+import org.springframework.aot.hint.TypeHint;
 import org.springframework.aot.hint.predicate.RuntimeHintsPredicates;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.annotation.Bean;
@@ -50,8 +51,9 @@ class LockHintsTest {
                         .onType(LockKey.Call.class)
                         .withMemberCategory(MemberCategory.INVOKE_PUBLIC_METHODS))
                 .accepts(generation.getRuntimeHints());
-        assertThat(RuntimeHintsPredicates.reflection().onMethodInvocation(Reports.class.getMethod("daily")))
-                .accepts(generation.getRuntimeHints());
+        TypeHint reports = generation.getRuntimeHints().reflection().getTypeHint(Reports.class);
+        assertThat(reports).isNotNull();
+        assertThat(reports.methods()).anyMatch(method -> method.getName().equals("daily"));
         Map<String, ?> sources = files.getGeneratedFiles(Kind.SOURCE);
         assertThat(sources.keySet())
                 .anyMatch(file -> file.endsWith("DistributedLockConfiguration__BeanDefinitions.java"));

@@ -312,8 +312,8 @@ class MisuseTest {
                 "wait|-1s|waitTime must be from 0 ms to 365 days, but is -1000 ms",
                 "lease|5ms|leaseTime must be from 10 ms to 365 days, but is 5 ms",
                 "lease|1y|leaseTime = \"1y\" is no duration",
-                "renew|30s|autoRenew (maximum hold) of 30000 ms is shorter than the leaseTime of 60000 ms",
-                "hold|2m|minimumHold of 120000 ms is longer than the leaseTime of 60000 ms",
+                "renew|30s|autoRenew (maximum hold) of 30000 ms is shorter than the leaseTime of 3600000 ms",
+                "hold|2h|minimumHold of 7200000 ms is longer than the leaseTime of 3600000 ms",
             })
     void aTimeThatCannotBeIsRefused(String property, String value, String message) {
         assertThatThrownBy(() -> Application.of(Map.of(property, value), Times.class))

@@ -146,6 +146,18 @@ class ReentranceTest {
     }
 
     @Test
+    void aHoldThatHasEndedIsNotEnteredAgain() {
+        try (Application application = Application.of(Calls.class)) {
+            Hold hold = new Hold(application.mutex, application.mutex.acquire("k"));
+            assertThat(hold.enter()).isTrue();
+            hold.leave();
+            hold.leave();
+            assertThat(hold.enter()).isFalse();
+            application.awaitFree("k");
+        }
+    }
+
+    @Test
     void afterTheOutermostCallItsThreadAcquiresAnew() throws Exception {
         try (Application application = Application.of(Calls.class)) {
             Calls calls = application.get(Calls.class);

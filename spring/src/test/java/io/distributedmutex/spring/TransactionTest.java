@@ -150,6 +150,9 @@ class TransactionTest {
             return CompletableFuture.completedFuture(null);
         }
 
+        @DistributedLock(key = "'account:' + #id")
+        public void locked(int id) {}
+
         @DistributedLock(key = "'account:' + #id", onLost = OnLeaseLost.ROLLBACK)
         public void inTransactionOfTheCaller(int id) {
             write(jdbc, read(jdbc) + 1);
@@ -349,6 +352,20 @@ class TransactionTest {
         try (Application application = application(Transactions.class, Accounts.class)) {
             assertThatThrownBy(() -> application.get(TransactionTemplate.class).executeWithoutResult(status -> {
                         application.get(Accounts.class).inTransactionOfTheCaller(1);
+                        application.loseAll();
+                    }))
+                    .isInstanceOf(LeaseLostException.class);
+            assertThat(balance()).isZero();
+        }
+    }
+
+    @Test
+    void aTransactionOfTheCallerIsRolledBackThoughItHeldTheKeyBeforeTheCallThatAsksForIt() {
+        try (Application application = application(Transactions.class, Accounts.class)) {
+            Accounts accounts = application.get(Accounts.class);
+            assertThatThrownBy(() -> application.get(TransactionTemplate.class).executeWithoutResult(status -> {
+                        accounts.locked(1);
+                        accounts.inTransactionOfTheCaller(1);
                         application.loseAll();
                     }))
                     .isInstanceOf(LeaseLostException.class);

@@ -40,7 +40,17 @@ record ArchitectureRules(String base) {
 
     /** The packages below the base that belong to modules other than core. A new module adds its own here. */
     private static final String[] MODULES_ABOVE_CORE = {
-        "redis", "jdbc", "testkit", "cli", "lab", "testing", "verification", "spring", "springboot"
+        "redis",
+        "jdbc",
+        "http",
+        "micrometer",
+        "spring",
+        "springboot",
+        "testkit",
+        "cli",
+        "lab",
+        "testing",
+        "verification"
     };
 
     /** Every rule by its name. */

@@ -26,6 +26,7 @@ import javax.tools.DiagnosticCollector;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
+import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,7 +45,7 @@ class DocsTest {
     private static final Pattern JAVADOC_BLOCK = Pattern.compile("<pre>\\{@code\n(.*?)\\}</pre>", Pattern.DOTALL);
 
     /** An example that declares types, and is not what stands in a method. */
-    private static final Pattern DECLARATION = Pattern.compile("(?m)^(final |abstract )?(class|interface|record) ");
+    private static final Pattern DECLARATION = Pattern.compile("(?m)^(final |abstract )?(class|@?interface|record) ");
 
     private static final Pattern LINK = Pattern.compile("]\\(([^)#:]*)(?:#([^):]*))?\\)");
 
@@ -53,6 +54,11 @@ class DocsTest {
     /** A page of the docs that code, scripts or other pages name. */
     private static final Pattern NAMED_PAGE = Pattern.compile("\\bdocs/[\\w/-]+\\.(md|svg|csv)");
 
+    private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
+
+    /** Shared, so that the jars are opened once, and not for each example. */
+    private static final StandardJavaFileManager JARS = COMPILER.getStandardFileManager(null, null, null);
+
     private static final String IMPORTS = """
             import static java.time.Duration.*;
             import static org.jooq.impl.DSL.field;
@@ -60,9 +66,13 @@ class DocsTest {
             import static org.junit.jupiter.api.Assertions.*;
 
             import io.distributedmutex.*;
+            import io.distributedmutex.http.*;
             import io.distributedmutex.jdbc.*;
+            import io.distributedmutex.micrometer.*;
+            import io.distributedmutex.redis.FencedWrites;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
+            import io.distributedmutex.spring.*;
             import io.distributedmutex.testkit.*;
             import io.distributedmutex.testkit.FaultyLockStore.Operation;
             import io.distributedmutex.testkit.contract.*;
@@ -71,6 +81,15 @@ class DocsTest {
             import io.distributedmutex.testkit.proxy.*;
             import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
             import io.distributedmutex.testkit.server.*;
+            import io.lettuce.core.api.sync.RedisCommands;
+            import io.micrometer.core.instrument.Meter;
+            import io.micrometer.core.instrument.MeterRegistry;
+            import io.micrometer.core.instrument.Tags;
+            import io.micrometer.core.instrument.config.MeterFilter;
+            import io.micrometer.core.instrument.distribution.DistributionStatisticConfig;
+            import io.micrometer.observation.ObservationRegistry;
+            import java.lang.annotation.*;
+            import java.net.http.HttpRequest;
             import java.time.Duration;
             import java.util.*;
             import java.util.concurrent.CompletableFuture;
@@ -80,6 +99,11 @@ class DocsTest {
             import org.jspecify.annotations.Nullable;
             import org.junit.jupiter.api.Test;
             import org.slf4j.Logger;
+            import org.springframework.context.annotation.*;
+            import org.springframework.core.annotation.AliasFor;
+            import org.springframework.scheduling.annotation.Scheduled;
+            import org.springframework.stereotype.Service;
+            import org.springframework.transaction.annotation.Transactional;
 
             """;
 
@@ -96,7 +120,10 @@ class DocsTest {
 
                 public void snippet(DistributedMutex given, Lease givenLease, ManualTime givenTime, JdbcFence givenFence,
                         java.sql.Connection givenConnection, javax.sql.DataSource dataSource, org.jooq.DSLContext dsl,
-                        jakarta.persistence.EntityManager entityManager, Accounts accounts, Row row, List<Row> rows, Logger log, Logger logger, int tenantId) throws Exception {
+                        jakarta.persistence.EntityManager entityManager, RedisCommands<String, String> commands,
+                        java.net.http.HttpClient client, java.net.URI uri, Accounts accounts, Row row, List<Row> rows, Logger log,
+                        Logger logger, MeterRegistry registry, ObservationRegistry observations, int tenantId)
+                        throws Exception {
             """;
 
     @Test
@@ -118,7 +145,7 @@ class DocsTest {
     @Test
     void everyExampleOfTheJavadocCompiles() throws IOException {
         int examples = 0;
-        for (String module : List.of("core", "redis", "jdbc", "testkit")) {
+        for (String module : List.of("core", "redis", "jdbc", "http", "micrometer", "spring", "testkit")) {
             for (Path source : filesBelow(ROOT.resolve(module).resolve("src/main/java"), Set.of("java"))) {
                 Matcher blocks = JAVADOC_BLOCK.matcher(Files.readString(source));
                 while (blocks.find()) {
@@ -245,12 +272,11 @@ class DocsTest {
                         return source;
                     }
                 };
-        JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         DiagnosticCollector<JavaFileObject> diagnostics = new DiagnosticCollector<>();
         String classPath = System.getProperty("java.class.path") + File.pathSeparator + classes;
-        compiler.getTask(
+        COMPILER.getTask(
                         new StringWriter(),
-                        null,
+                        JARS,
                         diagnostics,
                         List.of("-proc:none", "-cp", classPath, "-d", classes.toString(), "-Xlint:none"),
                         null,

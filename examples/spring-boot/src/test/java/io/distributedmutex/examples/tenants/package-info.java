@@ -1,0 +1,2 @@
+/** The example as its users meet it: by HTTP. */
+package io.distributedmutex.examples.tenants;
