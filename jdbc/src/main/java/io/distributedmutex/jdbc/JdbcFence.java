@@ -122,8 +122,8 @@ public final class JdbcFence {
 
     /**
      * Accepts a fencing token for a resource and remembers it, or refuses it if the resource has seen a greater one. The same
-     * token is accepted again. One statement. A refusal takes one or two more, and so does, on H2 and
-     * Oracle, a resource's first token. Waits for every other transaction that has checked a token of the resource and has not ended.
+     * token is accepted again. One statement. A refusal takes one or two more, and so does, on H2 and Oracle, a resource's first
+     * token. Waits for every other transaction that has checked a token of the resource and has not ended.
      *
      * <p>What was accepted counts if the transaction commits, and is forgotten if it rolls back, be it to a savepoint from before
      * the check. After any exception, roll back.
