@@ -20,12 +20,12 @@ import java.util.OptionalLong;
  * <ul>
  *   <li>PostgreSQL locks the row of a conflict before it looks at the WHERE of the DO UPDATE, whether that is true or not.
  *   <li>MySQL counts 1 for a row that was inserted, 2 for one that was changed, and for one that was left as it is 0 or 1,
- *       depending on a flag that drivers set. One row could not be told apart; so it is given twice. A token that is accepted
- *       changes the row the second time, because of its counter. So 3 or 4 mean accepted; 0, 1 and 2 mean refused.
- *   <li>SQL Server has MERGE with HOLDLOCK, without which two transactions could both find no row. An INSERT that fails would
- *       not do there: with XACT_ABORT it ends the transaction.
- *   <li>Oracle and H2 have an UPDATE, which looks again at a row that it had to wait for; their MERGE promises no such thing.
- *       A resource's first token takes an INSERT besides.
+ *       depending on a flag that drivers set. One row could not be told apart; so it is given twice. A token that is
+ *       accepted changes the row the second time, because of its counter. So 3 or 4 mean accepted; 0, 1 and 2 mean refused.
+ *   <li>SQL Server has MERGE with HOLDLOCK, without which two transactions could both find no row. An INSERT that fails
+ *       would not do there: with XACT_ABORT it ends the transaction.
+ *   <li>Oracle and H2 have an UPDATE, which looks again at a row that it had to wait for; their MERGE promises no such
+ *       thing. A resource's first token takes an INSERT besides.
  * </ul>
  */
 final class FenceTable {

@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An installed MariaDB, one server for all tests of this JVM. With {@code -Dfence.mysql.port=N} it is whatever listens on that port
- * of 127.0.0.1, be it MariaDB or MySQL, with a user root without a password and a database "test".
+ * An installed MariaDB, one server for all tests of this JVM. With {@code -Dfence.mysql.port=N} it is whatever listens
+ * on that port of 127.0.0.1, be it MariaDB or MySQL, with a user root without a password and a database "test".
  *
  * @param scheme which driver: that of MariaDB, or that of MySQL
  * @param options of the driver

@@ -19,9 +19,10 @@ import org.jspecify.annotations.Nullable;
  * Two to four transactions in a random order of their steps, and a model that knows what must come of each step.
  *
  * <p>A transaction checks its token for one or two resources, reads the account of each, writes what it read plus one, and
- * commits or rolls back. The model: who checked a resource has it until its transaction ends; whoever else checks it waits, and
- * one of those who wait is next; a token is accepted unless a greater one was committed, and who is refused rolls back at once. So each read gives what was last
- * committed, and at the end each account has as much as there were commits: nothing is lost.
+ * commits or rolls back. The model: who checked a resource has it until its transaction ends; whoever else checks it
+ * waits, and one of those who wait is next; a token is accepted unless a greater one was committed, and who is refused
+ * rolls back at once. So each read gives what was last committed, and at the end each account has as much as there were
+ * commits: nothing is lost.
  */
 final class Schedule {
 
@@ -29,7 +30,10 @@ final class Schedule {
 
     private static final int RESOURCES = 2;
 
-    /** What accepts or refuses tokens: one of the ways that the docs show, or one that is broken to see whether this finds it. */
+    /**
+     * What accepts or refuses tokens: one of the ways that the docs show, or one that is broken to see whether this
+     * finds it.
+     */
     interface Fence {
         boolean accepts(Connection connection, int account, long token) throws SQLException;
 
@@ -87,7 +91,10 @@ final class Schedule {
     private final Fence fence;
     private final SplittableRandom random;
 
-    /** InnoDB may lock the gap in which a row was that a rollback took away: then who makes the row of another resource waits too. */
+    /**
+     * InnoDB may lock the gap in which a row was that a rollback took away: then who makes the row of another resource
+     * waits too.
+     */
     private final boolean waitsForNeighbours;
 
     private final List<Transaction> open = new ArrayList<>();
@@ -266,8 +273,8 @@ final class Schedule {
     }
 
     /**
-     * Whoever waits for a holder still does, unless the database has ended it, or has refused it for what is committed. Who waited
-     * for a neighbour may go on.
+     * Whoever waits for a holder still does, unless the database has ended it, or has refused it for what is committed.
+     * Who waited for a neighbour may go on.
      */
     private void endThoseWhoNeedNotWait() {
         for (Transaction transaction : List.copyOf(open)) {
