@@ -99,7 +99,7 @@ final class FenceTable {
     }
 
     private boolean updatesOrInserts(Connection connection, String resource, long token) throws SQLException {
-        for (int attempt = 1; ; attempt++) {
+        for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
             int updated = execute(connection, accept, token, resource, token);
             if (updated != 0) {
                 return updated == 1;
@@ -108,27 +108,31 @@ final class FenceTable {
             if (seen.isPresent() && seen.getAsLong() > token) {
                 return false;
             }
-            try {
-                if (seen.isEmpty()) {
-                    return execute(connection, insert, resource, token) == 1;
-                }
-            } catch (SQLException e) {
-                if (!isDuplicate(e)) {
-                    throw e;
-                }
-                // Somebody else was first. The statement is undone, the transaction goes on.
-                if (attempt == MOST_ATTEMPTS) {
-                    throw new SQLTransactionRollbackException(
-                            "another transaction made the resource's row in '" + name
-                                    + "' after the snapshot of this one; roll back and repeat the transaction: "
-                                    + e.getMessage(),
-                            "40001",
-                            e);
-                }
+            if (seen.isEmpty() && inserts(connection, resource, token, attempt == MOST_ATTEMPTS)) {
+                return true;
             }
-            if (attempt == MOST_ATTEMPTS) {
-                return false;
+        }
+        return false;
+    }
+
+    /** Makes the row unless somebody else was first: that statement is undone then, and the transaction goes on. */
+    private boolean inserts(Connection connection, String resource, long token, boolean isLastAttempt)
+            throws SQLException {
+        try {
+            return execute(connection, insert, resource, token) == 1;
+        } catch (SQLException e) {
+            if (!isDuplicate(e)) {
+                throw e;
             }
+            if (isLastAttempt) {
+                throw new SQLTransactionRollbackException(
+                        "another transaction made the resource's row in '" + name
+                                + "' after the snapshot of this one; roll back and repeat the transaction: "
+                                + e.getMessage(),
+                        "40001",
+                        e);
+            }
+            return false;
         }
     }
 

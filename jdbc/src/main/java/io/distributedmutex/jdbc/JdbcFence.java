@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Check first.</b> What a transaction read before its check may be what an earlier holder changed while the check waited.
  * So check before the first read, or read again after it. At READ COMMITTED that is all. A transaction with a snapshot that is
- * older than the row is ended by PostgreSQL at REPEATABLE READ and SERIALIZABLE, by H2 and SQL Server at SNAPSHOT and by Oracle
- * at SERIALIZABLE: the {@link SQLException} says so (SQLState 40001, on Oracle ORA-08177), and the whole transaction may be
- * repeated. MySQL and MariaDB at REPEATABLE READ, which is their default, and H2 at REPEATABLE READ compare with the newest row
+ * older than the row is refused by PostgreSQL at REPEATABLE READ and SERIALIZABLE, by H2 at SNAPSHOT and SERIALIZABLE, by SQL
+ * Server at SNAPSHOT and by Oracle at SERIALIZABLE: the {@link SQLException} says so (SQLState 40001, on Oracle also ORA-08177),
+ * and the whole transaction may be repeated. MySQL and MariaDB at REPEATABLE READ, which is their default, and H2 at REPEATABLE READ compare with the newest row
  * but go on reading as of the first read: there a check that is not first does not protect what was computed from reads.
  *
  * <p><b>Waiting.</b> A process that stops within its transaction keeps the row locked, and others wait until the database
@@ -122,8 +122,8 @@ public final class JdbcFence {
 
     /**
      * Accepts a fencing token for a resource and remembers it, or refuses it if the resource has seen a greater one. The same
-     * token is accepted again. One statement; on H2 and Oracle a resource's first token takes three, and everywhere a refusal
-     * takes one more. Waits for every other transaction that has checked a token of the resource and has not ended.
+     * token is accepted again. One statement. A refusal takes one or two more, and so does, on H2 and Oracle, a resource's first
+     * token. Waits for every other transaction that has checked a token of the resource and has not ended.
      *
      * <p>What was accepted counts if the transaction commits, and is forgotten if it rolls back, be it to a savepoint from before
      * the check. After any exception, roll back.

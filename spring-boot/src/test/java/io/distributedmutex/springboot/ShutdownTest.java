@@ -9,6 +9,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -18,6 +19,7 @@ import org.springframework.boot.Banner;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
+import org.springframework.boot.autoconfigure.context.LifecycleAutoConfiguration;
 import org.springframework.boot.web.server.context.WebServerApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.SmartLifecycle;
@@ -47,7 +49,7 @@ class ShutdownTest {
     }
 
     @Configuration(proxyBeanMethods = false)
-    @ImportAutoConfiguration(DistributedMutexAutoConfiguration.class)
+    @ImportAutoConfiguration({LifecycleAutoConfiguration.class, DistributedMutexAutoConfiguration.class})
     static class Application {
 
         @Bean
@@ -133,6 +135,20 @@ class ShutdownTest {
         assertThat(lease.release()).isTrue();
         assertThat(closing).succeedsWithin(Await.BOUND);
         assertThat(other.tryAcquire("job")).isPresent();
+    }
+
+    @Test
+    void theTimeOfAPhaseDoesNotCutThePatienceShort() {
+        ConfigurableApplicationContext context = start("spring.lifecycle.timeout-per-shutdown-phase=1ms");
+        DistributedMutex mutex = mutexOf(context);
+        Lease lease = mutex.acquire("job");
+
+        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close);
+        Await.until("it closes", () -> isClosedFor(mutex));
+        Await.pass(Duration.ofMillis(50));
+
+        assertThat(lease.release()).isTrue();
+        assertThat(closing).succeedsWithin(Await.BOUND);
     }
 
     private static boolean isClosedFor(DistributedMutex mutex) {
