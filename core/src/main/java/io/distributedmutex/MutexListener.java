@@ -8,9 +8,24 @@ import java.util.List;
  *
  * <p>Calls come one at a time and in order, on a callback thread of the instance. Exceptions of a listener are logged. A
  * listener that blocks delays only its own calls: up to 10,000 of them wait, further ones are dropped, and a WARN line counts
- * them.
+ * them. {@linkplain #isImmediate() Immediate} listeners are called otherwise.
  */
 public interface MutexListener {
+
+    /**
+     * Whether this listener is called at once, on the thread on which the event happens, instead of on a callback thread. For
+     * one that only counts: waking a callback thread costs more than counting. Default false. Asked once, when the instance is
+     * built.
+     *
+     * <p>An immediate listener must return within microseconds: the caller waits for it, and so does all that uses the store's
+     * connection. It must not block, and must not call the instance or its leases but for what they know of themselves. Several
+     * threads may call it at a time. None of its calls is dropped, and those about one lease come in order.
+     *
+     * @return whether it is
+     */
+    default boolean isImmediate() {
+        return false;
+    }
 
     /**
      * A lease was granted.

@@ -11,7 +11,9 @@ import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,10 +28,11 @@ final class Events {
     private static final int MAXIMUM_WAITING = 10_000;
 
     private final Scheduler scheduler;
-    private final List<MutexListener> listeners;
+    private final List<MutexListener> immediate;
+    private final List<MutexListener> others;
     private final Outage outage;
 
-    /** Calls of the listeners that wait for their turn. Guarded by itself. */
+    /** Calls of the other listeners that wait for their turn. Guarded by itself. */
     private final ArrayDeque<Consumer<MutexListener>> waiting = new ArrayDeque<>();
 
     private boolean delivering;
@@ -37,7 +40,10 @@ final class Events {
 
     Events(Scheduler scheduler, List<MutexListener> listeners) {
         this.scheduler = scheduler;
-        this.listeners = List.copyOf(listeners);
+        Map<Boolean, List<MutexListener>> byKind =
+                listeners.stream().collect(Collectors.partitioningBy(MutexListener::isImmediate));
+        this.immediate = List.copyOf(byKind.get(true));
+        this.others = List.copyOf(byKind.get(false));
         this.outage = new Outage(scheduler);
     }
 
@@ -185,7 +191,7 @@ final class Events {
     // ---- the three that are told
 
     private boolean isHeard() {
-        return !listeners.isEmpty();
+        return !immediate.isEmpty() || !others.isEmpty();
     }
 
     private static boolean logsDebug() {
@@ -230,6 +236,10 @@ final class Events {
     }
 
     private void tell(Consumer<MutexListener> call) {
+        tell(immediate, call);
+        if (others.isEmpty()) {
+            return;
+        }
         synchronized (waiting) {
             if (waiting.size() >= MAXIMUM_WAITING) {
                 dropped++;
@@ -278,13 +288,17 @@ final class Events {
         if (call == null) {
             return true;
         }
-        for (MutexListener target : listeners) {
+        tell(others, call);
+        return false;
+    }
+
+    private static void tell(List<MutexListener> targets, Consumer<MutexListener> call) {
+        for (int i = 0; i < targets.size(); i++) {
             try {
-                call.accept(target);
+                call.accept(targets.get(i));
             } catch (Throwable t) {
                 Log.quietly(() -> Log.LOGGER.warn("a MutexListener threw; nothing else is affected", t));
             }
         }
-        return false;
     }
 }

@@ -450,4 +450,64 @@ class MutexListenerTest {
             throw new AssertionError(e);
         }
     }
+
+    // ---- immediate listeners
+
+    @Test
+    void anImmediateListenerHearsBeforeTheCallThatMadeTheEventReturns() {
+        List<String> heard = new ArrayList<>();
+        MutexListener immediate = new MutexListener() {
+            @Override
+            public boolean isImmediate() {
+                return true;
+            }
+
+            @Override
+            public void onAcquired(Lease lease, Duration waited) {
+                heard.add("acquired " + lease.key() + " by "
+                        + Thread.currentThread().getName());
+            }
+
+            @Override
+            public void onReleased(Lease lease, Duration held) {
+                heard.add("released " + lease.key());
+            }
+        };
+        RecordingListener queued = new RecordingListener();
+        DistributedMutex both = deployment
+                .instance("both", builder -> builder.listener(queued).listener(immediate))
+                .mutex();
+        Lease lease = both.acquire(KEY);
+        assertThat(heard)
+                .containsExactly(
+                        "acquired tenant:1 by " + Thread.currentThread().getName());
+        lease.close();
+        assertThat(heard).endsWith("released tenant:1").hasSize(2);
+        assertThat(queued.leases).as("told on a callback thread").isEmpty();
+        deployment.time.runDue();
+        assertThat(queued.leases).as("told as ever").hasSize(2);
+    }
+
+    @Test
+    void anImmediateListenerThatThrowsDoesNoHarm() {
+        MutexListener broken = new MutexListener() {
+            @Override
+            public boolean isImmediate() {
+                return true;
+            }
+
+            @Override
+            public void onAcquired(Lease lease, Duration waited) {
+                throw new StackOverflowError("of the listener");
+            }
+        };
+        RecordingListener next = new RecordingListener();
+        DistributedMutex harmed = deployment
+                .instance("harmed", builder -> builder.listener(broken).listener(next))
+                .mutex();
+        assertThat(harmed.acquire(KEY).release()).isTrue();
+        deployment.time.runDue();
+        assertThat(next.leases).hasSize(2);
+        assertThat(deployment.takeWarnings()).containsExactly("WARN a MutexListener threw; nothing else is affected");
+    }
 }

@@ -20,12 +20,12 @@ import java.util.OptionalLong;
  * <ul>
  *   <li>PostgreSQL locks the row of a conflict before it looks at the WHERE of the DO UPDATE, whether that is true or not.
  *   <li>MySQL counts 1 for a row that was inserted, 2 for one that was changed, and for one that was left as it is 0 or 1,
- *       depending on a flag that drivers set. One row could not be told apart; so it is given twice. A token that is accepted
- *       changes the row the second time, because of its counter. So 3 or 4 mean accepted; 0, 1 and 2 mean refused.
- *   <li>SQL Server has MERGE with HOLDLOCK, without which two transactions could both find no row. An INSERT that fails would
- *       not do there: with XACT_ABORT it ends the transaction.
- *   <li>Oracle and H2 have an UPDATE, which looks again at a row that it had to wait for; their MERGE promises no such thing.
- *       A resource's first token takes an INSERT besides.
+ *       depending on a flag that drivers set. One row could not be told apart; so it is given twice. A token that is
+ *       accepted changes the row the second time, because of its counter. So 3 or 4 mean accepted; 0, 1 and 2 mean refused.
+ *   <li>SQL Server has MERGE with HOLDLOCK, without which two transactions could both find no row. An INSERT that fails
+ *       would not do there: with XACT_ABORT it ends the transaction.
+ *   <li>Oracle and H2 have an UPDATE, which looks again at a row that it had to wait for; their MERGE promises no such
+ *       thing. A resource's first token takes an INSERT besides.
  * </ul>
  */
 final class FenceTable {
@@ -99,7 +99,7 @@ final class FenceTable {
     }
 
     private boolean updatesOrInserts(Connection connection, String resource, long token) throws SQLException {
-        for (int attempt = 1; ; attempt++) {
+        for (int attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
             int updated = execute(connection, accept, token, resource, token);
             if (updated != 0) {
                 return updated == 1;
@@ -108,27 +108,31 @@ final class FenceTable {
             if (seen.isPresent() && seen.getAsLong() > token) {
                 return false;
             }
-            try {
-                if (seen.isEmpty()) {
-                    return execute(connection, insert, resource, token) == 1;
-                }
-            } catch (SQLException e) {
-                if (!isDuplicate(e)) {
-                    throw e;
-                }
-                // Somebody else was first. The statement is undone, the transaction goes on.
-                if (attempt == MOST_ATTEMPTS) {
-                    throw new SQLTransactionRollbackException(
-                            "another transaction made the resource's row in '" + name
-                                    + "' after the snapshot of this one; roll back and repeat the transaction: "
-                                    + e.getMessage(),
-                            "40001",
-                            e);
-                }
+            if (seen.isEmpty() && inserts(connection, resource, token, attempt == MOST_ATTEMPTS)) {
+                return true;
             }
-            if (attempt == MOST_ATTEMPTS) {
-                return false;
+        }
+        return false;
+    }
+
+    /** Makes the row unless somebody else was first: that statement is undone then, and the transaction goes on. */
+    private boolean inserts(Connection connection, String resource, long token, boolean isLastAttempt)
+            throws SQLException {
+        try {
+            return execute(connection, insert, resource, token) == 1;
+        } catch (SQLException e) {
+            if (!isDuplicate(e)) {
+                throw e;
             }
+            if (isLastAttempt) {
+                throw new SQLTransactionRollbackException(
+                        "another transaction made the resource's row in '" + name
+                                + "' after the snapshot of this one; roll back and repeat the transaction: "
+                                + e.getMessage(),
+                        "40001",
+                        e);
+            }
+            return false;
         }
     }
 

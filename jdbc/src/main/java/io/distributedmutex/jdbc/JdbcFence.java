@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Refuses the writes of a holder that has been overtaken: a table remembers the greatest fencing token that each resource has
- * seen, and a {@linkplain #check check} in the transaction of the write refuses a smaller one.
+ * Refuses the writes of a holder that has been overtaken: a table remembers the greatest fencing token that each
+ * resource has seen, and a {@linkplain #check check} in the transaction of the write refuses a smaller one.
  *
  * <pre>{@code
  * connection.setAutoCommit(false);
@@ -23,16 +23,17 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p><b>Why it is safe.</b> A check locks the resource's row in the fence table until its transaction ends. A check with a
- * later token, in another transaction, waits for that end. A check with an earlier token waits as well, and is refused if the
- * later one was committed. So the transactions of one resource run one after the other, and no committed token is smaller than
- * the one before it. After a rollback the row is as it was: what was not written need not be remembered.
+ * later token, in another transaction, waits for that end. A check with an earlier token waits as well, and is refused
+ * if the later one was committed. So the transactions of one resource run one after the other, and no committed token is
+ * smaller than the one before it. After a rollback the row is as it was: what was not written need not be remembered.
  *
- * <p><b>Check first.</b> What a transaction read before its check may be what an earlier holder changed while the check waited.
- * So check before the first read, or read again after it. At READ COMMITTED that is all. A transaction with a snapshot that is
- * older than the row is ended by PostgreSQL at REPEATABLE READ and SERIALIZABLE, by H2 and SQL Server at SNAPSHOT and by Oracle
- * at SERIALIZABLE: the {@link SQLException} says so (SQLState 40001, on Oracle ORA-08177), and the whole transaction may be
- * repeated. MySQL and MariaDB at REPEATABLE READ, which is their default, and H2 at REPEATABLE READ compare with the newest row
- * but go on reading as of the first read: there a check that is not first does not protect what was computed from reads.
+ * <p><b>Check first.</b> What a transaction read before its check may be what an earlier holder changed while the check
+ * waited. So check before the first read, or read again after it. At READ COMMITTED that is all. A transaction with a
+ * snapshot that is older than the row is refused by PostgreSQL at REPEATABLE READ and SERIALIZABLE, by H2 at SNAPSHOT
+ * and SERIALIZABLE, by SQL Server at SNAPSHOT and by Oracle at SERIALIZABLE: the {@link SQLException} says so (SQLState
+ * 40001, on Oracle also ORA-08177), and the whole transaction may be repeated. MySQL and MariaDB at REPEATABLE READ,
+ * which is their default, and H2 at REPEATABLE READ compare with the newest row but go on reading as of the first read:
+ * there a check that is not first does not protect what was computed from reads.
  *
  * <p><b>Waiting.</b> A process that stops within its transaction keeps the row locked, and others wait until the database
  * ends its session. Set the database's own bounds, such as PostgreSQL's {@code lock_timeout} and
@@ -121,12 +122,12 @@ public final class JdbcFence {
     }
 
     /**
-     * Accepts a fencing token for a resource and remembers it, or refuses it if the resource has seen a greater one. The same
-     * token is accepted again. One statement; on H2 and Oracle a resource's first token takes three, and everywhere a refusal
-     * takes one more. Waits for every other transaction that has checked a token of the resource and has not ended.
+     * Accepts a fencing token for a resource and remembers it, or refuses it if the resource has seen a greater one. The
+     * same token is accepted again. One statement. A refusal takes one or two more, and so does, on H2 and Oracle, a
+     * resource's first token. Waits for every other transaction that has checked a token of the resource and has not ended.
      *
-     * <p>What was accepted counts if the transaction commits, and is forgotten if it rolls back, be it to a savepoint from before
-     * the check. After any exception, roll back.
+     * <p>What was accepted counts if the transaction commits, and is forgotten if it rolls back, be it to a savepoint
+     * from before the check. After any exception, roll back.
      *
      * @param connection in the transaction of the write, with auto-commit off; neither committed nor closed here
      * @param resource what the token guards: 1 to 512 characters of well-formed Unicode without U+0000. Compared by
@@ -134,7 +135,8 @@ public final class JdbcFence {
      *     cannot be compared
      * @param token 1 or greater
      * @throws StaleTokenException if the resource has seen a greater token
-     * @throws IllegalArgumentException if the token is not positive, or the resource's name is empty or too long, or is no text
+     * @throws IllegalArgumentException if the token is not positive, or the resource's name is empty or too long, or is
+     *     no text
      * @throws IllegalStateException if auto-commit is on, or the database is of a kind that is not known
      * @throws SQLException if the database failed, or the table is missing, denied or misshapen; what the database said
      *     with its SQLState and error code, unchanged if it is not about the table
@@ -155,9 +157,9 @@ public final class JdbcFence {
     }
 
     /**
-     * The statement that makes the fence table, for who keeps no migrations. As the file {@code io/distributedmutex/jdbc/*.sql} of
-     * the dialect, but with this fence's table, and without comments and semicolon. On PostgreSQL, MySQL and H2 it does nothing
-     * where the table exists.
+     * The statement that makes the fence table, for who keeps no migrations: that of the dialect's file in {@code
+     * io/distributedmutex/jdbc}, but with this fence's table, and without comments and semicolon.
+     * On PostgreSQL, MySQL and H2 it does nothing where the table exists.
      *
      * @param dialect the kind of database
      * @return a CREATE TABLE statement
@@ -170,16 +172,16 @@ public final class JdbcFence {
         FenceTable known = statements;
         if (known == null) {
             String product = connection.getMetaData().getDatabaseProductName();
-            FenceDialect dialect = FenceDialect.of(product)
-                    .orElseThrow(
-                            () -> new IllegalStateException(
-                                    "a JdbcFence does not know the database '"
-                                            + Messages.shown(product)
-                                            + "'; if it understands the statements of another, name that with JdbcFence.builder().dialect()"));
+            FenceDialect dialect = FenceDialect.of(product).orElseThrow(() -> unknown(product));
             known = new FenceTable(dialect, table);
             statements = known;
         }
         return known;
+    }
+
+    private static IllegalStateException unknown(String product) {
+        return new IllegalStateException("a JdbcFence does not know the database '" + Messages.shown(product)
+                + "'; if it understands the statements of another, name that with JdbcFence.builder().dialect()");
     }
 
     private static void checkName(String resource) {
@@ -217,8 +219,8 @@ public final class JdbcFence {
         private Builder() {}
 
         /**
-         * The fence table. Default {@code fencing_token}. It goes into the statements unquoted, so the database reads upper and lower
-         * case as it does in any statement, and words of SQL are no names.
+         * The fence table. Default {@code fencing_token}. It goes into the statements unquoted, so the database reads
+         * upper and lower case as it does in any statement, and words of SQL are no names.
          *
          * @param table one to three names joined by dots, as {@code schema.table}; each 1 to 63 letters of ASCII, digits or
          *     underscores, not beginning with a digit

@@ -15,8 +15,8 @@ import java.sql.Statement;
 import java.time.Duration;
 
 /**
- * The main class of a process that adds to an account under a lock, step by step as it is told on standard input. It answers on
- * standard output.
+ * The main class of a process that adds to an account under a lock, step by step as it is told on standard input. It
+ * answers on standard output.
  */
 final class ContenderProcess {
 

@@ -37,7 +37,7 @@ class FenceCostTest {
             }
         }
         System.out.printf(
-                "a transaction of one UPDATE on PostgreSQL, in us, median (90 %%): plain %s, with a check %s, with a column %s%n",
+                "one UPDATE on PostgreSQL, in us, median (90 %%): plain %s, with a check %s, with a column %s%n",
                 shown(plain), shown(checked), shown(columned));
         assertThat(database.query("SELECT token FROM fencing_token")).isEqualTo(ROUNDS);
         assertThat(database.query("SELECT balance FROM account")).isEqualTo(3L * ROUNDS);

@@ -6,7 +6,9 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledIf;
 
-/** A fence keeps the contract on each database that is to be had here, by each driver and each way in which it counts rows. */
+/**
+ * A fence keeps the contract on each database that is to be had here, by each driver and each way in which it counts rows.
+ */
 class FenceTest {
 
     @Nested

@@ -11,8 +11,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * The DDL and the statements for databases that are not to be had here, on H2 in the mode that understands most of their SQL. It
- * says that they are well-formed and right in one transaction after the other; nothing of locks, errors and drivers.
+ * The DDL and the statements for databases that are not to be had here, on H2 in the mode that understands most of their
+ * SQL. It says that they are well-formed and right in one transaction after the other; nothing of locks, errors and drivers.
  */
 class ForeignDialectsTest {
 

@@ -15,19 +15,24 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * An installed MariaDB, one server for all tests of this JVM.
+ * An installed MariaDB, one server for all tests of this JVM. With {@code -Dfence.mysql.port=N} it is whatever listens
+ * on that port of 127.0.0.1, be it MariaDB or MySQL, with a user root without a password and a database "test".
  *
  * @param scheme which driver: that of MariaDB, or that of MySQL
  * @param options of the driver
  */
 record MariaDbDatabase(String scheme, String options) implements Database {
 
+    private static final @Nullable Integer GIVEN_PORT = Integer.getInteger("fence.mysql.port");
+
     /** Whether there is a server to start. */
     static boolean isInstalled() {
-        return Stream.of("mariadbd", "mariadb-install-db", "my_print_defaults")
-                .allMatch(name -> executable(name).isPresent());
+        return GIVEN_PORT != null
+                || Stream.of("mariadbd", "mariadb-install-db", "my_print_defaults")
+                        .allMatch(name -> executable(name).isPresent());
     }
 
     private static Optional<Path> executable(String name) {
@@ -45,7 +50,7 @@ record MariaDbDatabase(String scheme, String options) implements Database {
 
     @Override
     public String url() {
-        return "jdbc:" + scheme + "://127.0.0.1:" + Server.PORT + "/test?" + options;
+        return "jdbc:" + scheme + "://127.0.0.1:" + Server.PORT + "/test?allowPublicKeyRetrieval=true&" + options;
     }
 
     @Override
@@ -76,7 +81,7 @@ record MariaDbDatabase(String scheme, String options) implements Database {
 
     private static final class Server {
 
-        static final int PORT = start();
+        static final int PORT = GIVEN_PORT != null ? GIVEN_PORT : start();
 
         private static int start() {
             try {

@@ -25,7 +25,7 @@ final class QuietObservation {
 
         private final AtomicBoolean made = new AtomicBoolean();
 
-        private void make(RuntimeException e) {
+        private void make(Throwable e) {
             if (made.compareAndSet(false, true)) {
                 LOGGER.warn("an ObservationHandler threw; no lock is affected, and further ones are not logged", e);
             }
@@ -54,7 +54,7 @@ final class QuietObservation {
                 observation.parentObservation(parent);
             }
             return new QuietObservation(observation.start(), complaint);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             complaint.make(e);
             return new QuietObservation(Observation.NOOP, complaint);
         }
@@ -78,7 +78,7 @@ final class QuietObservation {
         try {
             Observation.Scope scope = observation.openScope();
             return () -> quietly(scope::close);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             complaint.make(e);
             return () -> {};
         }
@@ -87,7 +87,7 @@ final class QuietObservation {
     private void quietly(Runnable call) {
         try {
             call.run();
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             complaint.make(e);
         }
     }

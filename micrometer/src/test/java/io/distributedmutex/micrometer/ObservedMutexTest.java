@@ -355,7 +355,7 @@ class ObservedMutexTest {
 
         @Override
         public void onStop(Observation.Context context) {
-            throw new IllegalStateException("stop");
+            throw new NoClassDefFoundError("stop");
         }
 
         @Override

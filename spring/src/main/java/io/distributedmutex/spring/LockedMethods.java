@@ -127,7 +127,10 @@ final class LockedMethods implements BeanFactoryAware {
     }
 
     private void add(Method method, Class<?> type, List<LockedMethod> to) {
-        if (Modifier.isStatic(method.getModifiers()) || Modifier.isPrivate(method.getModifiers())) {
+        // Asked before it is looked up, so that nothing is kept of the many that are not annotated.
+        if (Modifier.isStatic(method.getModifiers())
+                || Modifier.isPrivate(method.getModifiers())
+                || !isLocked(method, type)) {
             return;
         }
         LockedMethod locked = find(method, type);

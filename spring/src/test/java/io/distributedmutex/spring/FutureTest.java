@@ -302,7 +302,7 @@ class FutureTest {
             CompletableFuture<String> result = call(application, () -> {
                 started.countDown();
                 try {
-                    new CountDownLatch(1).await();
+                    new CountDownLatch(1).await(1, TimeUnit.MINUTES);
                 } catch (InterruptedException e) {
                     seen.set(e);
                     throw e;

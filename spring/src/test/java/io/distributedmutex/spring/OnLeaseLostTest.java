@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.testing.Await;
 import java.io.IOException;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.springframework.stereotype.Component;
 
@@ -67,7 +69,7 @@ class OnLeaseLostTest {
         try (Application application = Application.of(Work.class)) {
             assertThatThrownBy(() -> application.get(Work.class).isInterrupted(() -> {
                         new Thread(application::loseAll).start();
-                        new CountDownLatch(1).await();
+                        new CountDownLatch(1).await(1, TimeUnit.MINUTES);
                         return "never";
                     }))
                     .isInstanceOf(LeaseLostException.class)
@@ -81,9 +83,9 @@ class OnLeaseLostTest {
         try (Application application = Application.of(Work.class)) {
             assertThatThrownBy(() -> application.get(Work.class).isInterrupted(() -> {
                         new Thread(application::loseAll).start();
-                        while (!Thread.currentThread().isInterrupted()) {
-                            Thread.onSpinWait();
-                        }
+                        Await.until(
+                                "it is interrupted",
+                                () -> Thread.currentThread().isInterrupted());
                         return "too late";
                     }))
                     .isInstanceOf(LeaseLostException.class);

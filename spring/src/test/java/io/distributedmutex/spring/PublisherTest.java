@@ -16,9 +16,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import org.aopalliance.intercept.MethodInterceptor;
 import org.junit.jupiter.api.Test;
 import org.reactivestreams.Publisher;
+import org.springframework.aop.interceptor.ExposeInvocationInterceptor;
+import org.springframework.aop.support.DefaultPointcutAdvisor;
+import org.springframework.aop.support.NameMatchMethodPointcut;
+import org.springframework.beans.factory.config.BeanDefinition;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Role;
+import org.springframework.core.Ordered;
 import org.springframework.stereotype.Component;
 import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
@@ -86,6 +93,27 @@ class PublisherTest {
         @DistributedLock(key = "#key")
         String value(String key, Supplier<String> body) {
             return body.get();
+        }
+
+        @DistributedLock(key = "#key", waitTime = "1h")
+        Mono<String> advised(String key) {
+            return Mono.just("ran");
+        }
+
+        /** As AspectJ's advice does: asks for the call that it is in. */
+        @Bean
+        @Role(BeanDefinition.ROLE_INFRASTRUCTURE)
+        static DefaultPointcutAdvisor advisorWithin() {
+            NameMatchMethodPointcut pointcut = new NameMatchMethodPointcut();
+            pointcut.setMappedName("advised");
+            DefaultPointcutAdvisor advisor = new DefaultPointcutAdvisor(pointcut, (MethodInterceptor) call -> {
+                String within = ExposeInvocationInterceptor.currentInvocation()
+                        .getMethod()
+                        .getName();
+                return ((Mono<?>) call.proceed()).map(result -> result + " within " + within);
+            });
+            advisor.setOrder(Ordered.LOWEST_PRECEDENCE);
+            return advisor;
         }
 
         @Bean
@@ -164,6 +192,15 @@ class PublisherTest {
                     Flux.range(0, 50).flatMap(i -> mono, 50).collectList().block(BOUND);
             assertThat(all).hasSize(50);
             assertThat(most).hasValue(1);
+        }
+    }
+
+    @Test
+    void anAdvisorWithinTheLockIsPassedByEachSubscription() {
+        try (Application application = Application.of(Calls.class)) {
+            Mono<String> mono = application.get(Calls.class).advised("k");
+            assertThat(mono.block(BOUND)).isEqualTo("ran within advised");
+            assertThat(mono.block(BOUND)).isEqualTo("ran within advised");
         }
     }
 
