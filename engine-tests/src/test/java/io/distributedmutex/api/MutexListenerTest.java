@@ -312,7 +312,8 @@ class MutexListenerTest {
                     real.instance("other", builder -> builder.listener(others)).mutex();
 
             // Long enough for a busy machine.
-            Lease renewed = mutex.with(o -> o.leaseTime(Duration.ofMillis(1_500)).autoRenew(Duration.ofHours(1)))
+            Lease renewed = mutex.with(
+                            o -> o.leaseTime(Duration.ofMillis(1_500)).autoRenew(Duration.ofHours(1)))
                     .acquire("renewed");
             Await.until(() -> blocked.getCount() == 0);
             Lease brief = mutex.with(o -> o.leaseTime(Duration.ofMillis(50))).acquire("brief");
