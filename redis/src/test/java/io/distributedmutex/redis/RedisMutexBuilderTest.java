@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +49,27 @@ class RedisMutexBuilderTest {
         try {
             builder.uri("redis://localhost:1").client(client);
             assertThatIllegalStateException().isThrownBy(builder::connect).withMessageContaining("both was");
+        } finally {
+            client.shutdown();
+        }
+    }
+
+    @Test
+    void sslOptionsAreForAUriWithTls() {
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.sslOptions(null))
+                .withMessage("sslOptions");
+
+        builder.sslOptions(SslOptions.create()).uri("redis://localhost:1");
+        assertThatIllegalStateException().isThrownBy(builder::connect).withMessageContaining("the URI is without it");
+
+        RedisClient client = RedisClient.create("redis://localhost:1");
+        try {
+            RedisMutex.Builder withClient =
+                    RedisMutex.builder().sslOptions(SslOptions.create()).client(client);
+            assertThatIllegalStateException()
+                    .isThrownBy(withClient::connect)
+                    .withMessageContaining("a client was given");
         } finally {
             client.shutdown();
         }
