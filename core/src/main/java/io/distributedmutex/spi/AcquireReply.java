@@ -30,8 +30,9 @@ public sealed interface AcquireReply {
      *
      * @param remainingMillis how long the holder's lease lasts still; -1 if it has no expiry
      * @param holder the holder's label; null if another library wrote the value
-     * @param lastFencingToken the highest fencing token given so far for the key: a push that grants this one or a smaller
-     *     one was made before this reply, and may no longer be true
+     * @param lastFencingToken if it queued, a number below the fencing tokens of all grants that will be made for the key, and
+     *     not below those that were made: a push that grants this one or a smaller one was made before this reply, and may no
+     *     longer be true. 0 if it did not queue
      * @param released what became of the lease given back first
      */
     record Refused(

@@ -16,6 +16,7 @@ import io.lettuce.core.SslOptions;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -29,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * Leases in one Redis deployment: a standalone server, or the primary that Sentinels name. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections: one for commands, one for pushed grants. Every operation is one script and one round trip.
- * Nothing is sent twice. Without a connection operations fail at once, with {@link StoreUnreachableException} or with what the
+ * <p>A store has two connections: one for commands, one for pushed grants. Every operation is one script and one round trip,
+ * or the {@linkplain FastPath fast path} of native commands. Nothing is sent twice. Without a connection operations fail at once, with {@link StoreUnreachableException} or with what the
  * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
  * sent wait at most 1 s for the first attempt to reconnect. The head of {@code scripts/common.lua} says what stands in Redis,
  * and under which keys.
@@ -51,6 +52,7 @@ public final class RedisLockStore implements LockStore {
     private final Connections connections;
     private final CommandConnection commands;
     private final KeySearch search;
+    private final FastPath fastPath;
     private final ClientName client = new ClientName();
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile byte[] label = EMPTY;
@@ -71,6 +73,7 @@ public final class RedisLockStore implements LockStore {
         this.connections = connections;
         this.commands = new CommandConnection(connections, errors, commandTimeout);
         this.search = new KeySearch(commands, prefix);
+        this.fastPath = new FastPath(commands, new LongScripts());
     }
 
     /**
@@ -135,17 +138,7 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        String waiter = request.queue() ? waiter(request) : "";
-        Arguments arguments = keysOf(request.key())
-                .add(request.token())
-                .add(request.leaseMillis())
-                .add(label)
-                .add(waiter);
-        String releasing = request.releasing();
-        if (releasing != null) {
-            arguments.add(releasing);
-        }
-        return run(Script.ACQUIRE, request.key(), arguments, Replies::acquire);
+        return isReserved(request.key()) ? reserved(request.key()) : fastPath.acquire(request);
     }
 
     /**
@@ -169,26 +162,17 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        Arguments arguments = keysOf(key).add(token);
-        if (keepMillis > 0) {
-            arguments.add(keepMillis);
-        }
-        return ask(Script.RELEASE, key, arguments);
+        return isReserved(key) ? reserved(key) : fastPath.release(key, token, keepMillis);
     }
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        ClientName.Names names = client.names();
-        Arguments arguments = keysOf(key).add(token).add(names.current());
-        if (!names.previous().isEmpty()) {
-            arguments.add(names.previous());
-        }
-        return ask(Script.CANCEL, key, arguments);
+        return isReserved(key) ? reserved(key) : fastPath.cancel(key, token);
     }
 
     @Override
     public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
-        return ask(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis));
+        return run(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis), Replies::ownership);
     }
 
     @Override
@@ -235,20 +219,84 @@ public final class RedisLockStore implements LockStore {
         }
     }
 
-    private CompletionStage<Ownership> ask(Script script, String key, Arguments arguments) {
-        return run(script, key, arguments, Replies::ownership);
-    }
-
     private CompletionStage<Optional<LockInfo>> look(Script script, String key) {
         return run(script, key, keysOf(key), reply -> Replies.lockInfo(key, reply));
     }
 
     private <T> CompletionStage<T> run(
             Script script, String key, Arguments arguments, Function<List<@Nullable Object>, T> parser) {
-        if (prefix.isReserved(key)) {
-            return CompletableFuture.failedFuture(errors.companion(key));
+        return isReserved(key) ? reserved(key) : commands.send(Request.script(script, key, arguments), parser);
+    }
+
+    private boolean isReserved(String key) {
+        return prefix.isReserved(key);
+    }
+
+    private <T> CompletionStage<T> reserved(String key) {
+        return CompletableFuture.failedFuture(errors.companion(key));
+    }
+
+    /** What decides where the fast path does not. */
+    private final class LongScripts implements FastPath.Scripts {
+
+        @Override
+        public LockKeys keysOf(String key) {
+            return LockKeys.of(prefix.text() + key);
         }
-        return commands.send(Request.script(script, key, arguments), parser);
+
+        @Override
+        public byte[] valueOf(String token) {
+            byte[] owner = (token + "||").getBytes(StandardCharsets.US_ASCII);
+            byte[] value = Arrays.copyOf(owner, owner.length + label.length);
+            System.arraycopy(label, 0, value, owner.length, label.length);
+            return value;
+        }
+
+        @Override
+        public CompletableFuture<AcquireReply> acquire(AcquireRequest request, @Nullable String releasing) {
+            String key = request.key();
+            Arguments arguments = RedisLockStore.this
+                    .keysOf(key)
+                    .add(request.token())
+                    .add(request.leaseMillis())
+                    .add(label)
+                    .add(request.queue() ? waiter(request) : "");
+            if (releasing != null) {
+                arguments.add(releasing);
+            }
+            return commands.send(Request.script(Script.ACQUIRE, key, arguments), elements -> {
+                AcquireReply reply = Replies.acquire(elements);
+                if (reply instanceof AcquireReply.Refused) {
+                    fastPath.contended(key);
+                }
+                return reply;
+            });
+        }
+
+        @Override
+        public CompletableFuture<Ownership> release(String key, String token, long keepMillis) {
+            Arguments arguments = RedisLockStore.this.keysOf(key).add(token);
+            if (keepMillis > 0) {
+                arguments.add(keepMillis);
+            }
+            return commands.send(Request.script(Script.RELEASE, key, arguments), reply -> {
+                if (Replies.isHandedOn(reply)) {
+                    fastPath.contended(key);
+                    return Ownership.HELD;
+                }
+                return Replies.ownership(reply);
+            });
+        }
+
+        @Override
+        public CompletableFuture<Ownership> cancel(String key, String token) {
+            ClientName.Names names = client.names();
+            Arguments arguments = RedisLockStore.this.keysOf(key).add(token).add(names.current());
+            if (!names.previous().isEmpty()) {
+                arguments.add(names.previous());
+            }
+            return commands.send(Request.script(Script.CANCEL, key, arguments), Replies::ownership);
+        }
     }
 
     /** What each script's arguments begin with; see the head of common.lua. */

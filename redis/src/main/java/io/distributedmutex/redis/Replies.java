@@ -18,6 +18,8 @@ final class Replies {
 
     static final int MAXIMUM_BLOCK = 1_000_000;
 
+    private static final long HANDED_ON = 5;
+
     private Replies() {}
 
     static AcquireReply acquire(List<@Nullable Object> reply) {
@@ -41,10 +43,28 @@ final class Replies {
     }
 
     static Ownership ownership(List<@Nullable Object> reply) {
+        return ownership(single(reply));
+    }
+
+    /** What release.lua says beyond the ownership: whether the lock went to a waiter. */
+    static boolean isHandedOn(List<@Nullable Object> reply) {
+        return single(reply) == HANDED_ON;
+    }
+
+    /** What free.lua says: whether it freed the lock. */
+    static boolean isFreed(List<@Nullable Object> reply) {
+        long freed = single(reply);
+        if (freed < 0 || freed > 1) {
+            throw new UnexpectedReplyException("0 or 1");
+        }
+        return freed == 1;
+    }
+
+    private static long single(List<@Nullable Object> reply) {
         if (reply.size() != 1) {
             throw new UnexpectedReplyException("1 element");
         }
-        return ownership(integer(reply, 0));
+        return integer(reply, 0);
     }
 
     static Optional<LockInfo> lockInfo(String key, List<@Nullable Object> reply) {
@@ -63,7 +83,9 @@ final class Replies {
         return Optional.of(new LockInfo(
                 key,
                 owner == null ? Optional.empty() : Optional.of(owner.label()),
-                owner == null ? OptionalLong.empty() : OptionalLong.of(owner.fencingToken()),
+                owner == null || owner.fencingToken() == 0
+                        ? OptionalLong.empty()
+                        : OptionalLong.of(owner.fencingToken()),
                 remainingMillis < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remainingMillis)),
                 (int) Math.min(waiters, Integer.MAX_VALUE)));
     }

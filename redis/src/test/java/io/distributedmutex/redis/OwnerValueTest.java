@@ -21,6 +21,25 @@ class OwnerValueTest {
     }
 
     @Test
+    void readsALockThatDoesNotTellItsFencingToken() {
+        assertThat(parse(TOKEN + "||label")).isEqualTo(new OwnerValue(0, "label"));
+        assertThat(parse(TOKEN + "!|label")).isEqualTo(new OwnerValue(0, "label"));
+        assertThat(parse(TOKEN + "||")).isEqualTo(new OwnerValue(0, ""));
+        assertThat(parse("-||label")).isEqualTo(new OwnerValue(0, "label"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"||label", "!|label", "|7|label", "|", "!"})
+    void knowsTheOwnerByItsWholeToken(String rest) {
+        byte[] value = (TOKEN + rest).getBytes(StandardCharsets.UTF_8);
+        assertThat(OwnerValue.isOwnedBy(value, TOKEN)).isTrue();
+        assertThat(OwnerValue.isOwnedBy(value, TOKEN.substring(1))).isFalse();
+        assertThat(OwnerValue.isOwnedBy(value, TOKEN.substring(0, 21))).isFalse();
+        assertThat(OwnerValue.isOwnedBy(value, TOKEN.substring(0, 21) + "z")).isFalse();
+        assertThat(OwnerValue.isOwnedBy(new byte[0], TOKEN)).isFalse();
+    }
+
+    @Test
     void readsALockThatIsKeptForItsMinimumHold() {
         assertThat(parse("-|7|host:42")).isEqualTo(new OwnerValue(7, "host:42"));
     }
@@ -39,7 +58,10 @@ class OwnerValueTest {
                 "{\"owner\":1}",
                 "AZaz09-_AAAAAAAAAAAAAA",
                 "AZaz09-_AAAAAAAAAAAAAA|",
-                "AZaz09-_AAAAAAAAAAAAAA||label",
+                "AZaz09-_AAAAAAAAAAAAAA!",
+                "AZaz09-_AAAAAAAAAAAAAA!label",
+                "AZaz09-_AAAAAAAAAAAAAA!7|label",
+                "AZaz09-_AAAAAAAAAAAAAA?|label",
                 "AZaz09-_AAAAAAAAAAAAAA|7",
                 "AZaz09-_AAAAAAAAAAAAAA|7x|label",
                 "AZaz09-_AAAAAAAAAAAAAA|-7|label",

@@ -4,40 +4,41 @@
 -- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] holder label   ARGV[4] 'client|claim|alive' to queue if not free, or '':
 -- the claim time of a later grant, and how long the waiter counts as alive, both in ms; with '!' behind if pushes do not
 -- reach it, so that it finds a grant by its next poll; and with '|before' if the client had another name a moment ago
--- ARGV[5] token of a lease to give back first, or absent
+-- ARGV[5] token of a lease to give back first; '' if the token took the lock a moment ago, by SET, and found that others
+-- were before it, or no fencing token; or absent
 --
 -- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;
 --         {1, first fencing token, how many, released} if granted otherwise;
---         {0, the owner's TTL in ms or -1, the beginning of the owner's value, released, the last fencing token given} if not;
---         released is NOT_ASKED or says whether ARGV[5] still owned the lock. By the last fencing token the requester
---         knows a push that was made before this reply, and arrives after it, for what it is.
+--         {0, the owner's TTL in ms or -1, the beginning of the owner's value, released, a fencing token or '0'} if not;
+--         released is NOT_ASKED or says whether ARGV[5] still owned the lock. The fencing token tells who queued that every
+--         push with a smaller one was made before this reply.
 
 -- include common
 local token, lease, label, waiter, releasing = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local value = call('GET', lock)
 
--- The usual case, without a function: free, nobody waits, and the clock is ahead of the counter (see fence.lua). Texts of
--- digits compare as the numbers do, if they are as long. A table as a reply would cost as much as a command.
-if not releasing and call('EXISTS', lock, queue) == 0 then
-  local time = call('TIME')
-  local first = time[1] .. string.sub('00000' .. time[2], -6)
-  local last = call('SET', fence, first, 'GET')
-  if not last or (#last == #first and last < first) then
-    call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', lease)
-    return first
+-- The usual case, without a function: free, and nobody waits. A table as a reply would cost as much as a command. What is
+-- unusual about the fence is left to fence.lua.
+if not value and not releasing and call('EXISTS', queue) == 0 then
+  local id = redis.pcall('XADD', fence, 'MAXLEN', '0', '*', '', '')
+  if type(id) == 'string' then
+    local millis, seq = string.match(id, '^(%d%d%d%d%d%d%d%d%d%d%d%d%d)-(%d%d?%d?)$')
+    if millis and millis < '9007199254740' then
+      call('SET', lock, token .. '||' .. label, 'PX', lease)
+      return millis .. string.sub('00' .. seq, -3)
+    end
   end
-  call('SET', fence, last)
 end
 
 -- include ownership
 -- include fence
 -- include grant
 local client, claim, alive, polls, before = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)(!?)|?([%w_-]*)$')
-local value = call('GET', lock)
 local released = NOT_ASKED
-if releasing then
+if releasing == '' then
+  if owns(value, token) and call('EXISTS', queue) == 1 then value = false end
+elseif releasing then
   if owns(value, releasing) then
-    -- Deleted, although it will be set again: after a first write Redis lets a script go on at its memory limit.
-    call('DEL', lock)
     value = false
     released = HELD
   else
@@ -49,16 +50,16 @@ if client and before ~= '' then
   -- Its place goes along.
   local place = call('ZSCORE', queue, before)
   if place then
-    call('ZADD', queue, place, client)
     call('ZREM', queue, before)
     call('HDEL', waiters, before)
+    call('ZADD', queue, place, client)
   end
 end
 
 if owns(value, token) then
   -- A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no harm.
   if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end
-  return {1, string.match(value, '|(%d+)|'), 1, released}
+  return {1, string.match(value, '^[%w_-]+|(%d+)|') or next_fence(1), 1, released}
 end
 
 if not value then
@@ -66,22 +67,26 @@ if not value then
   local next = grant_next(client)
   if next ~= 'other' then
     local count = 1
-    if next == 'self' or releasing then count = BLOCK end
+    if next == 'self' or released ~= NOT_ASKED then count = BLOCK end
     local first = next_fence(count)
-    set_owner(token, first, label, lease)
+    own_at_once(token, label, lease)
     return {1, first, count, released}
   end
   value = call('GET', lock)
 end
 
+local last = '0'
 if client then
-  if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end
-  local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + tonumber(alive))
+  last = next_fence(1)
+  if not call('ZSCORE', queue, client) then call('ZADD', queue, last, client) end
+  local until_millis = string.format('%.0f', now_millis() + tonumber(alive))
   call('HSET', waiters, client, until_millis .. polls .. '|' .. claim .. '|' .. token .. '|' .. label)
   -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind. Each for itself: one may
   -- have been evicted, and made anew just now.
   for _, companion in ipairs({queue, waiters}) do
     if call('PTTL', companion) < tonumber(alive) then call('PEXPIRE', companion, alive) end
   end
+  -- The owner's release shall not pass over the queue. A value of others is not touched.
+  if string.find(value, '^[%w_-]+||') and string.find(value, '|', 1, true) == 23 then call('SETRANGE', lock, 22, '!') end
 end
-return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', last_fence())}
+return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, last}

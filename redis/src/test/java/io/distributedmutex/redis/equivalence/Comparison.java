@@ -153,7 +153,7 @@ final class Comparison {
             }
         }
         if (answered != null && difference == null) {
-            difference = differences.ofCounters(answered.request().key(), before, after);
+            difference = differences.ofCounters(answered.request(), before, after);
         }
         return difference != null ? difference : differences.ofContents(after);
     }

@@ -35,14 +35,17 @@ final class Differences {
 
     /** Of the fence counters, which also tell how many fencing tokens the key's new owner has. */
     @Nullable
-    String ofCounters(String key, Sides before, Sides after) {
+    String ofCounters(StoreRequest request, Sides before, Sides after) {
+        String key = request.key();
         Held owner = after.inMemory().held().get(key);
         Held other = after.redis().held().get(key);
         boolean isNew = owner != null
                 && other != null
                 && !owner.sameLeaseAs(before.inMemory().held().get(key));
-        String difference = fences.difference(key, before, after);
-        if (difference == null && isNew) {
+        String difference = fences.difference(key, before, after, request.isAcquire());
+        // An owner that was told of its lease by a reply alone: the answers say how many fencing tokens it has.
+        boolean isTold = owner != null && owner.fencingToken() == 0;
+        if (difference == null && isNew && !isTold) {
             long beyond = after.inMemory().lastFences().get(key) - owner.fencingToken();
             long otherBeyond = after.redis().lastFences().get(key) - other.fencingToken();
             // The asker's arrival number comes after the owner's block; before 7.2 the server's clock may go on
@@ -66,6 +69,9 @@ final class Differences {
             return first(
                     granted.fencingTokens() != other.fencingTokens() ? "number of fencing tokens" : null,
                     ofOwnership(granted.released(), other.released(), wasCounted),
+                    covers(key, granted, after.inMemory()) && covers(key, other, after.redis())
+                            ? null
+                            : "fencing tokens beyond the counter",
                     fences.difference(key, granted.fencingToken(), other.fencingToken()));
         }
         if (inMemory instanceof AcquireReply.Refused refused && redis instanceof AcquireReply.Refused other) {
@@ -73,11 +79,10 @@ final class Differences {
                     Objects.equals(refused.holder(), other.holder()) ? null : "holder",
                     ofMillis("remaining time", refused.remainingMillis(), other.remainingMillis()),
                     ofOwnership(refused.released(), other.released(), wasCounted),
-                    refused.lastFencingToken() != after.inMemory().lastFences().get(key)
-                                    || other.lastFencingToken()
-                                            != after.redis().lastFences().get(key)
-                            ? "last fencing token, which is that of the counter"
-                            : null);
+                    isLast(key, refused, after.inMemory()) && isLast(key, other, after.redis())
+                                    && (refused.lastFencingToken() == 0) == (other.lastFencingToken() == 0)
+                            ? null
+                            : "last fencing token, which is that of the counter");
         }
         if (inMemory instanceof Optional<?> maybe && redis instanceof Optional<?> other) {
             return maybe.isPresent() && other.isPresent()
@@ -91,6 +96,16 @@ final class Differences {
             return refused.reason() == other.reason() ? null : "reason";
         }
         return inMemory.getClass() == redis.getClass() ? null : "kind of answer";
+    }
+
+    private static boolean covers(String key, AcquireReply.Granted granted, Contents contents) {
+        return granted.fencingToken() + granted.fencingTokens() - 1
+                <= contents.lastFences().get(key);
+    }
+
+    private static boolean isLast(String key, AcquireReply.Refused refused, Contents contents) {
+        return refused.lastFencingToken() == 0
+                || refused.lastFencingToken() == contents.lastFences().get(key);
     }
 
     @Nullable
@@ -164,6 +179,8 @@ final class Differences {
                 ofMillis("remaining time", inMemory.remainingMillis(), redis.remainingMillis()),
                 inMemory.fencingToken() == redis.fencingToken()
                         ? null
+                        : inMemory.fencingToken() == 0 || redis.fencingToken() == 0
+                        ? "whether a lease tells its fencing token"
                         : fences.difference(key, inMemory.fencingToken(), redis.fencingToken()));
     }
 
@@ -190,7 +207,9 @@ final class Differences {
 
     private static @Nullable String ofOwnership(
             @Nullable Ownership inMemory, @Nullable Ownership redis, boolean wasCounted) {
-        Ownership expected = inMemory == Ownership.GONE && !wasCounted ? Ownership.STORE_LOST : inMemory;
+        Ownership expected = inMemory == Ownership.GONE || inMemory == Ownership.STORE_LOST
+                ? wasCounted ? Ownership.GONE : Ownership.STORE_LOST
+                : inMemory;
         return expected == redis ? null : "ownership";
     }
 

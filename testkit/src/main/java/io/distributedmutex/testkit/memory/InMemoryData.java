@@ -40,6 +40,12 @@ final class InMemoryData {
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */
     private static final String NOBODY = "-";
 
+    /** The fencing token of an owner who was told it by the reply to its request; it is not kept. */
+    private static final long UNTOLD = 0;
+
+    /** Fencing tokens are stream ids, ms * 1000 + seq; see fence.lua. */
+    private static final long IDS_PER_MILLI = 1000;
+
     private static final long NO_EXPIRY = Long.MAX_VALUE;
 
     /**
@@ -140,7 +146,7 @@ final class InMemoryData {
             if (remainingMillis(value) < request.leaseMillis()) {
                 expireAfter(key, value, request.leaseMillis());
             }
-            return new AcquireReply.Granted(value.fence, 1, released);
+            return new AcquireReply.Granted(value.fence == UNTOLD ? nextFence(1) : value.fence, 1, released);
         }
         if (value == null) {
             // Who only tries does not take the turn of a waiter of its own instance either.
@@ -148,16 +154,14 @@ final class InMemoryData {
             if (next != Next.OTHER) {
                 int count = next == Next.ASKER || releasing != null ? BLOCK : 1;
                 long first = nextFence(count);
-                setOwner(key, token, first, label, request.leaseMillis());
+                setOwner(key, token, UNTOLD, label, request.leaseMillis());
                 return new AcquireReply.Granted(first, count, released);
             }
             value = lockAt(key);
         }
-        if (request.queue()) {
-            join(client, label, request);
-        }
+        long last = request.queue() ? join(client, label, request) : 0;
         Value holder = Objects.requireNonNull(value, "granted a moment ago");
-        return new AcquireReply.Refused(remainingMillis(holder), holder.label, lastFence, released);
+        return new AcquireReply.Refused(remainingMillis(holder), holder.label, last, released);
     }
 
     /** As release.lua. */
@@ -216,7 +220,7 @@ final class InMemoryData {
         return Optional.of(new LockInfo(
                 key,
                 Optional.ofNullable(value.label),
-                ours ? OptionalLong.of(value.fence) : OptionalLong.empty(),
+                ours && value.fence != UNTOLD ? OptionalLong.of(value.fence) : OptionalLong.empty(),
                 remaining < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remaining)),
                 queue == null ? 0 : queue.waiters.size()));
     }
@@ -318,7 +322,7 @@ final class InMemoryData {
             queue.waiters.remove(client);
             if (client.equals(asker)) {
                 next = Next.ASKER;
-            } else if (waiter.aliveUntilMillis * 1000 >= nowMicros) {
+            } else if (waiter.aliveUntilMillis >= nowMillis()) {
                 long fence = nextFence(BLOCK);
                 if (pushes.publish(client, new Grant(key, waiter.token, fence, BLOCK))) {
                     setOwner(key, waiter.token, fence, waiter.label, waiter.claimMillis);
@@ -332,19 +336,19 @@ final class InMemoryData {
         return next;
     }
 
-    private void join(String client, String label, AcquireRequest request) {
+    /** Returns a number that is greater than the fencing token of every grant until now, and smaller than those from now on. */
+    private long join(String client, String label, AcquireRequest request) {
         Queue queue = queueAt(request.key());
         if (queue == null) {
             queue = new Queue();
             queues.put(request.key(), queue);
         }
-        if (!queue.waiters.containsKey(client)) {
-            nextFence(1); // The arrival number, which comes from the same counter.
-        }
+        long last = nextFence(1);
         long aliveUntilMillis = nowMillis() + request.aliveMillis();
         // An entry that is there already keeps its place.
         queue.waiters.put(client, new Waiter(request.token(), label, request.claimMillis(), aliveUntilMillis));
         queue.expiryMillis = Math.max(queue.expiryMillis, aliveUntilMillis);
+        return last;
     }
 
     private Ownership ownership(@Nullable Value value, String token) {
@@ -355,7 +359,11 @@ final class InMemoryData {
     }
 
     private long nextFence(int count) {
-        long first = Math.max(nowMicros, lastFence + 1);
+        long first = Math.max(nowMillis() * IDS_PER_MILLI, lastFence + 1);
+        long beyond = first % IDS_PER_MILLI + count - IDS_PER_MILLI;
+        if (beyond > 0) {
+            first += count - beyond; // The millisecond is full.
+        }
         lastFence = first + count - 1;
         return first;
     }
