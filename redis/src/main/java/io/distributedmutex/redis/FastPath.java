@@ -3,16 +3,13 @@ package io.distributedmutex.redis;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
-import io.lettuce.core.RedisCommandExecutionException;
-import io.lettuce.core.protocol.CommandType;
-import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * {@code release.lua} follows.
  *
  * <p>A refused attempt costs a round trip and a write for nothing. So a key that was contended a moment ago goes straight to
- * the scripts.
+ * the server.
  *
  * @see <a href="https://www.akkadia.org/drepper/futex.pdf">Drepper, Futexes Are Tricky</a>
  */
@@ -44,18 +41,9 @@ final class FastPath {
     /** How many keys are told apart; two that share a place are only slower. A power of 2. */
     private static final int PLACES = 1024;
 
-    /** How much of a value is read: all of ours. Others' may be huge. */
-    private static final String LAST_BYTE = "511";
-
-    /** From here on fencing tokens would be 2^53 or more; see fence.lua. */
-    private static final long LAST_MILLIS = 9_007_199_254_740L;
-
-    private static final List<CommandType> COMMANDS =
-            List.of(CommandType.SET, CommandType.XADD, CommandType.EXISTS, CommandType.GETRANGE);
-
-    private final CommandConnection commands;
-    private final Scripts scripts;
-    private final long originNanos = System.nanoTime();
+    private final Server server;
+    private final LongSupplier nanoTime;
+    private final long originNanos;
 
     /** Until when the keys of each place count as contended, in nanoseconds since the origin. */
     private final AtomicLongArray contendedUntil = new AtomicLongArray(PLACES);
@@ -66,21 +54,17 @@ final class FastPath {
     /** The server or the user's rights lack a command. */
     private volatile boolean isUnusable;
 
-    /** The scripts that decide where the fast path does not. */
-    interface Scripts {
+    /** What the fast path asks of the server. Every request is sent when the method returns, after those before it. */
+    interface Server {
 
-        /** The keys of a lock. */
-        LockKeys keysOf(String key);
+        /** Sends the native commands that acquire. */
+        CompletableFuture<Taken> take(AcquireRequest request);
 
-        /** The value of a lock that is granted to this instance at once. */
-        byte[] valueOf(String token);
+        /** Runs free.lua: whether it freed the key. */
+        CompletableFuture<Boolean> free(String key, String token);
 
-        /**
-         * Runs acquire.lua.
-         *
-         * @param releasing as the script takes it; null for absent
-         */
-        CompletableFuture<AcquireReply> acquire(AcquireRequest request, @Nullable String releasing);
+        /** Runs acquire.lua. */
+        CompletableFuture<AcquireReply> acquire(AcquireRequest request);
 
         /** Runs release.lua. */
         CompletableFuture<Ownership> release(String key, String token, long keepMillis);
@@ -90,140 +74,62 @@ final class FastPath {
     }
 
     /**
-     * What the native commands of an attempt said.
+     * What the native commands of an acquire said.
      *
-     * @param took whether the lock is the token's
+     * @param took whether they took the lock
      * @param granted the grant, if nothing is left to ask
      * @param lacking the error of a command that cannot be used here; null if all can
      */
     record Taken(
-            boolean took, AcquireReply.@Nullable Granted granted, @Nullable String lacking) {
+            boolean took, AcquireReply.@Nullable Granted granted, @Nullable String lacking) {}
 
-        private static final Taken NOT = new Taken(false, null, null);
-        private static final Taken DOUBTFUL = new Taken(true, null, null);
-
-        /**
-         * What the replies mean.
-         *
-         * @throws RedisCommandExecutionException if the server refused to take the lock, but for lack of a command or right
-         * @throws UnexpectedReplyException if the server cannot have said this
-         */
-        static Taken of(List<@Nullable Object> replies, String token) {
-            if (replies.size() != COMMANDS.size()) {
-                throw new UnexpectedReplyException("a reply to each of " + COMMANDS.size() + " commands");
-            }
-            @Nullable Object set = replies.get(0);
-            boolean took = set != null && !(set instanceof Part.ServerError);
-            for (@Nullable Object each : replies) {
-                if (each instanceof Part.ServerError error && isLacking(error.text())) {
-                    return new Taken(took, null, error.text());
-                }
-            }
-            if (set instanceof Part.ServerError error) {
-                throw new RedisCommandExecutionException(error.text());
-            }
-            if (!took) {
-                if (replies.get(3) instanceof Part.ServerError error) {
-                    // What stands there is no lock.
-                    throw new RedisCommandExecutionException(error.text());
-                }
-                return NOT;
-            }
-            long fencingToken = fencingToken(replies.get(1));
-            boolean granted = fencingToken > 0
-                    && replies.get(2) instanceof Long queues
-                    && queues == 0
-                    && replies.get(3) instanceof byte[] value
-                    && OwnerValue.isOwnedBy(value, token);
-            return granted ? new Taken(true, new AcquireReply.Granted(fencingToken, 1, null), null) : DOUBTFUL;
-        }
-
-        private static boolean isLacking(String error) {
-            return error.startsWith("NOPERM") || RedisErrors.isUnknownCommand(error);
-        }
-
-        /** The fencing token of a stream id; see fence.lua. 0 if it is not a usual one. */
-        private static long fencingToken(@Nullable Object id) {
-            if (!(id instanceof byte[] digits) || digits.length < 15 || digits.length > 17 || digits[13] != '-') {
-                return 0;
-            }
-            long millis = number(digits, 0, 13);
-            long sequence = number(digits, 14, digits.length);
-            return millis <= 0 || millis >= LAST_MILLIS || sequence < 0 ? 0 : millis * 1000 + sequence;
-        }
-
-        private static long number(byte[] digits, int start, int end) {
-            long number = 0;
-            for (int i = start; i < end; i++) {
-                if (digits[i] < '0' || digits[i] > '9') {
-                    return -1;
-                }
-                number = number * 10 + (digits[i] - '0');
-            }
-            return number;
-        }
-    }
-
-    FastPath(CommandConnection commands, Scripts scripts) {
-        this.commands = commands;
-        this.scripts = scripts;
+    /**
+     * A fast path.
+     *
+     * @param server what it asks
+     * @param nanoTime the clock by which keys are contended no longer
+     */
+    FastPath(Server server, LongSupplier nanoTime) {
+        this.server = server;
+        this.nanoTime = nanoTime;
+        this.originNanos = nanoTime.getAsLong();
     }
 
     CompletionStage<AcquireReply> acquire(AcquireRequest request) {
         String key = request.key();
         if (isUnusable || request.releasing() != null || isContended(key)) {
-            return scripts.acquire(request, request.releasing());
+            return server.acquire(request);
         }
         Attempt attempt = new Attempt(request);
         if (attempts.putIfAbsent(request.token(), attempt) != null) {
-            return scripts.acquire(request, null);
+            return server.acquire(request);
         }
-        LockKeys keys = scripts.keysOf(key);
-        byte[] lock = keys.lock();
-        Arguments all = new Arguments();
-        Request.Pipeline pipeline = new Request.Pipeline(COMMANDS);
-        all.begin(6).add("SET").add(lock).add(scripts.valueOf(request.token()));
-        all.add("NX").add("PX").add(request.leaseMillis());
-        pipeline.end(0, all.length());
-        all.begin(7).add("XADD").add(keys.fence()).add("MAXLEN").add(0).add("*").add("").add("");
-        pipeline.end(1, all.length());
-        all.begin(2).add("EXISTS").add(keys.queue());
-        pipeline.end(2, all.length());
-        all.begin(4).add("GETRANGE").add(lock).add(0).add(LAST_BYTE);
-        pipeline.end(3, all.length());
-        CompletableFuture<Taken> unused = commands.send(
-                        Request.pipeline("acquire", key, pipeline, all),
-                        replies -> Taken.of(replies, request.token()))
-                .whenComplete(attempt);
+        CompletableFuture<Taken> unused = server.take(request).whenComplete(attempt);
         return attempt;
     }
 
     CompletionStage<Ownership> release(String key, String token, long keepMillis) {
         withdraw(token);
         if (keepMillis > 0 || isContended(key)) {
-            return scripts.release(key, token, keepMillis);
+            return server.release(key, token, keepMillis);
         }
         Release release = new Release(key, token);
-        Arguments arguments =
-                new Arguments().add(1).add(scripts.keysOf(key).lock()).add(scripts.valueOf(token));
-        CompletableFuture<Boolean> unused = commands.send(
-                        Request.script(Script.FREE, key, arguments), Replies::isFreed)
-                .whenComplete(release);
+        CompletableFuture<Boolean> unused = server.free(key, token).whenComplete(release);
         return release;
     }
 
     CompletionStage<Ownership> cancel(String key, String token) {
         withdraw(token);
-        return scripts.cancel(key, token);
+        return server.cancel(key, token);
     }
 
     /** Somebody else has the key, or waits for it. */
     void contended(String key) {
-        contendedUntil.lazySet(place(key), System.nanoTime() - originNanos + CONTENDED_NANOS);
+        contendedUntil.lazySet(place(key), nanoTime.getAsLong() - originNanos + CONTENDED_NANOS);
     }
 
     private boolean isContended(String key) {
-        return System.nanoTime() - originNanos < contendedUntil.get(place(key));
+        return nanoTime.getAsLong() - originNanos < contendedUntil.get(place(key));
     }
 
     private static int place(String key) {
@@ -282,7 +188,7 @@ final class FastPath {
                 attempts.remove(request.token(), this);
                 if (!withdrawn) {
                     // Sent here, so that a withdrawal which comes now is sent after it.
-                    decided = scripts.acquire(request, took ? "" : null);
+                    decided = server.acquire(request);
                 }
             }
             if (decided == null) {
@@ -296,7 +202,7 @@ final class FastPath {
                 } else {
                     if (took) {
                         // The script would have left nothing.
-                        CompletableFuture<Ownership> unusedAnswer = scripts.cancel(request.key(), request.token());
+                        CompletableFuture<Ownership> unusedAnswer = server.cancel(request.key(), request.token());
                     }
                     completeExceptionally(error);
                 }
@@ -322,7 +228,7 @@ final class FastPath {
             } else if (freed) {
                 complete(Ownership.HELD);
             } else {
-                CompletableFuture<Ownership> unused = scripts.release(key, token, 0).whenComplete((ownership, failure) -> {
+                CompletableFuture<Ownership> unused = server.release(key, token, 0).whenComplete((ownership, failure) -> {
                     if (ownership != null) {
                         complete(ownership);
                     } else {

@@ -76,10 +76,10 @@ record OwnerValue(long fencingToken, String label) {
         return TOKEN_LENGTH;
     }
 
-    /** Whether a value says that a token owns the lock. */
-    static boolean isOwnedBy(byte[] value, String token) {
+    /** Whether a token took the lock without a script, and no script has granted it since. */
+    static boolean isTakenBy(byte[] value, String token) {
         int length = token.length();
-        if (value.length <= length || !isEnd(value[length])) {
+        if (value.length < length + 2 || !isEnd(value[length]) || value[length + 1] != '|') {
             return false;
         }
         for (int i = 0; i < length; i++) {
@@ -88,6 +88,11 @@ record OwnerValue(long fencingToken, String label) {
             }
         }
         return true;
+    }
+
+    /** Whether somebody has queued since the owner took the lock without a script. */
+    static boolean isFollowed(byte[] value) {
+        return value.length > TOKEN_LENGTH && value[TOKEN_LENGTH] == '!';
     }
 
     private static boolean isEnd(byte separator) {

@@ -13,6 +13,7 @@ import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -45,6 +46,13 @@ public final class RedisLockStore implements LockStore {
 
     private static final byte[] EMPTY = {};
 
+    /** The native commands that acquire; see {@link FastPath}. */
+    private static final List<CommandType> TAKING =
+            List.of(CommandType.SET, CommandType.XADD, CommandType.EXISTS, CommandType.GETRANGE);
+
+    /** How much of a value is read: all of ours. Others' may be huge. */
+    private static final int LAST_BYTE_OF_OURS = 511;
+
     private final KeyPrefix prefix;
     private final Duration commandTimeout;
     private final boolean startCheck;
@@ -73,7 +81,7 @@ public final class RedisLockStore implements LockStore {
         this.connections = connections;
         this.commands = new CommandConnection(connections, errors, commandTimeout);
         this.search = new KeySearch(commands, prefix);
-        this.fastPath = new FastPath(commands, new LongScripts());
+        this.fastPath = new FastPath(new Server(), System::nanoTime);
     }
 
     /**
@@ -236,16 +244,38 @@ public final class RedisLockStore implements LockStore {
         return CompletableFuture.failedFuture(errors.companion(key));
     }
 
-    /** What decides where the fast path does not. */
-    private final class LongScripts implements FastPath.Scripts {
+    /** What the fast path asks. */
+    private final class Server implements FastPath.Server {
 
         @Override
-        public LockKeys keysOf(String key) {
-            return LockKeys.of(prefix.text() + key);
+        public CompletableFuture<FastPath.Taken> take(AcquireRequest request) {
+            LockKeys keys = LockKeys.of(prefix.text() + request.key());
+            String token = request.token();
+            Arguments all = new Arguments();
+            Request.Pipeline pipeline = new Request.Pipeline(TAKING);
+            all.begin(6).add("SET").add(keys.lock()).add(valueOf(token));
+            all.add("NX").add("PX").add(request.leaseMillis());
+            pipeline.end(0, all.length());
+            all.begin(7).add("XADD").add(keys.fence()).add("MAXLEN").add(0).add("*").add("").add("");
+            pipeline.end(1, all.length());
+            all.begin(2).add("EXISTS").add(keys.queue());
+            pipeline.end(2, all.length());
+            all.begin(4).add("GETRANGE").add(keys.lock()).add(0).add(LAST_BYTE_OF_OURS);
+            pipeline.end(3, all.length());
+            return commands.send(
+                    Request.pipeline("acquire", request.key(), pipeline, all),
+                    replies -> Replies.taken(replies, token));
         }
 
         @Override
-        public byte[] valueOf(String token) {
+        public CompletableFuture<Boolean> free(String key, String token) {
+            byte[] lock = LockKeys.of(prefix.text() + key).lock();
+            Arguments arguments = new Arguments().add(1).add(lock).add(valueOf(token));
+            return commands.send(Request.script(Script.FREE, key, arguments), Replies::isFreed);
+        }
+
+        /** The value of a lock that is granted to this instance at once. */
+        private byte[] valueOf(String token) {
             byte[] owner = (token + "||").getBytes(StandardCharsets.US_ASCII);
             byte[] value = Arrays.copyOf(owner, owner.length + label.length);
             System.arraycopy(label, 0, value, owner.length, label.length);
@@ -253,10 +283,10 @@ public final class RedisLockStore implements LockStore {
         }
 
         @Override
-        public CompletableFuture<AcquireReply> acquire(AcquireRequest request, @Nullable String releasing) {
+        public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
             String key = request.key();
-            Arguments arguments = RedisLockStore.this
-                    .keysOf(key)
+            String releasing = request.releasing();
+            Arguments arguments = keysOf(key)
                     .add(request.token())
                     .add(request.leaseMillis())
                     .add(label)
@@ -275,7 +305,7 @@ public final class RedisLockStore implements LockStore {
 
         @Override
         public CompletableFuture<Ownership> release(String key, String token, long keepMillis) {
-            Arguments arguments = RedisLockStore.this.keysOf(key).add(token);
+            Arguments arguments = keysOf(key).add(token);
             if (keepMillis > 0) {
                 arguments.add(keepMillis);
             }
@@ -291,7 +321,7 @@ public final class RedisLockStore implements LockStore {
         @Override
         public CompletableFuture<Ownership> cancel(String key, String token) {
             ClientName.Names names = client.names();
-            Arguments arguments = RedisLockStore.this.keysOf(key).add(token).add(names.current());
+            Arguments arguments = keysOf(key).add(token).add(names.current());
             if (!names.previous().isEmpty()) {
                 arguments.add(names.previous());
             }

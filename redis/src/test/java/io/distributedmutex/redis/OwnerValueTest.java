@@ -29,14 +29,22 @@ class OwnerValueTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"||label", "!|label", "|7|label", "|", "!"})
-    void knowsTheOwnerByItsWholeToken(String rest) {
+    @ValueSource(strings = {"||label", "!|label", "||", "!|"})
+    void knowsWhoTookItByTheWholeToken(String rest) {
         byte[] value = (TOKEN + rest).getBytes(StandardCharsets.UTF_8);
-        assertThat(OwnerValue.isOwnedBy(value, TOKEN)).isTrue();
-        assertThat(OwnerValue.isOwnedBy(value, TOKEN.substring(1))).isFalse();
-        assertThat(OwnerValue.isOwnedBy(value, TOKEN.substring(0, 21))).isFalse();
-        assertThat(OwnerValue.isOwnedBy(value, TOKEN.substring(0, 21) + "z")).isFalse();
-        assertThat(OwnerValue.isOwnedBy(new byte[0], TOKEN)).isFalse();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN)).isTrue();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN.substring(1))).isFalse();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN.substring(0, 21))).isFalse();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN.substring(0, 21) + "z")).isFalse();
+        assertThat(OwnerValue.isTakenBy(new byte[0], TOKEN)).isFalse();
+        assertThat(OwnerValue.isFollowed(value)).isEqualTo(rest.startsWith("!"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"|7|label", "|", "!", "!7|label", "", "?|label"})
+    void whatAScriptGrantedWasNotTaken(String rest) {
+        assertThat(OwnerValue.isTakenBy((TOKEN + rest).getBytes(StandardCharsets.UTF_8), TOKEN))
+                .isFalse();
     }
 
     @Test

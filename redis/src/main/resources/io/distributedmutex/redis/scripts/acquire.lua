@@ -4,8 +4,7 @@
 -- ARGV[1] token   ARGV[2] lease, ms   ARGV[3] holder label   ARGV[4] 'client|claim|alive' to queue if not free, or '':
 -- the claim time of a later grant, and how long the waiter counts as alive, both in ms; with '!' behind if pushes do not
 -- reach it, so that it finds a grant by its next poll; and with '|before' if the client had another name a moment ago
--- ARGV[5] token of a lease to give back first; '' if the token took the lock a moment ago, by SET, and found that others
--- were before it, or no fencing token; or absent
+-- ARGV[5] token of a lease to give back first, or absent
 --
 -- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;
 --         {1, first fencing token, how many, released} if granted otherwise;
@@ -24,20 +23,20 @@ if not value and not releasing and call('EXISTS', queue) == 0 then
   if type(id) == 'string' then
     local millis, seq = string.match(id, '^(%d%d%d%d%d%d%d%d%d%d%d%d%d)-(%d%d?%d?)$')
     if millis and millis < '9007199254740' then
-      call('SET', lock, token .. '||' .. label, 'PX', lease)
-      return millis .. string.sub('00' .. seq, -3)
+      local first = millis .. string.sub('00' .. seq, -3)
+      call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', lease)
+      return first
     end
   end
 end
 
 -- include ownership
+-- include bare
 -- include fence
 -- include grant
 local client, claim, alive, polls, before = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)(!?)|?([%w_-]*)$')
 local released = NOT_ASKED
-if releasing == '' then
-  if owns(value, token) and call('EXISTS', queue) == 1 then value = false end
-elseif releasing then
+if releasing then
   if owns(value, releasing) then
     value = false
     released = HELD
@@ -56,10 +55,19 @@ if client and before ~= '' then
   end
 end
 
+if is_barging(value, token) then value = false end
+
 if owns(value, token) then
   -- A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no harm.
-  if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end
-  return {1, string.match(value, '^[%w_-]+|(%d+)|') or next_fence(1), 1, released}
+  local left = call('PTTL', lock)
+  local first = string.match(value, '^[%w_-]+|(%d+)|')
+  if not first then
+    first = next_fence(1)
+    set_owner(token, first, string.sub(value, #token + 3), math.max(left, tonumber(lease)))
+  elseif left < tonumber(lease) then
+    call('PEXPIRE', lock, lease)
+  end
+  return {1, first, 1, released}
 end
 
 if not value then
@@ -69,7 +77,7 @@ if not value then
     local count = 1
     if next == 'self' or released ~= NOT_ASKED then count = BLOCK end
     local first = next_fence(count)
-    own_at_once(token, label, lease)
+    set_owner(token, first, label, lease)
     return {1, first, count, released}
   end
   value = call('GET', lock)
@@ -78,7 +86,11 @@ end
 local last = '0'
 if client then
   last = next_fence(1)
-  if not call('ZSCORE', queue, client) then call('ZADD', queue, last, client) end
+  if not call('ZSCORE', queue, client) then
+    call('ZADD', queue, last, client)
+    -- The first behind an owner that has no fencing token in its value.
+    if is_bare(value) and call('ZCARD', queue) == 1 then call('SETRANGE', lock, 22, '!') end
+  end
   local until_millis = string.format('%.0f', now_millis() + tonumber(alive))
   call('HSET', waiters, client, until_millis .. polls .. '|' .. claim .. '|' .. token .. '|' .. label)
   -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind. Each for itself: one may
@@ -86,7 +98,5 @@ if client then
   for _, companion in ipairs({queue, waiters}) do
     if call('PTTL', companion) < tonumber(alive) then call('PEXPIRE', companion, alive) end
   end
-  -- The owner's release shall not pass over the queue. A value of others is not touched.
-  if string.find(value, '^[%w_-]+||') and string.find(value, '|', 1, true) == 23 then call('SETRANGE', lock, 22, '!') end
 end
 return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, last}

@@ -2,10 +2,10 @@
 -- where they are included, so they stand behind the usual case if that needs none. An argument that a command takes as it
 -- came stays text: turning a number into an argument costs as much as a command. Each key and argument costs a quarter as much.
 --
--- KEYS[1] lock     STRING  the owner, always with a TTL. Absent: free. Three forms, so that a release need only compare:
---                          token||label        granted at once, and nobody has queued behind it
---                          token!|label        granted at once, and somebody has queued behind it
---                          token|fence|label   granted out of the queue
+-- KEYS[1] lock     STRING  the owner, always with a TTL. Absent: free. Three forms:
+--                          token|fence|label   granted by a script
+--                          token||label        taken by SET, without a script; nobody has queued since
+--                          token!|label        taken by SET; somebody has queued since
 -- KEYS[2] queue    ZSET    client -> arrival number: who waits, first come first.
 -- KEYS[3] waiters  HASH    client -> alive|claim|token|label: what a grant to that client needs; a '!' behind alive if
 --                          pushes do not reach it.

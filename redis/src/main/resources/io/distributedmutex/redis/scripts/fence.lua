@@ -49,7 +49,6 @@ local function next_fence(count)
   return string.format('%.0f', millis * 1000 + seq)
 end
 
--- The value of an owner who is told of the lease by the reply to its request. The fencing token is not in it.
-local function own_at_once(token, label, millis)
-  call('SET', lock, token .. '||' .. label, 'PX', millis)
+local function set_owner(token, first, label, millis)
+  call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', millis)
 end

@@ -1,4 +1,4 @@
--- Frees the lock if its value is still what one of us wrote who was granted it at once, and nobody has queued behind that.
+-- Frees the lock if it was taken by SET, without a script, and nobody has queued behind that.
 --
 -- KEYS[1] lock   ARGV[1] the value: token||label
 --

@@ -25,7 +25,7 @@ local function grant_next(self)
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
         local received = redis.pcall('PUBLISH', 'dmutex:grants:' .. client, push)
         if polls == '!' or type(received) == 'number' and received > 0 then
-          call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', claim)
+          set_owner(token, first, label, claim)
           return 'other'
         end
       end

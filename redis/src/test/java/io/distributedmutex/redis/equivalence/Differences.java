@@ -43,9 +43,7 @@ final class Differences {
                 && other != null
                 && !owner.sameLeaseAs(before.inMemory().held().get(key));
         String difference = fences.difference(key, before, after, request.isAcquire());
-        // An owner that was told of its lease by a reply alone: the answers say how many fencing tokens it has.
-        boolean isTold = owner != null && owner.fencingToken() == 0;
-        if (difference == null && isNew && !isTold) {
+        if (difference == null && isNew && !isUntold(other)) {
             long beyond = after.inMemory().lastFences().get(key) - owner.fencingToken();
             long otherBeyond = after.redis().lastFences().get(key) - other.fencingToken();
             // The asker's arrival number comes after the owner's block; before 7.2 the server's clock may go on
@@ -59,10 +57,11 @@ final class Differences {
     /**
      * Of two answers.
      *
-     * @param after what is in the stores after the request
+     * @param before what was in the stores before the request
+     * @param after what is in them after it
      */
     @Nullable
-    String ofAnswers(String key, Object inMemory, Object redis, Sides after) {
+    String ofAnswers(String key, Object inMemory, Object redis, Sides before, Sides after) {
         // Before this request, whose counting is yet to be looked at.
         boolean wasCounted = fences.isCounted(key);
         if (inMemory instanceof AcquireReply.Granted granted && redis instanceof AcquireReply.Granted other) {
@@ -72,7 +71,9 @@ final class Differences {
                     covers(key, granted, after.inMemory()) && covers(key, other, after.redis())
                             ? null
                             : "fencing tokens beyond the counter",
-                    fences.difference(key, granted.fencingToken(), other.fencingToken()));
+                    isUntold(before.redis().held().get(key))
+                            ? fences.differenceOfNew(key, granted.fencingToken(), other.fencingToken())
+                            : fences.difference(key, granted.fencingToken(), other.fencingToken()));
         }
         if (inMemory instanceof AcquireReply.Refused refused && redis instanceof AcquireReply.Refused other) {
             return first(
@@ -96,6 +97,11 @@ final class Differences {
             return refused.reason() == other.reason() ? null : "reason";
         }
         return inMemory.getClass() == redis.getClass() ? null : "kind of answer";
+    }
+
+    /** Whether a lease was taken without a script, so that its value does not tell its fencing token: only in Redis. */
+    private static boolean isUntold(@Nullable Held held) {
+        return held != null && held.kind() == Contents.Kind.LEASE && held.fencingToken() == 0;
     }
 
     private static boolean covers(String key, AcquireReply.Granted granted, Contents contents) {
@@ -162,10 +168,7 @@ final class Differences {
                                 inMemory.key(),
                                 inMemory.fencingToken().getAsLong(),
                                 redis.fencingToken().getAsLong())
-                        : inMemory.fencingToken().isPresent()
-                                        != redis.fencingToken().isPresent()
-                                ? "whether there is a fencing token"
-                                : null);
+                        : redis.fencingToken().isPresent() ? "whether there is a fencing token" : null);
     }
 
     private @Nullable String ofHeld(String key, @Nullable Held inMemory, @Nullable Held redis) {
@@ -177,10 +180,8 @@ final class Differences {
                 inMemory.token().equals(redis.token()) ? null : "owner",
                 inMemory.label().equals(redis.label()) ? null : "label",
                 ofMillis("remaining time", inMemory.remainingMillis(), redis.remainingMillis()),
-                inMemory.fencingToken() == redis.fencingToken()
+                inMemory.fencingToken() == redis.fencingToken() || isUntold(redis)
                         ? null
-                        : inMemory.fencingToken() == 0 || redis.fencingToken() == 0
-                        ? "whether a lease tells its fencing token"
                         : fences.difference(key, inMemory.fencingToken(), redis.fencingToken()));
     }
 

@@ -43,6 +43,21 @@ final class Fences {
     }
 
     /**
+     * Compares the fencing tokens of a grant that was repeated, where Redis had not kept the first one: it gives a new one.
+     */
+    @Nullable
+    String differenceOfNew(String key, long inMemory, long redis) {
+        Slot slot = slot(key);
+        if (slot.redisOf.containsKey(inMemory) && redis > slot.highestRedis) {
+            slot.redisOf.put(inMemory, redis);
+            slot.inMemoryOf.put(redis, inMemory);
+            slot.highestRedis = redis;
+            return null;
+        }
+        return difference(key, inMemory, redis);
+    }
+
+    /**
      * Compares the counters before and after a request for a key; null if both sides counted on, or neither did.
      *
      * @param maySkip whether Redis may have counted for nothing: an attempt without a script draws a number in any case

@@ -39,13 +39,23 @@ final class ScriptMutants {
             new Mutant(
                     "a repeated request shortens",
                     "acquire",
-                    "if call('PTTL', lock) < tonumber(lease) then call",
-                    "if true then call"),
+                    "elseif left < tonumber(lease) then",
+                    "else"),
             new Mutant(
                     "a repeated request does not lengthen",
                     "acquire",
-                    "if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end",
-                    ""),
+                    "elseif left < tonumber(lease) then",
+                    "elseif false then"),
+            new Mutant(
+                    "a repeated request shortens what was taken without a script",
+                    "acquire",
+                    "math.max(left, tonumber(lease))",
+                    "lease"),
+            new Mutant(
+                    "a repeated request does not lengthen what was taken without a script",
+                    "acquire",
+                    "math.max(left, tonumber(lease))",
+                    "left"),
             new Mutant(
                     "a free key goes to whoever asks",
                     "acquire",
@@ -56,21 +66,21 @@ final class ScriptMutants {
             new Mutant(
                     "each poll goes to the end of the queue",
                     "acquire",
-                    "if not call('ZSCORE', queue, client) then call('ZADD', queue, last, client) end",
-                    "call('ZADD', queue, last, client)"),
+                    "if not call('ZSCORE', queue, client) then",
+                    "if true then"),
             new Mutant("no sign of life is needed", "grant", " and tonumber(alive) >= now_millis()", ""),
             new Mutant("a grant that nobody received", "grant", "type(received) == 'number' and received > 0", "true"),
             new Mutant(
                     "a grant lasts for ever",
                     "grant",
-                    "label, 'PX', claim)",
-                    "label, 'PX', 1000000000)"),
+                    "set_owner(token, first, label, claim)",
+                    "set_owner(token, first, label, 1000000000)"),
             new Mutant(
                     "a grant in the granter's name",
                     "acquire",
-                    "own_at_once(token, label, lease)",
-                    "own_at_once(token, waiter, lease)"),
-            new Mutant("a free key in nobody's name", "acquire", "'||' .. label, 'PX', lease)", "'||', 'PX', lease)"),
+                    "set_owner(token, first, label, lease)\n    return",
+                    "set_owner(token, first, waiter, lease)\n    return"),
+            new Mutant("a free key in nobody's name", "acquire", "'|' .. label, 'PX', lease)", "'|', 'PX', lease)"),
             new Mutant(
                     "a fence that the clock alone makes",
                     "fence",
@@ -132,6 +142,6 @@ final class ScriptMutants {
             new Mutant("a short release that frees nothing", "free", "return redis.call('DEL', KEYS[1])", "return 1"),
             new Mutant("a waiter that leaves no mark for the owner's release", "acquire", "call('SETRANGE', lock, 22, '!')", "local no_mark"),
             new Mutant("an owner that is not known by its mark", "ownership", " or after == '!'", ""),
-            new Mutant("a lock taken at once while others wait", "acquire", "call('EXISTS', queue) == 1 then value = false end", "false then value = false end"),
+            new Mutant("a lock taken at once while others wait", "acquire", "if is_barging(value, token) then value = false end\n", ""),
             new Mutant("the loss of all data taken for an end", "ownership", "return STORE_LOST\n", "return GONE\n"));
 }

@@ -173,9 +173,8 @@ class BlackHoleTest {
 
     /** Waits until the server has granted the key, and returns the fencing token of that. */
     private long fenceOfTheGrant() {
-        String value = Await.value(
-                "the grant", Await.BOUND, () -> Optional.ofNullable((String) redis.command("GET", "lock:" + KEY)));
-        return Long.parseLong(value.split("\\|")[1]);
+        Await.until("the grant", () -> redis.command("GET", "lock:" + KEY) != null);
+        return RedisContents.lastFence(redis, "lock:" + KEY);
     }
 
     /** A lease, and when its holder was told of its loss. */

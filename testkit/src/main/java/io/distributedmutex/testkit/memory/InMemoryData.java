@@ -10,6 +10,7 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.testkit.memory.InMemoryCommands.Owned;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -40,7 +41,7 @@ final class InMemoryData {
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */
     private static final String NOBODY = "-";
 
-    /** The fencing token of an owner who was told it by the reply to its request; it is not kept. */
+    /** In the place of the fencing token of an owner who took the lock without a script. */
     private static final long UNTOLD = 0;
 
     /** Fencing tokens are stream ids, ms * 1000 + seq; see fence.lua. */
@@ -73,20 +74,38 @@ final class InMemoryData {
         NOT_A_STRING
     }
 
-    /** What stands at a key; the last three are empty unless it is a lease. */
+    /**
+     * What stands at a key; the last four are empty unless it is a lease.
+     *
+     * @param isFollowed whether somebody has queued behind an owner who took the lock without a script
+     */
     record Value(
             Kind kind,
             long expiryMillis,
             String token,
             long fence,
+            boolean isFollowed,
             @Nullable String label) {
 
         boolean isOwnedBy(String owner) {
             return kind == Kind.LEASE && token.equals(owner);
         }
 
+        /** Whether the owner took the lock without a script, and nobody has queued since. */
+        boolean isBare() {
+            return kind == Kind.LEASE && fence == UNTOLD && !isFollowed && !token.equals(NOBODY);
+        }
+
         Value until(long newExpiryMillis) {
-            return new Value(kind, newExpiryMillis, token, fence, label);
+            return new Value(kind, newExpiryMillis, token, fence, isFollowed, label);
+        }
+
+        Value told(long fencingToken) {
+            return new Value(kind, expiryMillis, token, fencingToken, false, label);
+        }
+
+        Value followed() {
+            return new Value(kind, expiryMillis, token, fence, true, label);
         }
     }
 
@@ -126,6 +145,48 @@ final class InMemoryData {
         return this;
     }
 
+    // ---- the fast path
+
+    /** As SET with NX and PX. */
+    boolean take(String key, String token, String label, long leaseMillis) {
+        boolean isFree = valueAt(key) == null;
+        if (isFree) {
+            setOwner(key, token, UNTOLD, label, leaseMillis);
+        }
+        return isFree;
+    }
+
+    /** As XADD. */
+    long draw() {
+        return nextFence(1);
+    }
+
+    /** As EXISTS of the queue. */
+    boolean isWaitedFor(String key) {
+        return queueAt(key) != null;
+    }
+
+    /** As GETRANGE, and a look at it: whether the token took the key, and if so, whether somebody has queued since. */
+    Owned owned(String key, String token) {
+        Value value = valueAt(key);
+        if (value == null || !value.isOwnedBy(token) || value.fence != UNTOLD) {
+            return Owned.NO;
+        }
+        return value.isFollowed ? Owned.FOLLOWED : Owned.YES;
+    }
+
+    /** As free.lua. */
+    boolean free(String key, String token) {
+        Value value = lockAt(key);
+        boolean freed = value != null && value.isOwnedBy(token) && value.isBare();
+        if (freed) {
+            values.remove(key);
+        }
+        return freed;
+    }
+
+    // ---- the scripts
+
     /** As acquire.lua. */
     AcquireReply acquire(String client, String label, AcquireRequest request) {
         String key = request.key();
@@ -140,13 +201,22 @@ final class InMemoryData {
                 value = null;
             }
         }
+        if (value != null && value.isOwnedBy(token) && value.isBare() && queueAt(key) != null) {
+            // It barged in without a script, and was not granted the key.
+            values.remove(key);
+            value = null;
+        }
         if (value != null && value.isOwnedBy(token)) {
             // A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no
             // harm.
+            if (value.fence == UNTOLD) {
+                value = value.told(nextFence(1));
+                values.put(key, value);
+            }
             if (remainingMillis(value) < request.leaseMillis()) {
                 expireAfter(key, value, request.leaseMillis());
             }
-            return new AcquireReply.Granted(value.fence == UNTOLD ? nextFence(1) : value.fence, 1, released);
+            return new AcquireReply.Granted(value.fence, 1, released);
         }
         if (value == null) {
             // Who only tries does not take the turn of a waiter of its own instance either.
@@ -154,7 +224,7 @@ final class InMemoryData {
             if (next != Next.OTHER) {
                 int count = next == Next.ASKER || releasing != null ? BLOCK : 1;
                 long first = nextFence(count);
-                setOwner(key, token, UNTOLD, label, request.leaseMillis());
+                setOwner(key, token, first, label, request.leaseMillis());
                 return new AcquireReply.Granted(first, count, released);
             }
             value = lockAt(key);
@@ -170,7 +240,8 @@ final class InMemoryData {
         Ownership ownership = ownership(value, token);
         if (value != null && ownership == HELD) {
             if (keepMillis > 0) {
-                values.put(key, new Value(Kind.LEASE, nowMillis() + keepMillis, NOBODY, value.fence, value.label));
+                values.put(key, new Value(
+                                Kind.LEASE, nowMillis() + keepMillis, NOBODY, value.fence, value.isFollowed, value.label));
             } else {
                 values.remove(key);
                 grantNext(key, null);
@@ -244,12 +315,12 @@ final class InMemoryData {
 
     /** As SET by another library; a negative time means without expiry. */
     void putForeign(String key, long expiryMillis) {
-        values.put(key, new Value(Kind.FOREIGN, expiryOf(expiryMillis), "", 0, null));
+        values.put(key, new Value(Kind.FOREIGN, expiryOf(expiryMillis), "", 0, false, null));
     }
 
     /** As HSET by a program that uses the same key for something else. */
     void putWrongType(String key) {
-        values.put(key, new Value(Kind.NOT_A_STRING, NO_EXPIRY, "", 0, null));
+        values.put(key, new Value(Kind.NOT_A_STRING, NO_EXPIRY, "", 0, false, null));
     }
 
     /** As FLUSHALL. */
@@ -344,6 +415,10 @@ final class InMemoryData {
             queues.put(request.key(), queue);
         }
         long last = nextFence(1);
+        Value holder = values.get(request.key());
+        if (queue.waiters.isEmpty() && holder != null && holder.isBare()) {
+            values.put(request.key(), holder.followed());
+        }
         long aliveUntilMillis = nowMillis() + request.aliveMillis();
         // An entry that is there already keeps its place.
         queue.waiters.put(client, new Waiter(request.token(), label, request.claimMillis(), aliveUntilMillis));
@@ -373,7 +448,7 @@ final class InMemoryData {
             sweep();
             sweepSize = Math.max(SWEEP_THRESHOLD, 2 * values.size());
         }
-        values.put(key, new Value(Kind.LEASE, nowMillis() + millis, token, fence, label));
+        values.put(key, new Value(Kind.LEASE, nowMillis() + millis, token, fence, false, label));
     }
 
     /** As PEXPIRE, which deletes the key if the time is not positive. */

@@ -30,11 +30,13 @@ final class SimulatedServer {
     private boolean down;
 
     /** A grant as the witness saw it. */
-    record Grant(long first, int count) {}
+    record Grant(String token, long first, int count) {}
 
     private static final class Lock {
         final TreeMap<Long, Grant> grants = new TreeMap<>();
         final LinkedHashMap<String, Entry> queue = new LinkedHashMap<>();
+        /** For each token that took the key without a script, whether somebody stood before it then. */
+        final Map<String, Boolean> taken = new HashMap<>();
         /** The highest number given when something happened that may make a lease overlap with a later one. */
         final Set<Long> barriers = new HashSet<>();
         /** Those whose place came with a replica's data: it may be before that of others who seem to have come sooner. */
@@ -116,17 +118,21 @@ final class SimulatedServer {
     /** How long the store keeps the key for a grant still; negative if it is not that grant's any more. */
     long remainingMillis(String key, Grant grant) {
         InMemoryContents.Value value = InMemoryContents.of(data).values().get(key);
-        return value == null || value.fencingToken() != grant.first() ? -1 : value.remainingMillis();
+        return value == null || !value.token().equals(grant.token()) ? -1 : value.remainingMillis();
     }
 
     // ---- what the witness sees
 
     void acquired(String client, AcquireRequest request, AcquireReply reply) {
         Lock lock = lock(request.key());
+        if (reply instanceof AcquireReply.Refused) {
+            // It has given way.
+            lock.taken.remove(request.token());
+        }
         if (reply instanceof AcquireReply.Granted granted) {
             // Else a repeated answer for a grant that was seen before.
             if (grantOf(request.key(), granted.fencingToken()) == null) {
-                granted(client, request.key(), granted.fencingToken(), granted.fencingTokens());
+                granted(client, request.key(), request.token(), granted.fencingToken(), granted.fencingTokens());
             }
         } else if (request.queue()) {
             Entry before = lock.queue.get(client);
@@ -138,16 +144,30 @@ final class SimulatedServer {
         }
     }
 
-    void granted(String client, String key, long first, int count) {
+    /** A token has the key now. It is no grant yet, but decides who came first. */
+    void took(String client, String key, String token) {
+        Lock lock = lock(key);
+        lock.taken.put(token, !lock.inherited.contains(client) && lock.overtakes(client, this::isAlive));
+    }
+
+    void granted(String client, String key, String token, long first, int count) {
         Lock lock = lock(key);
         if (first <= lock.highest()) {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
         }
-        lock.grants.put(first, new Grant(first, count));
-        if (!lock.inherited.remove(client) && lock.overtakes(client, this::isAlive)) {
+        // The owner, which asked again and got another number: the first one was not kept.
+        boolean again =
+                !lock.grants.isEmpty() && lock.grants.lastEntry().getValue().token.equals(token);
+        lock.grants.put(first, new Grant(token, first, count));
+        boolean inherited = lock.inherited.remove(client);
+        Boolean overtook = lock.taken.get(token);
+        if (!again && !inherited && (overtook != null ? overtook : lock.overtakes(client, this::isAlive))) {
             broken.accept("a live waiter for " + key + " was overtaken");
         }
-        lock.queue.remove(client);
+        if (overtook == null) {
+            // Else its place in the queue, which it has for another request, is as it was.
+            lock.queue.remove(client);
+        }
     }
 
     void cancelled(String client, String key, String token) {
