@@ -111,7 +111,7 @@ final class SimulatedNetwork implements LockStore {
         store.start(holderLabel, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
-                server.granted(label, key, token, fencingToken, fencingTokens);
+                server.granted(label, key, token, fencingToken, fencingTokens, false);
                 if (cut || fault()) {
                     return;
                 }
@@ -173,10 +173,13 @@ final class SimulatedNetwork implements LockStore {
         @Override
         public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
             CompletableFuture<AcquireReply> answered = call(0, true, () -> {
+                Owned owned = now(commands.owned(request.key(), request.token()));
+                boolean wasTaken = owned == Owned.FOLLOWED
+                        || (owned == Owned.YES && !now(commands.isWaitedFor(request.key())));
                 CompletionStage<AcquireReply> reply = store.acquire(request);
                 CompletionStage<AcquireReply> unused = reply.whenComplete((answer, error) -> {
                     if (answer != null) {
-                        server.acquired(label, request, answer);
+                        server.acquired(label, request, answer, wasTaken);
                     }
                 });
                 return reply;
@@ -256,7 +259,7 @@ final class SimulatedNetwork implements LockStore {
                     AcquireReply.Granted grant =
                             granted ? new AcquireReply.Granted(fencingToken, 1, null) : null;
                     if (grant != null) {
-                        server.acquired(label, request, grant);
+                        server.acquired(label, request, grant, true);
                     }
                     taken.complete(new Taken(took, grant));
                 }

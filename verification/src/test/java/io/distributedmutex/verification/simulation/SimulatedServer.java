@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,8 +36,8 @@ final class SimulatedServer {
     private static final class Lock {
         final TreeMap<Long, Grant> grants = new TreeMap<>();
         final LinkedHashMap<String, Entry> queue = new LinkedHashMap<>();
-        /** For each token that took the key without a script, whether somebody stood before it then. */
-        final Map<String, Boolean> taken = new HashMap<>();
+        /** For each token that took the key without a script, those that stood before it then. */
+        final Map<String, Set<String>> taken = new HashMap<>();
         /** The highest number given when something happened that may make a lease overlap with a later one. */
         final Set<Long> barriers = new HashSet<>();
         /** Those whose place came with a replica's data: it may be before that of others who seem to have come sooner. */
@@ -48,11 +49,24 @@ final class SimulatedServer {
                     : grants.lastEntry().getValue().first + grants.lastEntry().getValue().count - 1;
         }
 
-        /** Whether somebody stands before a client. */
-        boolean overtakes(String client, Predicate<Entry> isAlive) {
+        /** Those that stand before a client. */
+        Set<String> before(String client, Predicate<Entry> isAlive) {
             return queue.entrySet().stream()
                     .takeWhile(waiting -> !waiting.getKey().equals(client))
-                    .anyMatch(waiting -> waiting.getValue().certain && isAlive.test(waiting.getValue()));
+                    .filter(waiting -> isLive(waiting.getValue(), isAlive))
+                    .map(Map.Entry::getKey)
+                    .collect(Collectors.toSet());
+        }
+
+        /** Whether some of these stand in the queue. */
+        boolean anyOf(Set<String> clients, Predicate<Entry> isAlive) {
+            return queue.entrySet().stream()
+                    .anyMatch(waiting ->
+                            clients.contains(waiting.getKey()) && isLive(waiting.getValue(), isAlive));
+        }
+
+        private static boolean isLive(Entry entry, Predicate<Entry> isAlive) {
+            return entry.certain && isAlive.test(entry);
         }
     }
 
@@ -123,7 +137,7 @@ final class SimulatedServer {
 
     // ---- what the witness sees
 
-    void acquired(String client, AcquireRequest request, AcquireReply reply) {
+    void acquired(String client, AcquireRequest request, AcquireReply reply, boolean wasTaken) {
         Lock lock = lock(request.key());
         if (reply instanceof AcquireReply.Refused) {
             // It has given way.
@@ -132,7 +146,7 @@ final class SimulatedServer {
         if (reply instanceof AcquireReply.Granted granted) {
             // Else a repeated answer for a grant that was seen before.
             if (grantOf(request.key(), granted.fencingToken()) == null) {
-                granted(client, request.key(), request.token(), granted.fencingToken(), granted.fencingTokens());
+                granted(client, request.key(), request.token(), granted.fencingToken(), granted.fencingTokens(), wasTaken);
             }
         } else if (request.queue()) {
             Entry before = lock.queue.get(client);
@@ -147,10 +161,16 @@ final class SimulatedServer {
     /** A token has the key now. It is no grant yet, but decides who came first. */
     void took(String client, String key, String token) {
         Lock lock = lock(key);
-        lock.taken.put(token, !lock.inherited.contains(client) && lock.overtakes(client, this::isAlive));
+        lock.taken.put(token, lock.inherited.contains(client) ? Set.of() : lock.before(client, this::isAlive));
     }
 
-    void granted(String client, String key, String token, long first, int count) {
+    /**
+     * A grant.
+     *
+     * @param wasTaken whether the token had the key already, without a script: then who came first was decided there, and the
+     *     client's place in the queue, which it may have for another request, is as it was
+     */
+    void granted(String client, String key, String token, long first, int count, boolean wasTaken) {
         Lock lock = lock(key);
         if (first <= lock.highest()) {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
@@ -160,12 +180,12 @@ final class SimulatedServer {
                 !lock.grants.isEmpty() && lock.grants.lastEntry().getValue().token.equals(token);
         lock.grants.put(first, new Grant(token, first, count));
         boolean inherited = lock.inherited.remove(client);
-        Boolean overtook = lock.taken.get(token);
-        if (!again && !inherited && (overtook != null ? overtook : lock.overtakes(client, this::isAlive))) {
+        Set<String> before = lock.taken.remove(token);
+        Set<String> overtaken = !wasTaken ? lock.before(client, this::isAlive) : before != null ? before : Set.of();
+        if (!again && !inherited && lock.anyOf(overtaken, this::isAlive)) {
             broken.accept("a live waiter for " + key + " was overtaken");
         }
-        if (overtook == null) {
-            // Else its place in the queue, which it has for another request, is as it was.
+        if (!again && !wasTaken) {
             lock.queue.remove(client);
         }
     }
