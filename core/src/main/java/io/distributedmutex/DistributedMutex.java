@@ -1,6 +1,5 @@
 package io.distributedmutex;
 
-import io.distributedmutex.internal.BodyThread;
 import io.distributedmutex.internal.Checks;
 import io.distributedmutex.internal.Engine;
 import io.distributedmutex.internal.LazyStore;
@@ -213,8 +212,7 @@ public final class DistributedMutex implements AutoCloseable {
 
     private static <R extends @Nullable Object, E extends Exception> R callInterruptibly(
             Lease lease, LeaseFunction<R, E> function) throws E {
-        BodyThread body = new BodyThread();
-        lease.onLost(lost -> body.lost());
+        LossInterruption interruption = LossInterruption.of(lease);
         try {
             return function.call(lease);
         } catch (Exception e) {
@@ -223,7 +221,7 @@ public final class DistributedMutex implements AutoCloseable {
             }
             throw e;
         } finally {
-            body.ended();
+            interruption.end();
         }
     }
 
