@@ -378,6 +378,12 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
+        /** See {@link RedisMutex.Builder#server}. */
+        String server() {
+            checkOneAddress();
+            return uri == null ? "the application's client" : RedisUris.describe(uri);
+        }
+
         /** Refuses to connect nowhere, or to two places. */
         void checkOneAddress() {
             if ((uri == null) == (client == null)) {

@@ -229,6 +229,17 @@ public final class RedisMutex {
         }
 
         /**
+         * Where this leads, for people: {@code host:port}, a socket's path, or the Sentinels with the name of the primary; without
+         * credentials. For a {@link #client} of the application just that, since Lettuce does not say where it leads.
+         *
+         * @return the server as messages call it
+         * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with TLS
+         */
+        public String server() {
+            return store.server();
+        }
+
+        /**
          * Connects, or makes ready to if this is {@link #lazy}.
          *
          * @return the mutex; make one per application
