@@ -156,7 +156,7 @@ public final class RedisMutex {
 
         /**
          * The name of this instance for people, as {@link DistributedMutex.Builder#holderLabel} describes it. Default: host
-         * name and process id. It stands in Redis beside each lock.
+         * name and process id, after the {@link #application} if that is given. It stands in Redis beside each lock.
          *
          * @param holderLabel the label
          * @return this builder
@@ -164,6 +164,19 @@ public final class RedisMutex {
          */
         public Builder holderLabel(String holderLabel) {
             mutex.holderLabel(holderLabel);
+            return this;
+        }
+
+        /**
+         * The name of the application in the default holder label, as {@link DistributedMutex.Builder#application} describes it.
+         * Default: none.
+         *
+         * @param application one character or more
+         * @return this builder
+         * @throws IllegalArgumentException if it is empty or not well-formed Unicode
+         */
+        public Builder application(String application) {
+            mutex.application(application);
             return this;
         }
 

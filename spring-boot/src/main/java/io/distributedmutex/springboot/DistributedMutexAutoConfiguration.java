@@ -84,7 +84,7 @@ public final class DistributedMutexAutoConfiguration {
         }
         String application = environment.getProperty("spring.application.name", "");
         if (!application.isBlank()) {
-            builder.holderLabel(HolderLabel.of(application));
+            builder.application(application);
         }
     }
 
