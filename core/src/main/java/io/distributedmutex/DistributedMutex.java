@@ -355,8 +355,8 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
-         * The name of the application, which makes the default label {@code application@host:pid}. Default: none. Without effect
-         * beside a {@link #holderLabel}.
+         * The name of the application, which makes the default label {@code application@host:pid}. Default: none. Without
+         * effect beside a {@link #holderLabel}.
          *
          * @param application one character or more; cut where the label would be longer than 128 characters
          * @return this builder

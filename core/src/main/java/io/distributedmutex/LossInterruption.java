@@ -43,8 +43,8 @@ public final class LossInterruption {
     }
 
     /**
-     * The work has ended: no interrupt comes any more. If one came, it is taken back: the flag of the calling thread is cleared,
-     * whoever else may have set it. For the thread that worked.
+     * The work has ended: no interrupt comes any more. If one came, it is taken back: the flag of the calling thread is
+     * cleared, whoever else may have set it. For the thread that worked.
      *
      * @return whether the thread was interrupted because the lease was lost
      */

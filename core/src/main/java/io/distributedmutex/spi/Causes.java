@@ -6,8 +6,8 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 
 /**
- * Looks at what caused an error, no deeper than {@link #MAXIMUM}: causes may go round in a circle. For stores, and for others that
- * learn of a failure by an exception which wraps it. Thread-safe.
+ * Looks at what caused an error, no deeper than {@link #MAXIMUM}: causes may go round in a circle. For stores, and for others
+ * that learn of a failure by an exception which wraps it. Thread-safe.
  */
 public final class Causes {
 

@@ -137,7 +137,8 @@ public final class Checks {
     }
 
     /**
-     * A duration as the messages of these checks show it, exactly: in milliseconds, unless that is no whole or no sensible number.
+     * A duration as the messages of these checks show it, exactly: in milliseconds, unless that is no whole or no sensible
+     * number.
      *
      * @param duration any duration
      * @return such as {@code 250 ms} or {@code 365 days}

@@ -168,8 +168,8 @@ public final class RedisMutex {
         }
 
         /**
-         * The name of the application in the default holder label, as {@link DistributedMutex.Builder#application} describes it.
-         * Default: none.
+         * The name of the application in the default holder label, as {@link DistributedMutex.Builder#application} describes
+         * it. Default: none.
          *
          * @param application one character or more
          * @return this builder
@@ -242,8 +242,8 @@ public final class RedisMutex {
         }
 
         /**
-         * Where this leads, for people: {@code host:port}, a socket's path, or the Sentinels with the name of the primary; without
-         * credentials. For a {@link #client} of the application just that, since Lettuce does not say where it leads.
+         * Where this leads, for people: {@code host:port}, a socket's path, or the Sentinels with the name of the primary;
+         * without credentials. A {@link #client} of the application is called just that: Lettuce does not say where it leads.
          *
          * @return the server as messages call it
          * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with TLS

@@ -12,8 +12,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A process of a test, on this class path, that takes commands on standard input and answers on standard output, line by line. An
- * answer begins with a word that says what it is.
+ * A process of a test, on this class path, that takes commands on standard input and answers on standard output, line by line.
+ * An answer begins with a word that says what it is.
  */
 public final class ChildProcess implements AutoCloseable {
 
