@@ -1,16 +1,14 @@
 package io.distributedmutex;
 
-import io.distributedmutex.internal.BodyThread;
-import io.distributedmutex.internal.Checks;
+import io.distributedmutex.internal.DefaultLabel;
 import io.distributedmutex.internal.Engine;
 import io.distributedmutex.internal.LazyStore;
 import io.distributedmutex.internal.LockView;
 import io.distributedmutex.internal.SystemEnvironment;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Messages;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -213,8 +211,7 @@ public final class DistributedMutex implements AutoCloseable {
 
     private static <R extends @Nullable Object, E extends Exception> R callInterruptibly(
             Lease lease, LeaseFunction<R, E> function) throws E {
-        BodyThread body = new BodyThread();
-        lease.onLost(lost -> body.lost());
+        LossInterruption interruption = LossInterruption.of(lease);
         try {
             return function.call(lease);
         } catch (Exception e) {
@@ -223,7 +220,7 @@ public final class DistributedMutex implements AutoCloseable {
             }
             throw e;
         } finally {
-            body.ended();
+            interruption.end();
         }
     }
 
@@ -314,12 +311,11 @@ public final class DistributedMutex implements AutoCloseable {
     /** Builds an instance. Not thread-safe. */
     public static final class Builder {
 
-        private static final int MAXIMUM_LABEL_LENGTH = 128;
-
         private final Supplier<? extends LockStore> store;
         private final boolean makesStore;
         private LockOptions options = LockOptions.defaults();
         private @Nullable String holderLabel;
+        private @Nullable String application;
         private final List<MutexListener> listeners = new ArrayList<>();
         private @Nullable Environment environment;
         private @Nullable Executor callbackExecutor;
@@ -345,15 +341,29 @@ public final class DistributedMutex implements AutoCloseable {
 
         /**
          * The name of this instance for people: others see it in messages, with its leases and in the store. Default: host
-         * name and process id. It is no secret, and has no effect on who owns what.
+         * name and process id, after the {@link #application} if that is given. It is no secret, and has no effect on who
+         * owns what.
          *
          * @param holderLabel 1 to 128 characters
          * @return this builder
          * @throws IllegalArgumentException if it is empty, longer, or not well-formed Unicode
          */
         public Builder holderLabel(String holderLabel) {
-            Checks.text("holderLabel", holderLabel, MAXIMUM_LABEL_LENGTH);
+            Checks.text("holderLabel", holderLabel, DefaultLabel.MAXIMUM_LENGTH);
             this.holderLabel = holderLabel;
+            return this;
+        }
+
+        /**
+         * The name of the application, which makes the default label {@code application@host:pid}. Default: none. Without
+         * effect beside a {@link #holderLabel}.
+         *
+         * @param application one character or more; cut where the label would be longer than 128 characters
+         * @return this builder
+         * @throws IllegalArgumentException if it is empty, or not well-formed Unicode
+         */
+        public Builder application(String application) {
+            this.application = Checks.text("application", application, Integer.MAX_VALUE);
             return this;
         }
 
@@ -460,7 +470,7 @@ public final class DistributedMutex implements AutoCloseable {
             Environment environment = this.environment != null
                     ? this.environment
                     : new SystemEnvironment(!Boolean.FALSE.equals(countWallClockSteps), callbackExecutor);
-            String label = holderLabel != null ? holderLabel : defaultLabel();
+            String label = holderLabel != null ? holderLabel : DefaultLabel.of(application);
             boolean started = false;
             try {
                 DistributedMutex mutex =
@@ -472,20 +482,6 @@ public final class DistributedMutex implements AutoCloseable {
                     environment.close();
                 }
             }
-        }
-
-        private static String defaultLabel() {
-            long pid = ProcessHandle.current().pid();
-            String host = System.getenv("HOSTNAME");
-            if (host == null || host.isEmpty()) {
-                try {
-                    host = InetAddress.getLocalHost().getHostName();
-                } catch (UnknownHostException e) {
-                    host = "unknown-host";
-                }
-            }
-            String suffix = ":" + pid;
-            return host.substring(0, Math.min(host.length(), MAXIMUM_LABEL_LENGTH - suffix.length())) + suffix;
         }
     }
 }

@@ -43,6 +43,21 @@ class BuilderTest {
     }
 
     @Test
+    void theApplicationsNameStandsInTheLabelUnlessThatIsGiven() {
+        String pid = ":" + ProcessHandle.current().pid();
+        DistributedMutex.Builder builder = DistributedMutex.builder(this::make);
+        assertThat(labelOf(builder)).endsWith(pid).doesNotContain("@");
+        assertThat(labelOf(builder.application("orders"))).startsWith("orders@").endsWith(pid);
+        assertThat(labelOf(builder.holderLabel("blue").application("orders"))).isEqualTo("blue");
+    }
+
+    private static String labelOf(DistributedMutex.Builder builder) {
+        try (DistributedMutex mutex = builder.build()) {
+            return mutex.status().holderLabel();
+        }
+    }
+
+    @Test
     void optionsThatContradictEachOtherCostNoStore() {
         DistributedMutex.Builder builder = DistributedMutex.builder(this::make)
                 .environment(ManualTime.create().newEnvironment())

@@ -259,6 +259,9 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
                         .register(registry));
     }
 
+    // Each gauge takes a status of its own, since a registry asks each gauge alone and does not say when a scrape
+    // begins. A status that is kept for the next gauge would be older than what its reader has just seen happen.
+
     private double held() {
         return watched.stream().mapToInt(mutex -> mutex.status().held().size()).sum();
     }
