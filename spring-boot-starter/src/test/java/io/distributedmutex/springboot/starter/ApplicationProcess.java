@@ -62,7 +62,8 @@ final class ApplicationProcess implements AutoCloseable {
      * @throws IOException if there was no answer
      */
     int post(String path) throws IOException, InterruptedException {
-        return CLIENT.send(request(path).POST(HttpRequest.BodyPublishers.noBody()).build(), BodyHandlers.discarding())
+        return CLIENT.send(
+                        request(path).POST(HttpRequest.BodyPublishers.noBody()).build(), BodyHandlers.discarding())
                 .statusCode();
     }
 

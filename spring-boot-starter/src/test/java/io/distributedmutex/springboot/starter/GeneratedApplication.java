@@ -117,8 +117,7 @@ final class GeneratedApplication {
         Files.writeString(files.get(0), "package " + PACKAGE + ";\n\n" + service());
         Files.writeString(files.get(1), APPLICATION);
 
-        String libraries = Arrays.stream(
-                        System.getProperty("java.class.path").split(File.pathSeparator))
+        String libraries = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
                 .filter(entry -> !OF_TESTS.matcher(entry.replaceFirst("/$", "")).matches())
                 .collect(Collectors.joining(File.pathSeparator));
         compile(files, libraries, classes);

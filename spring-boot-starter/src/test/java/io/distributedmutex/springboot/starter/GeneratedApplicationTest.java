@@ -134,7 +134,10 @@ class GeneratedApplicationTest {
                 onOne.close();
 
                 List<String> done = done(CONTENDED);
-                assertThat(done).doesNotHaveDuplicates().containsAll(onOne.answered()).containsAll(onTwo.answered());
+                assertThat(done)
+                        .doesNotHaveDuplicates()
+                        .containsAll(onOne.answered())
+                        .containsAll(onTwo.answered());
                 assertThat(count(CONTENDED)).isEqualTo(done.size());
                 Set<String> unanswered = new HashSet<>(done);
                 unanswered.removeAll(onOne.answered());
