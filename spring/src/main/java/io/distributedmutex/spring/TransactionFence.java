@@ -4,6 +4,8 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.jdbc.JdbcFence;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.Objects;
 import javax.sql.DataSource;
 import org.springframework.dao.DataAccessException;
@@ -105,6 +107,30 @@ public final class TransactionFence {
      *     {@link JdbcFence} threw
      */
     public void check(String resource, Lease lease) {
+        check(connection -> fence.check(connection, resource, lease));
+    }
+
+    /**
+     * The same for a token alone, such as one that came with a request of another process.
+     *
+     * @param resource always the same one for a key: tokens of different keys cannot be compared
+     * @param token 1 or greater
+     * @throws StaleTokenException if the resource has seen a greater token
+     * @throws IllegalArgumentException if the token is not positive, or the resource's name is empty or too long, or is no text
+     * @throws IllegalStateException if this thread is in no transaction of the data source
+     * @throws DataAccessException if the database failed, or the table is missing, denied or misshapen; with the cause that
+     *     {@link JdbcFence} threw
+     */
+    public void check(String resource, long token) {
+        check(connection -> fence.check(connection, resource, token));
+    }
+
+    @FunctionalInterface
+    private interface Check {
+        void on(Connection connection) throws SQLException;
+    }
+
+    private void check(Check check) {
         if (!TransactionSynchronizationManager.isActualTransactionActive()) {
             throw new IllegalStateException(
                     "there is no transaction, so a check would protect nothing: call it in a method"
@@ -116,7 +142,7 @@ public final class TransactionFence {
                             + " give the data source of the transaction manager");
         }
         jdbc.execute((ConnectionCallback<Boolean>) connection -> {
-            fence.check(connection, resource, lease);
+            check.on(connection);
             return true;
         });
     }

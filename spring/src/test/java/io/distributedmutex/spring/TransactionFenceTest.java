@@ -196,6 +196,21 @@ class TransactionFenceTest {
     }
 
     @Test
+    void aTokenThatCameWithARequestIsChecked() {
+        transactions.executeWithoutResult(status -> fence.check("account:1", 42));
+        transactions.executeWithoutResult(status -> fence.check("account:1", 42));
+        assertThatExceptionOfType(StaleTokenException.class)
+                .isThrownBy(() -> transactions.executeWithoutResult(status -> {
+                    add(1);
+                    fence.check("account:1", 41);
+                }));
+        assertThat(balance()).isZero();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> transactions.executeWithoutResult(status -> fence.check("account:1", 0)))
+                .withMessageContaining("token must be 1 or greater");
+    }
+
+    @Test
     void aDataSourceThatKnowsTransactionsIsTheSameAsTheOneBehindIt() {
         TransactionFence behindProxy = new TransactionFence(new TransactionAwareDataSourceProxy(dataSource), FENCE);
         try (DistributedMutex mutex =
