@@ -149,7 +149,12 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
      * Times each request to a store, such as a round trip to Redis. Give it to the builder of the instance:
      *
      * <pre>{@code
-     * RedisMutex.builder().uri("redis://localhost:6379").listener(metrics).decorateStore(metrics::timed).connect();
+     * MutexMetrics metrics = MutexMetrics.create(registry);
+     * DistributedMutex mutex = metrics.watch(RedisMutex.builder()
+     *         .uri("redis://localhost:6379")
+     *         .listener(metrics)
+     *         .decorateStore(metrics::timed)
+     *         .connect());
      * }</pre>
      *
      * <p>The first call registers the timers, {@code distributed.mutex.store.requests}. A request is timed from when it is made
