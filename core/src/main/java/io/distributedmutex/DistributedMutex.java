@@ -321,6 +321,7 @@ public final class DistributedMutex implements AutoCloseable {
         private @Nullable Executor callbackExecutor;
         private @Nullable Boolean countWallClockSteps;
         private boolean lazy;
+        private UnaryOperator<LockStore> decorator = UnaryOperator.identity();
 
         private Builder(Supplier<? extends LockStore> store, boolean makesStore) {
             this.store = store;
@@ -426,6 +427,22 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
+         * Puts another store around the store: one that passes everything on and does something besides, such as to time the
+         * requests. Default: none. May be called several times: each goes around what is there already. A {@link #lazy} store
+         * is asked through it, too, also while it is not made.
+         *
+         * @param decorator asked once by each {@link #build} with the store, before that is started; what it gives must pass on
+         *     every call, closing included
+         * @return this builder
+         */
+        public Builder decorateStore(UnaryOperator<LockStore> decorator) {
+            Objects.requireNonNull(decorator, "decorator");
+            UnaryOperator<LockStore> inner = this.decorator;
+            this.decorator = store -> decorator.apply(inner.apply(store));
+            return this;
+        }
+
+        /**
          * Time and threads, for tests and simulations. Default: the system's. An environment brings callback threads and clocks
          * of its own, so it cannot be combined with {@link #callbackExecutor} or {@link #countWallClockSteps}.
          *
@@ -456,7 +473,8 @@ public final class DistributedMutex implements AutoCloseable {
             LockStore store = lazy ? new LazyStore(this.store) : this.store.get();
             boolean started = false;
             try {
-                DistributedMutex mutex = start(store);
+                DistributedMutex mutex =
+                        start(Objects.requireNonNull(decorator.apply(store), "the store that a decorator gave"));
                 started = true;
                 return mutex;
             } finally {

@@ -6,11 +6,13 @@ import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.LockStore;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.function.UnaryOperator;
 
 /** Makes a {@link DistributedMutex} on Redis. */
 public final class RedisMutex {
@@ -250,6 +252,18 @@ public final class RedisMutex {
          */
         public String server() {
             return store.server();
+        }
+
+        /**
+         * Puts another store around that on Redis, as {@link DistributedMutex.Builder#decorateStore} describes it: for instance
+         * one that times the requests. Default: none.
+         *
+         * @param decorator given the store, gives what passes everything on to it
+         * @return this builder
+         */
+        public Builder decorateStore(UnaryOperator<LockStore> decorator) {
+            mutex.decorateStore(decorator);
+            return this;
         }
 
         /**
