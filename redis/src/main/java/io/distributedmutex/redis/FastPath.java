@@ -81,7 +81,9 @@ final class FastPath {
      * @param lacking the error of a command that cannot be used here; null if all can
      */
     record Taken(
-            boolean took, AcquireReply.@Nullable Granted granted, @Nullable String lacking) {}
+            boolean took,
+            AcquireReply.@Nullable Granted granted,
+            @Nullable String lacking) {}
 
     /**
      * A fast path.
@@ -228,13 +230,14 @@ final class FastPath {
             } else if (freed) {
                 complete(Ownership.HELD);
             } else {
-                CompletableFuture<Ownership> unused = server.release(key, token, 0).whenComplete((ownership, failure) -> {
-                    if (ownership != null) {
-                        complete(ownership);
-                    } else {
-                        completeExceptionally(failure);
-                    }
-                });
+                CompletableFuture<Ownership> unused = server.release(key, token, 0)
+                        .whenComplete((ownership, failure) -> {
+                            if (ownership != null) {
+                                complete(ownership);
+                            } else {
+                                completeExceptionally(failure);
+                            }
+                        });
             }
         }
     }

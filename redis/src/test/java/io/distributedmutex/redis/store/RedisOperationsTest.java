@@ -22,7 +22,11 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -32,18 +36,31 @@ import org.junit.jupiter.params.provider.ValueSource;
 @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class RedisOperationsTest {
 
-    private final EmbeddedRedis redis;
-    private final StartedStore store;
+    @Parameter
+    RedisExecutable executable;
 
-    RedisOperationsTest(RedisExecutable executable) {
+    private static EmbeddedRedis redis;
+    private StartedStore store;
+
+    @BeforeParameterizedClassInvocation
+    static void startServer(RedisExecutable executable) {
         redis = EmbeddedRedis.builder().executable(executable.path()).start();
+    }
+
+    @AfterParameterizedClassInvocation
+    static void stopServer() {
+        redis.close();
+    }
+
+    @BeforeEach
+    void start() {
+        redis.command("FLUSHALL");
         store = StartedStore.on(redis);
     }
 
     @AfterEach
     void stop() {
         store.close();
-        redis.close();
     }
 
     @Test
@@ -326,12 +343,16 @@ class RedisOperationsTest {
         redis.command("DEL", fence);
         redis.command(put);
         Refused refused = (Refused) get(store.queue("k", waiter));
-        assertThat(refused.lastFencingToken()).isGreaterThan(first.fencingToken()).isLessThan(1L << 53);
+        assertThat(refused.lastFencingToken())
+                .isGreaterThan(first.fencingToken())
+                .isLessThan(1L << 53);
         redis.command("DEL", fence);
         redis.command(put);
         get(store.store().forceRelease("k"));
         Granted granted = (Granted) get(store.queue("k", waiter));
-        assertThat(granted.fencingToken()).isGreaterThan(refused.lastFencingToken()).isLessThan(1L << 53);
+        assertThat(granted.fencingToken())
+                .isGreaterThan(refused.lastFencingToken())
+                .isLessThan(1L << 53);
         assertThat(redis.command("TYPE", fence)).isEqualTo("stream");
         assertThat(redis.command("XLEN", fence)).isEqualTo(0L);
     }
@@ -354,7 +375,9 @@ class RedisOperationsTest {
         long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         long millis;
         do {
-            assertThat(System.nanoTime()).as("the server's clock stood still for 20 s").isLessThan(deadline);
+            assertThat(System.nanoTime())
+                    .as("the server's clock stood still for 20 s")
+                    .isLessThan(deadline);
             List<?> time = (List<?>) redis.command("TIME");
             millis = Long.parseLong((String) time.get(0)) * 1000 + Long.parseLong((String) time.get(1)) / 1000;
         } while (millis <= afterMillis);

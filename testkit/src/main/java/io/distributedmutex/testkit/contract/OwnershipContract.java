@@ -147,7 +147,8 @@ abstract class OwnershipContract extends RenewalContract {
 
         AcquireReply.Granted again = client.take(KEY, token);
 
-        // A store need not keep it. Then it gives a greater one, which counts: whoever asks again was not told the first.
+        // A store need not keep it. Then it gives a greater one, which counts: whoever asks again was not told the
+        // first.
         assertTrue(again.fencingToken() >= first.fencingToken(), again::toString);
         assertEquals(1, again.fencingTokens(), "what may have been passed on already is not given twice");
         // It is held once: one release frees it.

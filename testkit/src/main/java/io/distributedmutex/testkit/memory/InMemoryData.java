@@ -240,8 +240,15 @@ final class InMemoryData {
         Ownership ownership = ownership(value, token);
         if (value != null && ownership == HELD) {
             if (keepMillis > 0) {
-                values.put(key, new Value(
-                                Kind.LEASE, nowMillis() + keepMillis, NOBODY, value.fence, value.isFollowed, value.label));
+                values.put(
+                        key,
+                        new Value(
+                                Kind.LEASE,
+                                nowMillis() + keepMillis,
+                                NOBODY,
+                                value.fence,
+                                value.isFollowed,
+                                value.label));
             } else {
                 values.remove(key);
                 grantNext(key, null);

@@ -61,8 +61,7 @@ final class SimulatedServer {
         /** Whether some of these stand in the queue. */
         boolean anyOf(Set<String> clients, Predicate<Entry> isAlive) {
             return queue.entrySet().stream()
-                    .anyMatch(waiting ->
-                            clients.contains(waiting.getKey()) && isLive(waiting.getValue(), isAlive));
+                    .anyMatch(waiting -> clients.contains(waiting.getKey()) && isLive(waiting.getValue(), isAlive));
         }
 
         private static boolean isLive(Entry entry, Predicate<Entry> isAlive) {
@@ -146,7 +145,13 @@ final class SimulatedServer {
         if (reply instanceof AcquireReply.Granted granted) {
             // Else a repeated answer for a grant that was seen before.
             if (grantOf(request.key(), granted.fencingToken()) == null) {
-                granted(client, request.key(), request.token(), granted.fencingToken(), granted.fencingTokens(), wasTaken);
+                granted(
+                        client,
+                        request.key(),
+                        request.token(),
+                        granted.fencingToken(),
+                        granted.fencingTokens(),
+                        wasTaken);
             }
         } else if (request.queue()) {
             Entry before = lock.queue.get(client);
@@ -176,8 +181,8 @@ final class SimulatedServer {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
         }
         // The owner, which asked again and got another number: the first one was not kept.
-        boolean again =
-                !lock.grants.isEmpty() && lock.grants.lastEntry().getValue().token.equals(token);
+        boolean again = !lock.grants.isEmpty()
+                && lock.grants.lastEntry().getValue().token.equals(token);
         lock.grants.put(first, new Grant(token, first, count));
         boolean inherited = lock.inherited.remove(client);
         Set<String> before = lock.taken.remove(token);
