@@ -121,4 +121,21 @@ final class Part extends CommandOutput<byte[], byte[], Object> implements RedisC
     public void set(long integer) {
         reply = integer;
     }
+
+    // No command of ours answers with these; a hostile server may.
+
+    @Override
+    public void set(double number) {
+        reply = number;
+    }
+
+    @Override
+    public void set(boolean value) {
+        reply = value;
+    }
+
+    @Override
+    public void setBigNumber(ByteBuffer bytes) {
+        set(bytes);
+    }
 }

@@ -4,6 +4,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
+import io.distributedmutex.MutexStatus;
 import io.distributedmutex.MutexAdapter;
 import io.distributedmutex.lab.demo.Event.Kind;
 import java.io.IOException;
@@ -193,7 +194,12 @@ final class Worker {
         long remaining = info.remaining()
                 .map(left -> left.toNanos() * 99 / 100 - TimeUnit.MILLISECONDS.toNanos(2))
                 .orElse(0L);
-        long token = info.fencingToken().orElse(0);
+        // The adapter tells no fencing token, and Redis need not know it; the instance does.
+        long token = mutex.status().held().stream()
+                .filter(held -> held.key().equals(key))
+                .mapToLong(MutexStatus.Held::fencingToken)
+                .findAny()
+                .orElse(0);
         tell.accept(new Event(now, id, Kind.ENTER, key, token, remaining, ""));
         return token;
     }
