@@ -66,7 +66,8 @@ final class SimulatedNetwork implements LockStore {
         this.server = server;
         this.store = server.data.sibling();
         this.commands = InMemoryCommands.of(store);
-        this.fastPath = new SimulatedFastPath(new Requests(), () -> time.elapsed().toNanos());
+        this.fastPath =
+                new SimulatedFastPath(new Requests(), () -> time.elapsed().toNanos());
         this.process = process;
         this.time = time;
         this.random = random;
@@ -174,8 +175,8 @@ final class SimulatedNetwork implements LockStore {
         public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
             CompletableFuture<AcquireReply> answered = call(0, true, () -> {
                 Owned owned = now(commands.owned(request.key(), request.token()));
-                boolean wasTaken = owned == Owned.FOLLOWED
-                        || (owned == Owned.YES && !now(commands.isWaitedFor(request.key())));
+                boolean wasTaken =
+                        owned == Owned.FOLLOWED || (owned == Owned.YES && !now(commands.isWaitedFor(request.key())));
                 CompletionStage<AcquireReply> reply = store.acquire(request);
                 CompletionStage<AcquireReply> unused = reply.whenComplete((answer, error) -> {
                     if (answer != null) {
@@ -256,8 +257,7 @@ final class SimulatedNetwork implements LockStore {
                 default -> {
                     Owned owned = now(commands.owned(request.key(), request.token()));
                     boolean granted = took && owned != Owned.NO && (!isWaitedFor || owned == Owned.FOLLOWED);
-                    AcquireReply.Granted grant =
-                            granted ? new AcquireReply.Granted(fencingToken, 1, null) : null;
+                    AcquireReply.Granted grant = granted ? new AcquireReply.Granted(fencingToken, 1, null) : null;
                     if (grant != null) {
                         server.acquired(label, request, grant, true);
                     }
@@ -306,8 +306,7 @@ final class SimulatedNetwork implements LockStore {
      *
      * @param lastsNanos how long the server is at it; later requests come after that
      */
-    private <T> CompletableFuture<T> call(
-            long lastsNanos, boolean repeatable, Supplier<CompletionStage<T>> operation) {
+    private <T> CompletableFuture<T> call(long lastsNanos, boolean repeatable, Supplier<CompletionStage<T>> operation) {
         CompletableFuture<T> result = new CompletableFuture<>();
         var timeout = process.later(() -> fail(result, "no answer within 2 s"), TIMEOUT_NANOS);
         CompletableFuture<T> unused = result.whenComplete((reply, error) -> timeout.cancel());
