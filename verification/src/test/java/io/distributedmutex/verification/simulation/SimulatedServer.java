@@ -28,6 +28,7 @@ final class SimulatedServer {
     private final Map<String, Lock> locks = new HashMap<>();
     private final Map<String, Long> keptUntilNanos = new HashMap<>();
     private final Set<String> deaf = new HashSet<>();
+    private long nextPlace;
     private boolean down;
 
     /** A grant as the witness saw it. */
@@ -36,8 +37,8 @@ final class SimulatedServer {
     private static final class Lock {
         final TreeMap<Long, Grant> grants = new TreeMap<>();
         final LinkedHashMap<String, Entry> queue = new LinkedHashMap<>();
-        /** For each token that took the key without a script, those that stood before it then. */
-        final Map<String, Set<String>> taken = new HashMap<>();
+        /** For each token that took the key without a script, and was not told of a grant yet: the places before it then. */
+        final Map<String, Set<Long>> taken = new HashMap<>();
         /** The highest number given when something happened that may make a lease overlap with a later one. */
         final Set<Long> barriers = new HashSet<>();
         /** Those whose place came with a replica's data: it may be before that of others who seem to have come sooner. */
@@ -49,30 +50,26 @@ final class SimulatedServer {
                     : grants.lastEntry().getValue().first + grants.lastEntry().getValue().count - 1;
         }
 
-        /** Those that stand before a client. */
-        Set<String> before(String client, Predicate<Entry> isAlive) {
+        /** The places before a client's. */
+        Set<Long> before(String client, Predicate<Entry> isLive) {
             return queue.entrySet().stream()
                     .takeWhile(waiting -> !waiting.getKey().equals(client))
-                    .filter(waiting -> isLive(waiting.getValue(), isAlive))
-                    .map(Map.Entry::getKey)
+                    .map(Map.Entry::getValue)
+                    .filter(isLive)
+                    .map(Entry::place)
                     .collect(Collectors.toSet());
         }
 
-        /** Whether some of these stand in the queue. */
-        boolean anyOf(Set<String> clients, Predicate<Entry> isAlive) {
-            return queue.entrySet().stream()
-                    .anyMatch(waiting -> clients.contains(waiting.getKey()) && isLive(waiting.getValue(), isAlive));
-        }
-
-        private static boolean isLive(Entry entry, Predicate<Entry> isAlive) {
-            return entry.certain && isAlive.test(entry);
+        /** Whether somebody stands at one of these places still. */
+        boolean anyAt(Set<Long> places, Predicate<Entry> isLive) {
+            return queue.values().stream().anyMatch(entry -> places.contains(entry.place) && isLive.test(entry));
         }
     }
 
-    /** Somebody's place in the queue; certain if the store cannot have dropped it. */
-    private record Entry(String token, long aliveUntilNanos, boolean certain) {
+    /** Somebody in the queue; the place is another each time it joins; certain if the store cannot have dropped it. */
+    private record Entry(long place, String token, long aliveUntilNanos, boolean certain) {
         Entry uncertain() {
-            return new Entry(token, aliveUntilNanos, false);
+            return new Entry(place, token, aliveUntilNanos, false);
         }
     }
 
@@ -159,14 +156,16 @@ final class SimulatedServer {
             boolean certain = !deaf.contains(client)
                     && !lock.inherited.contains(client)
                     && (before == null || (before.certain && isAlive(before)));
-            lock.queue.put(client, new Entry(request.token(), now + (request.aliveMillis() - 2) * 1_000_000, certain));
+            long aliveUntilNanos = now + (request.aliveMillis() - 2) * 1_000_000;
+            long place = before == null ? nextPlace++ : before.place;
+            lock.queue.put(client, new Entry(place, request.token(), aliveUntilNanos, certain));
         }
     }
 
     /** A token has the key now. It is no grant yet, but decides who came first. */
     void took(String client, String key, String token) {
         Lock lock = lock(key);
-        lock.taken.put(token, lock.inherited.contains(client) ? Set.of() : lock.before(client, this::isAlive));
+        lock.taken.put(token, lock.inherited.contains(client) ? Set.of() : lock.before(client, this::isLive));
     }
 
     /**
@@ -180,17 +179,16 @@ final class SimulatedServer {
         if (first <= lock.highest()) {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
         }
-        // The owner, which asked again and got another number: the first one was not kept.
-        boolean again = !lock.grants.isEmpty()
-                && lock.grants.lastEntry().getValue().token.equals(token);
         lock.grants.put(first, new Grant(token, first, count));
         boolean inherited = lock.inherited.remove(client);
-        Set<String> before = lock.taken.remove(token);
-        Set<String> overtaken = !wasTaken ? lock.before(client, this::isAlive) : before != null ? before : Set.of();
-        if (!again && !inherited && lock.anyOf(overtaken, this::isAlive)) {
+        Set<Long> before = lock.taken.remove(token);
+        // One that was told of a grant and asks again, before a script knew of it, gets another number. Nobody stood
+        // before it.
+        Set<Long> overtaken = !wasTaken ? lock.before(client, this::isLive) : before != null ? before : Set.of();
+        if (!inherited && lock.anyAt(overtaken, this::isLive)) {
             broken.accept("a live waiter for " + key + " was overtaken");
         }
-        if (!again && !wasTaken) {
+        if (!wasTaken) {
             lock.queue.remove(client);
         }
     }
@@ -222,6 +220,10 @@ final class SimulatedServer {
 
     void hears(String client) {
         deaf.remove(client);
+    }
+
+    private boolean isLive(Entry entry) {
+        return entry.certain && isAlive(entry);
     }
 
     private boolean isAlive(Entry entry) {
