@@ -185,8 +185,9 @@ final class Worker {
     /** The adapter shows no lease, so Redis is asked for the token and the end. */
     private long entered(String key) {
         long now = System.nanoTime();
+        DistributedMutex mutex = this.mutex;
         LockInfo info = mutex == null ? null : mutex.inspect(key).orElse(null);
-        if (info == null || !info.holder().equals(Optional.of("worker " + id))) {
+        if (mutex == null || info == null || !info.holder().equals(Optional.of("worker " + id))) {
             fail("has '" + key + "', but Redis says: " + info);
             return 0;
         }
