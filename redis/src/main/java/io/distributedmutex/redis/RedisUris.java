@@ -72,6 +72,36 @@ final class RedisUris {
         }
     }
 
+    /**
+     * Refuses a URI, made by code, of which one half would be ignored.
+     *
+     * @param uri the URI
+     * @return the same
+     * @throws IllegalArgumentException if it says two things, or half of one
+     */
+    static RedisURI withoutContradiction(RedisURI uri) {
+        String name = uri.getSentinelMasterId();
+        boolean isNamed = name != null && !name.isEmpty();
+        if (uri.getSentinels().isEmpty()) {
+            if (isNamed) {
+                throw new IllegalArgumentException("the URI names the primary '" + name
+                        + "' of Sentinels, but no Sentinel; add them, or leave the name out");
+            }
+            return uri;
+        }
+        String sentinels = uri.getSentinels().stream().map(RedisUris::describe).collect(Collectors.joining(", "));
+        if (uri.getHost() != null || uri.getSocket() != null) {
+            throw new IllegalArgumentException("the URI names a server, "
+                    + (uri.getHost() != null ? uri.getHost() : uri.getSocket()) + ", and Sentinels, " + sentinels
+                    + ", which name another; leave one of them out");
+        }
+        if (!isNamed) {
+            throw new IllegalArgumentException("the URI names the Sentinels " + sentinels
+                    + ", but does not say by what name they know the primary (setSentinelMasterId)");
+        }
+        return uri;
+    }
+
     private static IllegalArgumentException notOne(String reason) {
         return new IllegalArgumentException("not a Redis URI" + reason + EXPECTED);
     }

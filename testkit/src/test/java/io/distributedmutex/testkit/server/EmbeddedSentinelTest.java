@@ -62,7 +62,9 @@ final class EmbeddedSentinelTest {
 
             assertThat(second).isNotSameAs(first);
             assertThat(redis.primary()).isSameAs(second);
-            assertThat(second.command("GET", "k")).describedAs(() -> second.log()).isEqualTo("v");
+            assertThat(second.command("GET", "k"))
+                    .describedAs(() -> second.log())
+                    .isEqualTo("v");
             assertThat(first.command("ROLE")).asString().startsWith("[master");
 
             EmbeddedRedis third = redis.killPrimary();
