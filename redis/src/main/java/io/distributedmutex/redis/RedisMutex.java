@@ -56,10 +56,11 @@ public final class RedisMutex {
          *
          * <p>With {@code redis-sentinel://} the Sentinels name the primary. The mutex subscribes to each of them, and follows
          * when they choose another. Their failover is asynchronous, so it can lose locks: see the fencing token of
-         * {@code Lease}. Sentinels with a password of their own need a {@link #uri(RedisURI) RedisURI}.
+         * {@code Lease}. The password is that of the servers; {@code sentinelPassword} and {@code sentinelUser} are those of the
+         * Sentinels.
          *
          * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS, or
-         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]]#primary}
+         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary}
          * @return this builder
          * @throws IllegalArgumentException if it is not one; the message does not show it, as it may hold a password
          */

@@ -73,6 +73,13 @@ class ConnectingBySentinelsTest {
     }
 
     @Test
+    void takesThePasswordOfTheSentinelsFromTheUri() {
+        try (DistributedMutex mutex = RedisMutex.connect(redis.uri())) {
+            mutex.acquire("k").close();
+        }
+    }
+
+    @Test
     void aNameThatNoSentinelKnowsIsNamedWithThoseTheyKnow() {
         assertThatThrownBy(() -> connect(withSentinels(uri("mymaster"), "watch")))
                 .isInstanceOf(StoreRefusedException.class)

@@ -221,6 +221,7 @@ class FailoverTest {
     }
 
     @Test
+    @Tag("deep")
     void aSentinelThatDoesNotLetUsSubscribeIsAskedWhileLocksAreUsed() {
         RedisURI.Builder uri = RedisURI.builder().withSentinelMasterId(redis.name());
         for (EmbeddedRedis sentinel : redis.sentinels()) {
@@ -270,6 +271,7 @@ class FailoverTest {
 
     /** Its connections stay open, and new ones are accepted by the kernel. When it goes on it believes to be the primary. */
     @Test
+    @Tag("deep")
     void contendersOverAPrimaryThatStandsStill() throws Exception {
         load(() -> {
             EmbeddedRedis before = redis.primary();
@@ -281,6 +283,7 @@ class FailoverTest {
 
     /** What the Sentinels say gets lost for ever on the connections of now, as when a firewall has forgotten them. */
     @Test
+    @Tag("deep")
     void contendersOverAPlannedFailoverThatNoSentinelCouldTell() throws Exception {
         load(() -> {
             redis.sentinels().forEach(sentinel -> redis.proxy(sentinel).swallow());

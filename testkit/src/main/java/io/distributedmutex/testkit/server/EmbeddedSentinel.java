@@ -33,18 +33,24 @@ public final class EmbeddedSentinel implements AutoCloseable {
     private final List<EmbeddedRedis> servers;
     private final List<EmbeddedRedis> sentinels;
     private final @Nullable String password;
+    private final @Nullable String sentinelPassword;
 
     EmbeddedSentinel(
-            ServerGroup group, List<EmbeddedRedis> servers, List<EmbeddedRedis> sentinels, @Nullable String password) {
+            ServerGroup group,
+            List<EmbeddedRedis> servers,
+            List<EmbeddedRedis> sentinels,
+            @Nullable String password,
+            @Nullable String sentinelPassword) {
         this.group = group;
         this.servers = List.copyOf(servers);
         this.sentinels = List.copyOf(sentinels);
         this.password = password;
+        this.sentinelPassword = sentinelPassword;
     }
 
     /**
-     * Returns {@code redis-sentinel://host:port,...#name}, with the password of the servers if they have one. Lettuce's URIs
-     * have no place for the password of the Sentinels.
+     * Returns {@code redis-sentinel://:password@host:port,...?sentinelPassword=...#name}, with the passwords that there are, as
+     * {@code RedisMutex} takes it. Lettuce itself does not know that parameter.
      */
     public String uri() {
         return sentinels.stream()
@@ -53,7 +59,10 @@ public final class EmbeddedSentinel implements AutoCloseable {
                         ",",
                         "redis-sentinel://"
                                 + (password == null ? "" : ":" + EmbeddedRedis.percentEncoded(password) + "@"),
-                        "#" + NAME));
+                        (sentinelPassword == null
+                                        ? ""
+                                        : "?sentinelPassword=" + EmbeddedRedis.percentEncoded(sentinelPassword))
+                                + "#" + NAME));
     }
 
     /** Returns the name by which the Sentinels know the primary. */

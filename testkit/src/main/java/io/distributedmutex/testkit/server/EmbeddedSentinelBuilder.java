@@ -110,7 +110,7 @@ public final class EmbeddedSentinelBuilder {
     private EmbeddedSentinel start(ServerGroup group) {
         List<EmbeddedRedis> servers = startServers(group);
         List<EmbeddedRedis> started = startSentinels(group, servers);
-        EmbeddedSentinel deployment = new EmbeddedSentinel(group, servers, started, password);
+        EmbeddedSentinel deployment = new EmbeddedSentinel(group, servers, started, password, sentinelPassword);
         deployment.awaitComplete();
         return deployment;
     }

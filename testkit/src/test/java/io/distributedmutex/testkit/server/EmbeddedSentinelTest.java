@@ -34,7 +34,7 @@ final class EmbeddedSentinelTest {
             assertThat(redis.replicas()).hasSize(2).doesNotContain(primary);
             assertThat(redis.uri())
                     .startsWith("redis-sentinel://:data%20p%C3%A4ssword@127.0.0.1:")
-                    .endsWith("#" + redis.name());
+                    .endsWith("?sentinelPassword=watch#" + redis.name());
             assertThat(redis.sentinels())
                     .allSatisfy(sentinel -> assertThat(sentinel.command("SENTINEL", "CKQUORUM", redis.name()))
                             .asString()

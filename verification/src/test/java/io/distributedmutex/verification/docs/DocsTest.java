@@ -81,7 +81,6 @@ class DocsTest {
             import io.distributedmutex.testkit.proxy.*;
             import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
             import io.distributedmutex.testkit.server.*;
-            import io.lettuce.core.RedisURI;
             import io.lettuce.core.api.sync.RedisCommands;
             import io.micrometer.core.instrument.Meter;
             import io.micrometer.core.instrument.MeterRegistry;
