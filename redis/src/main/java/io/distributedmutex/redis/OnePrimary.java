@@ -43,7 +43,7 @@ final class OnePrimary implements Topology, RoleListener {
      * @return the server
      */
     static OnePrimary open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout) {
-        return new OnePrimary(Connections.open(uri, ssl, errors, timeout), errors, timeout);
+        return checked(new OnePrimary(Connections.open(uri, ssl, errors, timeout), errors, timeout), errors, timeout);
     }
 
     /**
@@ -56,7 +56,20 @@ final class OnePrimary implements Topology, RoleListener {
      * @throws IllegalStateException if the client is shut down or has no URI
      */
     static OnePrimary open(RedisClient client, RedisErrors errors, Duration timeout) {
-        return new OnePrimary(Connections.open(client, errors), errors, timeout);
+        return checked(new OnePrimary(Connections.open(client, errors), errors, timeout), errors, timeout);
+    }
+
+    private static OnePrimary checked(OnePrimary opened, RedisErrors errors, Duration timeout) {
+        boolean usable = false;
+        try {
+            ServerCheck.check(opened.server(), errors, timeout);
+            usable = true;
+            return opened;
+        } finally {
+            if (!usable) {
+                opened.close();
+            }
+        }
     }
 
     @Override

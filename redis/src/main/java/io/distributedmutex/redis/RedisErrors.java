@@ -201,8 +201,7 @@ final class RedisErrors {
         for (Map.Entry<String, Throwable> failure : failures.entrySet()) {
             @Nullable String said = saidByServer(failure.getValue());
             refusal = refusal == null && said != null ? failure.getValue() : refusal;
-            reasons.add(failure.getKey() + ": "
-                    + (said == null ? reasonOf(failure.getValue()) : shown(ErrorCode.of(codeOf(said), said), said)));
+            reasons.add(failure.getKey() + ": " + (said == null ? reasonOf(failure.getValue()) : saidBySentinel(said)));
         }
         String message = "could not connect to " + server + ": no Sentinel says where the primary is: " + reasons;
         if (refusal == null) {
@@ -212,7 +211,19 @@ final class RedisErrors {
         }
         String said = saidIn(refusal);
         ErrorCode code = ErrorCode.of(codeOf(said), said);
-        return new StoreRefusedException(code.reason(), message + " (" + code.advice() + ")", causeOf(said, refusal));
+        String advice = isUnknownCommand(said) ? "redis:// is for a server without Sentinels" : code.advice();
+        return new StoreRefusedException(code.reason(), message + " (" + advice + ")", causeOf(said, refusal));
+    }
+
+    private static String saidBySentinel(String said) {
+        return isUnknownCommand(said) ? "it is no Sentinel" : shown(ErrorCode.of(codeOf(said), said), said);
+    }
+
+    StoreException movedAway(String address) {
+        return new StoreUnreachableException(
+                "could not connect to " + server + ": they named " + Texts.foreign(address)
+                        + ", and another before it was connected to (a failover is on)",
+                null);
     }
 
     StoreException replica(String address) {

@@ -410,18 +410,7 @@ public final class RedisLockStore implements LockStore {
         private RedisLockStore open() {
             checkOneAddress();
             RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
-            Topology topology = topology(errors);
-            RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, topology);
-            boolean checked = false;
-            try {
-                ServerCheck.check(topology.server(), errors, commandTimeout);
-                checked = true;
-                return store;
-            } finally {
-                if (!checked) {
-                    store.close();
-                }
-            }
+            return new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, topology(errors));
         }
     }
 }

@@ -91,30 +91,43 @@ final class SentinelPrimary implements Topology, RoleListener {
     private record Opened(Connections connections, Sentinels.Primary at) {}
 
     private static Opened connect(OwnClient own, Sentinels sentinels, RedisErrors errors, Duration timeout) {
-        long deadline = System.nanoTime() + Connections.limit(timeout).toNanos();
+        long limitNanos = Connections.limit(timeout).toNanos();
         sentinels.start();
+        Sentinels.Primary named = sentinels.await(errors, System.nanoTime() + limitNanos);
+        long deadline = System.nanoTime() + limitNanos;
         while (true) {
-            Sentinels.Primary named = sentinels.await(errors, deadline);
             StoreException failure;
+            @Nullable Connections connections = null;
+            boolean usable = false;
             try {
-                Connections connections = Connections.openWithin(own, errors, left(deadline));
-                if (Connections.awaitWithin(
-                                ServerRole.ask(connections.commands().async()), errors, left(deadline))
-                        != ServerRole.REPLICA) {
-                    return new Opened(connections, named);
+                connections = Connections.openWithin(own, errors, left(deadline));
+                RedisAsyncCommands<byte[], byte[]> server =
+                        connections.commands().async();
+                if (Connections.awaitWithin(ServerRole.ask(server), errors, left(deadline)) == ServerRole.REPLICA) {
+                    failure = errors.replica(named.text());
+                    sentinels.doubt();
+                } else {
+                    ServerCheck.check(server, errors, left(deadline));
+                    usable = named.isAt(Objects.requireNonNull(sentinels.primary()));
+                    if (usable) {
+                        return new Opened(connections, named);
+                    }
+                    // The connections may be to either.
+                    failure = errors.movedAway(named.text());
                 }
-                connections.drop();
-                failure = errors.replica(named.text());
-                sentinels.doubt();
             } catch (StoreUnreachableException e) {
                 failure = e;
                 sentinels.lookUp();
+            } finally {
+                if (connections != null && !usable) {
+                    connections.drop();
+                }
             }
             long now = System.nanoTime();
             if (now - deadline >= 0 || Thread.currentThread().isInterrupted()) {
                 throw failure;
             }
-            sentinels.awaitOtherThan(named, Math.min(deadline - now, PAUSE_NANOS) + now);
+            named = sentinels.awaitOtherThan(named, Math.min(deadline - now, PAUSE_NANOS) + now);
         }
     }
 

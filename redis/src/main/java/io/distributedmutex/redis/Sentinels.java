@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -128,8 +129,9 @@ final class Sentinels {
         }
     }
 
-    /** Begins to connect to all Sentinels. */
+    /** Begins to ask all Sentinels, and to subscribe to them. */
     void start() {
+        lookUp();
         watches.forEach(Watch::connect);
     }
 
@@ -175,12 +177,14 @@ final class Sentinels {
      *
      * @param before the primary until now
      * @param deadlineNanos how long at most
+     * @return the primary of then
      */
-    void awaitOtherThan(Primary before, long deadlineNanos) {
+    Primary awaitOtherThan(Primary before, long deadlineNanos) {
         CompletableFuture<Void> next = nextNews();
         while (before.equals(primary) && comes(next, deadlineNanos)) {
             next = nextNews();
         }
+        return Objects.requireNonNull(primary);
     }
 
     /** Asks all Sentinels. */

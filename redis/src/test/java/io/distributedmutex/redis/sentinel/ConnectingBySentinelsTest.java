@@ -124,7 +124,7 @@ class ConnectingBySentinelsTest {
             assertThatThrownBy(() -> RedisMutex.connect("redis-sentinel://127.0.0.1:" + server.port() + "#primary"))
                     .isInstanceOf(StoreRefusedException.class)
                     .hasMessageContaining("127.0.0.1:" + server.port())
-                    .hasMessageContaining("unknown command `SENTINEL`");
+                    .hasMessageContaining(": it is no Sentinel (redis:// is for a server without Sentinels)");
         }
     }
 
