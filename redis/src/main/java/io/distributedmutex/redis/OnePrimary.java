@@ -99,11 +99,6 @@ final class OnePrimary implements Topology, RoleListener {
     }
 
     @Override
-    public void reconnect() {
-        primary.connections().reconnect();
-    }
-
-    @Override
     public void close() {
         primary.close();
     }
@@ -123,7 +118,7 @@ final class OnePrimary implements Topology, RoleListener {
         } else if (now - readOnlySinceNanos > READ_ONLY_PATIENCE_NANOS) {
             readOnly = false;
             log.info("{} is still a read-only replica; reconnecting, in case its name has moved", errors.server());
-            reconnect();
+            primary.connections().reconnect();
         }
     }
 

@@ -163,11 +163,6 @@ final class SentinelPrimary implements Topology, RoleListener {
     }
 
     @Override
-    public void reconnect() {
-        primary.connections().connectAnew();
-    }
-
-    @Override
     public void close() {
         sentinels.close();
         primary.close();
@@ -178,7 +173,7 @@ final class SentinelPrimary implements Topology, RoleListener {
         Sentinels.Primary now = sentinels.primary();
         hasMoved.set(true);
         log.info("{}: the primary is now {}", errors.server(), now == null ? "unknown" : Texts.foreign(now.text()));
-        reconnect();
+        primary.connections().connectAnew();
     }
 
     @Override

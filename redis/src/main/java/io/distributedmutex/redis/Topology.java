@@ -54,9 +54,6 @@ interface Topology {
      */
     boolean onMoved(Runnable moved);
 
-    /** Drops the connections, which are made anew at once, to wherever the locks are then. */
-    void reconnect();
-
     /** Closes the connections within 2 s. Requests on their way, and later ones, fail. */
     void close();
 }

@@ -86,25 +86,6 @@ class FailoverTest {
         return mutex;
     }
 
-    /** Waits until the replica has what the primary has, as a lock that is to survive needs. */
-    private void replicate() {
-        EmbeddedRedis primary = redis.primary();
-        Await.until("the replica has all", () -> {
-            String[] info =
-                    String.valueOf(primary.command("INFO", "replication")).split("\r\n", -1);
-            String offset = "";
-            String replica = "";
-            for (String line : info) {
-                if (line.startsWith("master_repl_offset:")) {
-                    offset = line.substring("master_repl_offset:".length());
-                } else if (line.startsWith("slave0:")) {
-                    replica = line.replaceFirst(".*offset=(\\d+).*", "$1");
-                }
-            }
-            return !offset.isEmpty() && offset.equals(replica);
-        });
-    }
-
     /** A holder in one instance and a waiter in another, and what the waiter got. */
     private CompletableFuture<Lease> waiterFor(String key) {
         CompletableFuture<Lease> waiting = connect("waiter").acquireAsync(key);
@@ -120,7 +101,7 @@ class FailoverTest {
         DistributedMutex holder = connect("holder");
         Lease lease = holder.acquire("k");
         CompletableFuture<Lease> waiting = waiterFor("k");
-        replicate();
+        redis.awaitReplicated();
 
         EmbeddedRedis before = redis.primary();
         EmbeddedRedis after = redis.killPrimary();
@@ -146,7 +127,7 @@ class FailoverTest {
         DistributedMutex holder = connect("holder");
         Lease lease = holder.acquire("k");
         CompletableFuture<Lease> waiting = waiterFor("k");
-        replicate();
+        redis.awaitReplicated();
         EmbeddedRedis before = redis.primary();
         EmbeddedRedis replica = redis.replicas().get(0);
         CompletableFuture<Long> following = CompletableFuture.supplyAsync(() -> {
@@ -207,7 +188,7 @@ class FailoverTest {
     void aReleaseThatTheNewPrimaryMissedIsSentAgain() {
         DistributedMutex mutex = connect("A").with(options -> options.leaseTime(Duration.ofMinutes(1)));
         Lease lease = mutex.acquire("k");
-        replicate();
+        redis.awaitReplicated();
         redis.replicas().get(0).command("REPLICAOF", "127.0.0.1", "1");
         assertThat(lease.release()).isTrue();
 

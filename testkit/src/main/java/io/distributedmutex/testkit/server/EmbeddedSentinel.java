@@ -161,6 +161,23 @@ public final class EmbeddedSentinel implements AutoCloseable {
     }
 
     /**
+     * Waits until each replica that is alive has all that the primary has written until now, as what is to survive a failover
+     * needs. (WAIT on a connection of its own would wait for nothing.)
+     *
+     * @throws EmbeddedRedisException if that is not so within 30 s
+     */
+    public void awaitReplicated() {
+        EmbeddedRedis primary = primary();
+        long written = offset(primary, "master_repl_offset");
+        List<EmbeddedRedis> replicas = servers.stream()
+                .filter(server -> server != primary && server.isAlive() && !server.isPaused())
+                .toList();
+        group.await(
+                "the replicas have what " + primary + " has written",
+                () -> replicas.stream().allMatch(replica -> offset(replica, "slave_repl_offset") >= written));
+    }
+
+    /**
      * Returns the proxy before a server or Sentinel.
      *
      * @throws IllegalStateException if there is none: see {@link EmbeddedSentinelBuilder#proxied}
@@ -238,6 +255,15 @@ public final class EmbeddedSentinel implements AutoCloseable {
         return sentinel.command("SENTINEL", "REPLICAS", NAME) instanceof List<?> replicas
                 ? replicas.stream().map(EmbeddedSentinel::fields).toList()
                 : List.of();
+    }
+
+    private static long offset(EmbeddedRedis server, String field) {
+        return String.valueOf(server.command("INFO", "replication"))
+                .lines()
+                .filter(line -> line.startsWith(field + ":"))
+                .map(line -> Long.parseLong(line.substring(field.length() + 1)))
+                .findFirst()
+                .orElse(-1L);
     }
 
     private Optional<EmbeddedRedis> namedBy(EmbeddedRedis sentinel) {
