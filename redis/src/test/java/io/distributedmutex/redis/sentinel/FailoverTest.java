@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 @LeavesNothing(
         warnings = {
-            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|CLOSED)",
+            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
             "release of \\w+ .* was not confirmed",
             "AT RISK",
             "OUTAGE",
