@@ -48,29 +48,26 @@ public final class RedisLockStore implements LockStore {
     private final Duration commandTimeout;
     private final boolean startCheck;
     private final RedisErrors errors;
-    private final Connections connections;
-    private final CommandConnection commands;
+    private final Topology topology;
     private final KeySearch search;
     private final ClientName client = new ClientName();
     private final AtomicBoolean closed = new AtomicBoolean();
+
+    /** What another primary may have to be told again; null where there is no other. */
+    private final @Nullable RecentReleases releases;
+
     private volatile byte[] label = EMPTY;
 
-    /** What receives grants; null until it does. */
-    private volatile @Nullable GrantSubscription subscription;
-
     private RedisLockStore(
-            KeyPrefix prefix,
-            Duration commandTimeout,
-            boolean startCheck,
-            RedisErrors errors,
-            Connections connections) {
+            KeyPrefix prefix, Duration commandTimeout, boolean startCheck, RedisErrors errors, Topology topology) {
         this.prefix = prefix;
         this.commandTimeout = commandTimeout;
         this.startCheck = startCheck;
         this.errors = errors;
-        this.connections = connections;
-        this.commands = new CommandConnection(connections, errors, commandTimeout);
-        this.search = new KeySearch(commands, prefix);
+        this.topology = topology;
+        // Of any key: one server has all.
+        this.search = new KeySearch(topology.commands(""), prefix);
+        this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases() : null;
     }
 
     /**
@@ -112,15 +109,11 @@ public final class RedisLockStore implements LockStore {
     }
 
     private void subscribe(StoreEvents events) {
-        GrantSubscription started =
-                new GrantSubscription(connections, commands, commandTimeout.toNanos(), client, prefix, events);
-        commands.onReconnect(started::commandsReconnected);
         StartCheck check = startCheck
-                ? new StartCheck(
-                        connections.commands().async(), errors, commandTimeout, prefix.text(), client.current())
+                ? new StartCheck(topology.server(), errors, commandTimeout, prefix.text(), client.current())
                 : null;
         try {
-            Connections.await(started.start(), errors, commandTimeout);
+            Connections.await(topology.subscribe(client, prefix, events), errors, commandTimeout);
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;
@@ -130,7 +123,6 @@ public final class RedisLockStore implements LockStore {
         if (check != null) {
             check.end();
         }
-        subscription = started;
     }
 
     @Override
@@ -145,7 +137,11 @@ public final class RedisLockStore implements LockStore {
         if (releasing != null) {
             arguments.add(releasing);
         }
-        return run(Script.ACQUIRE, request.key(), arguments, Replies::acquire);
+        CompletionStage<AcquireReply> answer = run(Script.ACQUIRE, request.key(), arguments, Replies::acquire);
+        if (releasing != null) {
+            remember(answer, request.key(), releasing, 0);
+        }
+        return answer;
     }
 
     /**
@@ -154,8 +150,7 @@ public final class RedisLockStore implements LockStore {
      * then. (A poll is due at the latest after a quarter of the time for which the waiter counts as alive.)
      */
     private String waiter(AcquireRequest request) {
-        GrantSubscription pushes = subscription;
-        boolean polls = pushes != null && !pushes.isSubscribed() && request.aliveMillis() / 4 <= request.claimMillis();
+        boolean polls = !topology.isSubscribed(request.key()) && request.aliveMillis() / 4 <= request.claimMillis();
         ClientName.Names names = client.names();
         String before = names.before(request.aliveMillis());
         return names.current()
@@ -173,7 +168,27 @@ public final class RedisLockStore implements LockStore {
         if (keepMillis > 0) {
             arguments.add(keepMillis);
         }
-        return ask(Script.RELEASE, key, arguments);
+        CompletionStage<Ownership> answer = ask(Script.RELEASE, key, arguments);
+        remember(answer, key, token, keepMillis);
+        return answer;
+    }
+
+    /** Another primary may have to be told again, if this one has confirmed it. */
+    private void remember(CompletionStage<?> answer, String key, String token, long keepMillis) {
+        RecentReleases recent = releases;
+        if (recent != null) {
+            CompletionStage<Void> unused = answer.thenAccept(confirmed -> recent.add(key, token, keepMillis));
+        }
+    }
+
+    /** Another primary is there, which may not have heard of the latest releases. Nobody waits for the answers. */
+    private void releaseAgain() {
+        RecentReleases recent = releases;
+        if (recent != null) {
+            for (RecentReleases.Release each : recent.takeAll()) {
+                CompletionStage<Ownership> unused = release(each.key(), each.token(), each.keepMillis());
+            }
+        }
     }
 
     @Override
@@ -221,17 +236,7 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            NettyThreadLocals.leavingNone(() -> {
-                GrantSubscription pushes = subscription;
-                if (pushes != null) {
-                    pushes.close();
-                }
-                try {
-                    commands.close();
-                } finally {
-                    connections.close();
-                }
-            });
+            NettyThreadLocals.leavingNone(topology::close);
         }
     }
 
@@ -248,7 +253,7 @@ public final class RedisLockStore implements LockStore {
         if (prefix.isReserved(key)) {
             return CompletableFuture.failedFuture(errors.companion(key));
         }
-        return commands.send(Request.script(script, key, arguments), parser);
+        return topology.commands(key).send(Request.script(script, key, arguments), parser);
     }
 
     /** What each script's arguments begin with; see the head of common.lua. */
@@ -294,9 +299,11 @@ public final class RedisLockStore implements LockStore {
          *
          * @param uri the URI, which is copied when connecting
          * @return this builder
+         * @throws IllegalArgumentException if it names both a server and Sentinels, or Sentinels without the primary's name,
+         *     or the reverse
          */
         public Builder uri(RedisURI uri) {
-            this.uri = Objects.requireNonNull(uri, "uri");
+            this.uri = RedisUris.withoutContradiction(Objects.requireNonNull(uri, "uri"));
             return this;
         }
 
@@ -391,25 +398,20 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
+        private Topology topology(RedisErrors errors) {
+            RedisURI server = uri;
+            if (server == null) {
+                return OnePrimary.open(Objects.requireNonNull(client), errors, commandTimeout);
+            }
+            return server.getSentinels().isEmpty()
+                    ? OnePrimary.open(server, sslOptions, errors, commandTimeout)
+                    : SentinelPrimary.open(server, sslOptions, errors, commandTimeout);
+        }
+
         private RedisLockStore open() {
             checkOneAddress();
-            RedisURI uri = this.uri;
-            RedisClient client = this.client;
             RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
-            Connections connections = uri != null
-                    ? Connections.open(uri, sslOptions, errors, commandTimeout)
-                    : Connections.open(Objects.requireNonNull(client), errors);
-            RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, connections);
-            boolean checked = false;
-            try {
-                ServerCheck.check(connections.commands().async(), errors, commandTimeout);
-                checked = true;
-                return store;
-            } finally {
-                if (!checked) {
-                    store.close();
-                }
-            }
+            return new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, topology(errors));
         }
     }
 }
