@@ -34,15 +34,13 @@ final class CommandConnection {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
-    /** How long a server may say that it is a read-only replica before it is looked up anew. */
-    private static final long READ_ONLY_PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
-
     /** How long requests wait for the first attempt to reconnect. */
     private static final long INTERRUPTION_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final StatefulConnection<byte[], byte[]> connection;
     private final Connections connections;
     private final RedisErrors errors;
+    private final RoleListener roles;
     private final ScheduledExecutorService executor;
     private final CommandTimeouts timeouts;
     private final HandOver handOver;
@@ -75,19 +73,16 @@ final class CommandConnection {
 
     private volatile boolean silent;
 
-    /** When the server first said that it is read-only; only meaningful while readOnly. */
-    private volatile long readOnlySinceNanos;
-
-    private volatile boolean readOnly;
-
     /**
      * Wraps the connection for commands.
      *
      * @param connections where it is from
      * @param errors says what went wrong
      * @param timeout how long a command may take
+     * @param roles hears what may mean that the server is the primary no more
      */
-    CommandConnection(Connections connections, RedisErrors errors, Duration timeout) {
+    CommandConnection(Connections connections, RedisErrors errors, Duration timeout, RoleListener roles) {
+        this.roles = roles;
         this.connection = connections.commands();
         this.connections = connections;
         this.errors = errors;
@@ -195,7 +190,7 @@ final class CommandConnection {
         if (failure instanceof StoreRefusedException refused) {
             answered();
             if (refused.reason() == Reason.READ_ONLY) {
-                refusedAsReadOnly();
+                roles.readOnly();
             }
         }
         return failure;
@@ -220,6 +215,7 @@ final class CommandConnection {
         } else if (!silent) {
             silentSinceNanos = now;
             silent = true;
+            roles.silent();
         } else if (call.sentNanos() - silentSinceNanos >= 0) {
             silent = false;
             log.warn("{} has been silent for two command time-outs; reconnecting", errors.server());
@@ -241,7 +237,7 @@ final class CommandConnection {
         refused = false;
         ioThread = Thread.currentThread();
         silent = false;
-        readOnly = false;
+        roles.connected();
         errors.connectedTo(address);
         handOver.resume();
         reconnected.run();
@@ -299,6 +295,7 @@ final class CommandConnection {
         }
         interruptedUntilNanos = System.nanoTime();
         endWaiting();
+        roles.silent();
     }
 
     private boolean isUsable(Call<?> call) {
@@ -333,19 +330,6 @@ final class CommandConnection {
 
     private void refuse(Call<?> call) {
         call.fail((request, sent) -> sent ? errors.lost(request, null) : errors.notConnected(request, failure));
-    }
-
-    /** A primary that was demoted may keep its connections; asking the Sentinels or DNS anew finds its successor. */
-    private void refusedAsReadOnly() {
-        long now = System.nanoTime();
-        if (!readOnly) {
-            readOnlySinceNanos = now;
-            readOnly = true;
-        } else if (now - readOnlySinceNanos > READ_ONLY_PATIENCE_NANOS) {
-            readOnly = false;
-            log.info("{} is still a read-only replica; reconnecting, in case its name has moved", errors.server());
-            connections.reconnect();
-        }
     }
 
     /** Those that cannot be ended now, because an error strikes, end when their time is up. */

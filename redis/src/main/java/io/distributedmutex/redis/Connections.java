@@ -89,6 +89,11 @@ final class Connections {
 
     /** Tries each address of the server's name, as long as none answers. */
     static Connections open(OwnClient own, RedisErrors errors, Duration timeout) {
+        return openWithin(own, errors, limit(timeout));
+    }
+
+    /** As {@link #open(OwnClient, RedisErrors, Duration)}, with a limit for each try that may be short. */
+    static Connections openWithin(OwnClient own, RedisErrors errors, Duration limit) {
         for (int tried = 1; ; tried++) {
             CompletableFuture<StatefulRedisConnection<byte[], byte[]>> commands = own.client()
                     .connectAsync(ByteArrayCodec.INSTANCE, own.uri())
@@ -96,7 +101,7 @@ final class Connections {
             CompletableFuture<StatefulRedisPubSubConnection<String, String>> pushes =
                     own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
             try {
-                await(CompletableFuture.allOf(commands, pushes), errors, timeout);
+                awaitWithin(CompletableFuture.allOf(commands, pushes), errors, limit);
                 return new Connections(commands.join(), pushes.join(), own);
             } catch (StoreUnreachableException e) {
                 StoreException failure = said(commands, pushes, errors, e);
@@ -257,6 +262,19 @@ final class Connections {
         disconnect(pushes);
     }
 
+    /** The server is elsewhere now: as {@link #reconnect}, and ends attempts to connect to where it was. */
+    void connectAnew() {
+        if (ownClient != null) {
+            ownClient.connectAnew();
+        }
+    }
+
+    /** Closes the connections, but no client. */
+    void drop() {
+        closeWhenOpen(CompletableFuture.completedFuture(commands));
+        closeWhenOpen(CompletableFuture.completedFuture(pushes));
+    }
+
     /** Whether the application has shut its client down, and so closed the connections. */
     boolean wereClosedByApplication() {
         return ownClient == null && isClosed(commands);
@@ -295,7 +313,16 @@ final class Connections {
      * @return the result
      */
     static <T> T await(Future<T> step, RedisErrors errors, Duration timeout) {
-        Duration limit = timeout.compareTo(MINIMUM_TIMEOUT) > 0 ? timeout : MINIMUM_TIMEOUT;
+        return awaitWithin(step, errors, limit(timeout));
+    }
+
+    /** How long a step of connecting may take. */
+    static Duration limit(Duration timeout) {
+        return timeout.compareTo(MINIMUM_TIMEOUT) > 0 ? timeout : MINIMUM_TIMEOUT;
+    }
+
+    /** As {@link #await}, with a limit that may be short. */
+    static <T> T awaitWithin(Future<T> step, RedisErrors errors, Duration limit) {
         try {
             return step.get(limit.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {

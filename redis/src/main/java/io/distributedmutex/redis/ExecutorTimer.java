@@ -39,11 +39,17 @@ final class ExecutorTimer implements Timer {
 
     private final ScheduledExecutorService executor;
 
+    /** The longest pause for a while after the server's address has changed. */
+    private static final long AT_ONCE_DELAY_MILLIS = 20;
+
     /** What has yet to run. */
     private final Set<Task> pending = ConcurrentHashMap.newKeySet();
 
     /** When something was last asked for or run. */
     private volatile long activeNanos = System.nanoTime();
+
+    /** Until when attempts to reconnect come at once. */
+    private volatile long atOnceUntilNanos = System.nanoTime();
 
     ExecutorTimer(ScheduledExecutorService executor) {
         this.executor = executor;
@@ -77,7 +83,10 @@ final class ExecutorTimer implements Timer {
         pending.add(timeout);
         boolean scheduled = false;
         try {
-            timeout.schedule(timeout.delayMillis);
+            timeout.schedule(
+                    timeout.isReconnect() && System.nanoTime() - atOnceUntilNanos < 0
+                            ? Math.min(timeout.delayMillis, AT_ONCE_DELAY_MILLIS)
+                            : timeout.delayMillis);
             scheduled = true;
             return timeout;
         } finally {
@@ -95,6 +104,16 @@ final class ExecutorTimer implements Timer {
     /** The server is there: the next attempts to connect come at once. */
     void reconnectAtOnce() {
         pending.forEach(Task::reconnectAtOnce);
+    }
+
+    /**
+     * The server is elsewhere now: the next attempts to connect come at once, and those after them too.
+     *
+     * @param time for how long
+     */
+    void reconnectAtOnceFor(Duration time) {
+        atOnceUntilNanos = System.nanoTime() + time.toNanos();
+        reconnectAtOnce();
     }
 
     /**

@@ -14,6 +14,7 @@ import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.DefaultClientResources;
 import io.lettuce.core.resource.DefaultEventLoopGroupProvider;
 import io.lettuce.core.resource.NettyCustomizer;
+import io.lettuce.core.resource.SocketAddressResolver;
 import io.lettuce.core.resource.ThreadFactoryProvider;
 import io.netty.channel.Channel;
 import io.netty.resolver.AddressResolverGroup;
@@ -26,6 +27,7 @@ import java.security.PrivilegedAction;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
@@ -45,8 +47,8 @@ final class OwnClient {
     /** The longest pause before the second attempt to reconnect. */
     private static final Duration RECONNECT_DELAY = Duration.ofMillis(50);
 
-    /** Longer behind Sentinels, which take seconds to fail over, and of which Lettuce logs each one that is down. */
-    private static final Duration SENTINEL_RECONNECT_DELAY = Duration.ofMillis(500);
+    /** Stands for the primary that Sentinels name; resolved by us, and by nobody else (RFC 6761). */
+    private static final String PRIMARY = "primary.invalid";
 
     /**
      * When Lettuce is taken to have forgotten to reconnect: longer than any resolver looks for an address, since two
@@ -74,6 +76,13 @@ final class OwnClient {
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisURI uri;
+
+    /** Makes the connections to Sentinels; null without them. */
+    private final @Nullable RedisClient sentinelClient;
+
+    /** They name the primary; null without them. */
+    private final @Nullable Sentinels sentinels;
+
     private volatile @Nullable Executor eventLoop;
 
     /**
@@ -105,13 +114,14 @@ final class OwnClient {
         this.addresses = new AllAddresses(lookUp);
         Duration connectTimeout =
                 commandTimeout.compareTo(MINIMUM_CONNECT_TIMEOUT) > 0 ? commandTimeout : MINIMUM_CONNECT_TIMEOUT;
-        this.uri = copy(source, connectTimeout);
+        boolean bySentinels = !source.getSentinels().isEmpty();
+        this.uri = bySentinels ? ofPrimary(source, connectTimeout) : copy(source, connectTimeout);
         ThreadFactoryProvider ioThreads = pool -> task -> newThread("dmutex-redis-io", task);
         this.eventLoops = new DefaultEventLoopGroupProvider(1, ioThreads);
         this.executor = new DefaultEventExecutorGroup(1, task -> newThread("dmutex-redis-timer", task));
         this.timer = new ExecutorTimer(executor);
         this.forgottenNanos = forgotten.toNanos();
-        this.resources = DefaultClientResources.builder()
+        ClientResources.Builder builder = DefaultClientResources.builder()
                 .eventLoopGroupProvider(eventLoops)
                 .eventExecutorGroup(executor)
                 .timer(timer)
@@ -124,11 +134,27 @@ final class OwnClient {
                 })
                 .addressResolverGroup(addresses)
                 .commandLatencyRecorder(CommandLatencyRecorder.disabled())
-                .reconnectDelay(
-                        ExecutorTimer.delays(uri.getSentinels().isEmpty() ? RECONNECT_DELAY : SENTINEL_RECONNECT_DELAY))
-                .build();
+                .reconnectDelay(ExecutorTimer.delays(RECONNECT_DELAY));
+        if (bySentinels) {
+            builder.socketAddressResolver(new SocketAddressResolver() {
+                @Override
+                public SocketAddress resolve(RedisURI which) {
+                    return PRIMARY.equals(which.getHost()) ? addressOfPrimary() : super.resolve(which);
+                }
+            });
+        }
+        this.resources = builder.build();
         this.client = RedisClient.create(resources, uri);
         this.client.setOptions(options(connectTimeout, ssl));
+        if (bySentinels) {
+            this.sentinelClient = RedisClient.create(resources);
+            this.sentinelClient.setOptions(
+                    options(connectTimeout, ssl).mutate().autoReconnect(false).build());
+            this.sentinels = new Sentinels(sentinelClient, copy(source, connectTimeout), executor);
+        } else {
+            this.sentinelClient = null;
+            this.sentinels = null;
+        }
         this.client.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
@@ -149,6 +175,20 @@ final class OwnClient {
 
     RedisURI uri() {
         return uri;
+    }
+
+    /** The Sentinels of the URI; null if it has none. */
+    @Nullable
+    Sentinels sentinels() {
+        return sentinels;
+    }
+
+    private SocketAddress addressOfPrimary() {
+        Sentinels.Primary primary = sentinels == null ? null : sentinels.primary();
+        if (primary == null) {
+            throw new IllegalStateException("no Sentinel has named the primary yet");
+        }
+        return primary.address();
     }
 
     /** How many times connecting has to be tried until each address of the server's name was. */
@@ -176,6 +216,14 @@ final class OwnClient {
     /** One connection is back: the other can be too. */
     void reconnectAtOnce() {
         timer.reconnectAtOnce();
+    }
+
+    /** The server is elsewhere now: ends its connections, also those that are being made, and connects at once. */
+    void connectAnew() {
+        timer.reconnectAtOnceFor(MINIMUM_CONNECT_TIMEOUT);
+        for (Channel channel : watchdogs.values()) {
+            Future<?> unused = channel.close();
+        }
     }
 
     private void remember(Channel channel) {
@@ -209,7 +257,13 @@ final class OwnClient {
     @SuppressWarnings("FutureReturnValueIgnored") // What counts is the end of the threads, and that is waited for.
     void close() {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
-        client.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS).whenComplete((ignored, error) -> {
+        CompletableFuture<Void> sentinelsEnd = CompletableFuture.completedFuture(null);
+        if (sentinels != null && sentinelClient != null) {
+            sentinels.close();
+            sentinelsEnd = sentinelClient.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+        }
+        CompletableFuture<Void> end = client.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+        CompletableFuture.allOf(sentinelsEnd, end).whenComplete((ignored, error) -> {
             eventLoops.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             executor.shutdownGracefully(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             resources.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
@@ -273,6 +327,11 @@ final class OwnClient {
                 .connectTimeout(connectTimeout)
                 .tcpNoDelay(true)
                 .build();
+    }
+
+    /** All of a URI but its Sentinels: user, TLS, database, names. */
+    private static RedisURI ofPrimary(RedisURI source, Duration timeout) {
+        return RedisURI.builder(source).withHost(PRIMARY).withTimeout(timeout).build();
     }
 
     /** Copies all of a URI, by Lettuce's own {@link RedisURI#builder(RedisURI)}, which leaves the Sentinels out. */

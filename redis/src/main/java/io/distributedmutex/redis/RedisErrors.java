@@ -15,6 +15,8 @@ import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.StringJoiner;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -166,6 +168,64 @@ final class RedisErrors {
                 server
                         + " is a Sentinel, which holds no locks; connect to redis-sentinel://host:port#primary, or to the"
                         + " primary itself",
+                null);
+    }
+
+    /** Sentinels answer, and none of them knows the name. */
+    StoreException unknownPrimary(String name, Collection<String> known) {
+        String names = known.isEmpty() ? "no other either" : "'" + String.join("', '", known) + "'";
+        return new StoreRefusedException(
+                Reason.OTHER,
+                "could not connect to " + server + ": they know no primary '" + Texts.foreign(name) + "'; they know "
+                        + Texts.foreign(names) + " (check what follows the # of the URI)",
+                null);
+    }
+
+    /**
+     * No Sentinel says where the primary is.
+     *
+     * @param failures why, by the address of each Sentinel
+     * @return the exception for the caller: a refusal if one of them said something
+     */
+    StoreException noSentinel(Map<String, Throwable> failures) {
+        if (failures.isEmpty()) {
+            return new StoreUnreachableException(
+                    "could not connect to " + server + ": no Sentinel answered in time", null);
+        }
+        StringJoiner reasons = new StringJoiner("; ");
+        @Nullable Throwable refusal = null;
+        for (Map.Entry<String, Throwable> failure : failures.entrySet()) {
+            @Nullable String said = saidByServer(failure.getValue());
+            refusal = refusal == null && said != null ? failure.getValue() : refusal;
+            reasons.add(failure.getKey() + ": " + (said == null ? reasonOf(failure.getValue()) : saidBySentinel(said)));
+        }
+        String message = "could not connect to " + server + ": no Sentinel says where the primary is: " + reasons;
+        if (refusal == null) {
+            Throwable any = failures.values().iterator().next();
+            return new StoreUnreachableException(
+                    message + " (" + connectAdvice.on(any) + ")", Texts.foreign(Causes.unwrapped(any)));
+        }
+        String said = saidIn(refusal);
+        ErrorCode code = ErrorCode.of(codeOf(said), said);
+        String advice = isUnknownCommand(said) ? "redis:// is for a server without Sentinels" : code.advice();
+        return new StoreRefusedException(code.reason(), message + " (" + advice + ")", causeOf(said, refusal));
+    }
+
+    private static String saidBySentinel(String said) {
+        return isUnknownCommand(said) ? "it is no Sentinel" : shown(ErrorCode.of(codeOf(said), said), said);
+    }
+
+    StoreException movedAway(String address) {
+        return new StoreUnreachableException(
+                "could not connect to " + server + ": they named " + Texts.foreign(address)
+                        + ", and another before it was connected to (a failover is on)",
+                null);
+    }
+
+    StoreException replica(String address) {
+        return new StoreUnreachableException(
+                "could not connect to " + server + ": they name " + Texts.foreign(address)
+                        + ", which says that it is a replica (check whether a failover is on, or stuck)",
                 null);
     }
 
@@ -346,7 +406,7 @@ final class RedisErrors {
     }
 
     /** The innermost cause says most: "Connection refused" rather than "Unable to connect". */
-    private static String reasonOf(Throwable error) {
+    static String reasonOf(Throwable error) {
         List<Throwable> all = Causes.of(error);
         Throwable inner = all.get(all.size() - 1);
         if (inner instanceof TimeoutException) {

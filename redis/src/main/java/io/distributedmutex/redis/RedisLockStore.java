@@ -57,30 +57,27 @@ public final class RedisLockStore implements LockStore {
     private final Duration commandTimeout;
     private final boolean startCheck;
     private final RedisErrors errors;
-    private final Connections connections;
-    private final CommandConnection commands;
+    private final Topology topology;
     private final KeySearch search;
     private final FastPath fastPath;
     private final ClientName client = new ClientName();
     private final AtomicBoolean closed = new AtomicBoolean();
+
+    /** What another primary may have to be told again; null where there is no other. */
+    private final @Nullable RecentReleases releases;
+
     private volatile byte[] label = EMPTY;
 
-    /** What receives grants; null until it does. */
-    private volatile @Nullable GrantSubscription subscription;
-
     private RedisLockStore(
-            KeyPrefix prefix,
-            Duration commandTimeout,
-            boolean startCheck,
-            RedisErrors errors,
-            Connections connections) {
+            KeyPrefix prefix, Duration commandTimeout, boolean startCheck, RedisErrors errors, Topology topology) {
         this.prefix = prefix;
         this.commandTimeout = commandTimeout;
         this.startCheck = startCheck;
         this.errors = errors;
-        this.connections = connections;
-        this.commands = new CommandConnection(connections, errors, commandTimeout);
-        this.search = new KeySearch(commands, prefix);
+        this.topology = topology;
+        // Of any key: one server has all.
+        this.search = new KeySearch(topology.commands(""), prefix);
+        this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases() : null;
         this.fastPath = new FastPath(new Server(), System::nanoTime);
     }
 
@@ -123,15 +120,11 @@ public final class RedisLockStore implements LockStore {
     }
 
     private void subscribe(StoreEvents events) {
-        GrantSubscription started =
-                new GrantSubscription(connections, commands, commandTimeout.toNanos(), client, prefix, events);
-        commands.onReconnect(started::commandsReconnected);
         StartCheck check = startCheck
-                ? new StartCheck(
-                        connections.commands().async(), errors, commandTimeout, prefix.text(), client.current())
+                ? new StartCheck(topology.server(), errors, commandTimeout, prefix.text(), client.current())
                 : null;
         try {
-            Connections.await(started.start(), errors, commandTimeout);
+            Connections.await(topology.subscribe(client, prefix, events), errors, commandTimeout);
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;
@@ -141,12 +134,20 @@ public final class RedisLockStore implements LockStore {
         if (check != null) {
             check.end();
         }
-        subscription = started;
     }
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        return isReserved(request.key()) ? reserved(request.key()) : fastPath.acquire(request);
+        String key = request.key();
+        if (isReserved(key)) {
+            return reserved(key);
+        }
+        CompletionStage<AcquireReply> answer = fastPath.acquire(request);
+        String releasing = request.releasing();
+        if (releasing != null) {
+            remember(answer, key, releasing, 0);
+        }
+        return answer;
     }
 
     /**
@@ -155,8 +156,7 @@ public final class RedisLockStore implements LockStore {
      * then. (A poll is due at the latest after a quarter of the time for which the waiter counts as alive.)
      */
     private String waiter(AcquireRequest request) {
-        GrantSubscription pushes = subscription;
-        boolean polls = pushes != null && !pushes.isSubscribed() && request.aliveMillis() / 4 <= request.claimMillis();
+        boolean polls = !topology.isSubscribed(request.key()) && request.aliveMillis() / 4 <= request.claimMillis();
         ClientName.Names names = client.names();
         String before = names.before(request.aliveMillis());
         return names.current()
@@ -170,7 +170,30 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        return isReserved(key) ? reserved(key) : fastPath.release(key, token, keepMillis);
+        if (isReserved(key)) {
+            return reserved(key);
+        }
+        CompletionStage<Ownership> answer = fastPath.release(key, token, keepMillis);
+        remember(answer, key, token, keepMillis);
+        return answer;
+    }
+
+    /** Another primary may have to be told again, if this one has confirmed it. */
+    private void remember(CompletionStage<?> answer, String key, String token, long keepMillis) {
+        RecentReleases recent = releases;
+        if (recent != null) {
+            CompletionStage<Void> unused = answer.thenAccept(confirmed -> recent.add(key, token, keepMillis));
+        }
+    }
+
+    /** Another primary is there, which may not have heard of the latest releases. Nobody waits for the answers. */
+    private void releaseAgain() {
+        RecentReleases recent = releases;
+        if (recent != null) {
+            for (RecentReleases.Release each : recent.takeAll()) {
+                CompletionStage<Ownership> unused = release(each.key(), each.token(), each.keepMillis());
+            }
+        }
     }
 
     @Override
@@ -213,17 +236,7 @@ public final class RedisLockStore implements LockStore {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            NettyThreadLocals.leavingNone(() -> {
-                GrantSubscription pushes = subscription;
-                if (pushes != null) {
-                    pushes.close();
-                }
-                try {
-                    commands.close();
-                } finally {
-                    connections.close();
-                }
-            });
+            NettyThreadLocals.leavingNone(topology::close);
         }
     }
 
@@ -233,7 +246,9 @@ public final class RedisLockStore implements LockStore {
 
     private <T> CompletionStage<T> run(
             Script script, String key, Arguments arguments, Function<List<@Nullable Object>, T> parser) {
-        return isReserved(key) ? reserved(key) : commands.send(Request.script(script, key, arguments), parser);
+        return isReserved(key)
+                ? reserved(key)
+                : topology.commands(key).send(Request.script(script, key, arguments), parser);
     }
 
     private boolean isReserved(String key) {
@@ -269,16 +284,17 @@ public final class RedisLockStore implements LockStore {
             pipeline.end(2, all.length());
             all.begin(4).add("GETRANGE").add(keys.lock()).add(0).add(LAST_BYTE_OF_OURS);
             pipeline.end(3, all.length());
-            return commands.send(
-                    Request.pipeline("acquire", request.key(), pipeline, all),
-                    replies -> Replies.taken(replies, token));
+            return topology.commands(request.key())
+                    .send(
+                            Request.pipeline("acquire", request.key(), pipeline, all),
+                            replies -> Replies.taken(replies, token));
         }
 
         @Override
         public CompletableFuture<Boolean> free(String key, String token) {
             byte[] lock = LockKeys.of(prefix.text() + key).lock();
             Arguments arguments = new Arguments().add(1).add(lock).add(valueOf(token));
-            return commands.send(Request.script(Script.FREE, key, arguments), Replies::isFreed);
+            return topology.commands(key).send(Request.script(Script.FREE, key, arguments), Replies::isFreed);
         }
 
         /** The value of a lock that is granted to this instance at once. */
@@ -301,7 +317,7 @@ public final class RedisLockStore implements LockStore {
             if (releasing != null) {
                 arguments.add(releasing);
             }
-            return commands.send(Request.script(Script.ACQUIRE, key, arguments), elements -> {
+            return topology.commands(key).send(Request.script(Script.ACQUIRE, key, arguments), elements -> {
                 AcquireReply reply = Replies.acquire(elements);
                 if (reply instanceof AcquireReply.Refused) {
                     fastPath.contended(key);
@@ -316,7 +332,7 @@ public final class RedisLockStore implements LockStore {
             if (keepMillis > 0) {
                 arguments.add(keepMillis);
             }
-            return commands.send(Request.script(Script.RELEASE, key, arguments), reply -> {
+            return topology.commands(key).send(Request.script(Script.RELEASE, key, arguments), reply -> {
                 if (Replies.isHandedOn(reply)) {
                     fastPath.contended(key);
                     return Ownership.HELD;
@@ -332,7 +348,7 @@ public final class RedisLockStore implements LockStore {
             if (!names.previous().isEmpty()) {
                 arguments.add(names.previous());
             }
-            return commands.send(Request.script(Script.CANCEL, key, arguments), Replies::ownership);
+            return topology.commands(key).send(Request.script(Script.CANCEL, key, arguments), Replies::ownership);
         }
     }
 
@@ -379,9 +395,11 @@ public final class RedisLockStore implements LockStore {
          *
          * @param uri the URI, which is copied when connecting
          * @return this builder
+         * @throws IllegalArgumentException if it names both a server and Sentinels, or Sentinels without the primary's name,
+         *     or the reverse
          */
         public Builder uri(RedisURI uri) {
-            this.uri = Objects.requireNonNull(uri, "uri");
+            this.uri = RedisUris.withoutContradiction(Objects.requireNonNull(uri, "uri"));
             return this;
         }
 
@@ -476,25 +494,20 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
+        private Topology topology(RedisErrors errors) {
+            RedisURI server = uri;
+            if (server == null) {
+                return OnePrimary.open(Objects.requireNonNull(client), errors, commandTimeout);
+            }
+            return server.getSentinels().isEmpty()
+                    ? OnePrimary.open(server, sslOptions, errors, commandTimeout)
+                    : SentinelPrimary.open(server, sslOptions, errors, commandTimeout);
+        }
+
         private RedisLockStore open() {
             checkOneAddress();
-            RedisURI uri = this.uri;
-            RedisClient client = this.client;
             RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
-            Connections connections = uri != null
-                    ? Connections.open(uri, sslOptions, errors, commandTimeout)
-                    : Connections.open(Objects.requireNonNull(client), errors);
-            RedisLockStore store = new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, connections);
-            boolean checked = false;
-            try {
-                ServerCheck.check(connections.commands().async(), errors, commandTimeout);
-                checked = true;
-                return store;
-            } finally {
-                if (!checked) {
-                    store.close();
-                }
-            }
+            return new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, topology(errors));
         }
     }
 }

@@ -56,11 +56,13 @@ public final class RedisMutex {
         /**
          * Where to connect to, with a client of our own. No default: give either this or {@link #client}.
          *
-         * <p>With {@code redis-sentinel://} the Sentinels name the primary, and are asked again at each reconnect. Their
-         * failover is asynchronous, so it can lose locks: see the fencing token of {@code Lease}.
+         * <p>With {@code redis-sentinel://} the Sentinels name the primary. The mutex subscribes to each of them, and follows
+         * when they choose another. Their failover is asynchronous, so it can lose locks: see the fencing token of
+         * {@code Lease}. The password is that of the servers; {@code sentinelPassword} and {@code sentinelUser} are those of the
+         * Sentinels.
          *
          * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS, or
-         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]]#primary}
+         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary}
          * @return this builder
          * @throws IllegalArgumentException if it is not one; the message does not show it, as it may hold a password
          */
@@ -75,6 +77,8 @@ public final class RedisMutex {
          *
          * @param uri the URI, which is copied when connecting
          * @return this builder
+         * @throws IllegalArgumentException if it names both a server and Sentinels, or Sentinels without the primary's name,
+         *     or the reverse
          */
         public Builder uri(RedisURI uri) {
             store.uri(uri);
@@ -272,9 +276,11 @@ public final class RedisMutex {
          * @return the mutex; make one per application
          * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with
          *     TLS, or the client cannot connect anywhere, or the Lettuce on the class path is without the Netty that it needs
-         * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
+         * @throws StoreException if the server is not there ({@link StoreUnreachableException}; by Sentinels it is tried for
+         *     3 s, or the command time-out if that is longer, since a failover may be on) or refuses us
          *     ({@link StoreRefusedException}): the password is wrong, the server is older than 6.2, a Sentinel or only a
-         *     part of a cluster, or something is missing of all that {@link #startCheck} tries
+         *     part of a cluster, the Sentinels do not know the primary's name, or something is missing of all that
+         *     {@link #startCheck} tries
          */
         public DistributedMutex connect() {
             store.checkOneAddress();

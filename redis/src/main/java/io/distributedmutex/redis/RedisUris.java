@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class RedisUris {
 
     private static final String EXPECTED = "; expected redis://[[user]:password@]host[:port][/database], rediss://..."
-            + " for TLS, or redis-sentinel://[password@]host[:port][,host2[:port2]]#primary"
+            + " for TLS, or redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary"
             + " (the URI is not shown, as it may hold a password; reserved characters in a password need %-encoding)";
 
     /** An IPv6 address in brackets, or a name, and what follows the colon behind it. */
@@ -65,11 +65,42 @@ final class RedisUris {
             if (at > 0) {
                 setCredentials(result, authority.substring(0, at));
             }
+            setSentinelCredentials(result, uri);
             return result;
         } catch (RuntimeException e) {
             // Its message may quote anything that stands in the URI.
             throw notOne("");
         }
+    }
+
+    /**
+     * Refuses a URI, made by code, of which one half would be ignored.
+     *
+     * @param uri the URI
+     * @return the same
+     * @throws IllegalArgumentException if it says two things, or half of one
+     */
+    static RedisURI withoutContradiction(RedisURI uri) {
+        String name = uri.getSentinelMasterId();
+        boolean isNamed = name != null && !name.isEmpty();
+        if (uri.getSentinels().isEmpty()) {
+            if (isNamed) {
+                throw new IllegalArgumentException("the URI names the primary '" + name
+                        + "' of Sentinels, but no Sentinel; add them, or leave the name out");
+            }
+            return uri;
+        }
+        String sentinels = uri.getSentinels().stream().map(RedisUris::describe).collect(Collectors.joining(", "));
+        if (uri.getHost() != null || uri.getSocket() != null) {
+            throw new IllegalArgumentException("the URI names a server, "
+                    + (uri.getHost() != null ? uri.getHost() : uri.getSocket()) + ", and Sentinels, " + sentinels
+                    + ", which name another; leave one of them out");
+        }
+        if (!isNamed) {
+            throw new IllegalArgumentException("the URI names the Sentinels " + sentinels
+                    + ", but does not say by what name they know the primary (setSentinelMasterId)");
+        }
+        return uri;
     }
 
     private static IllegalArgumentException notOne(String reason) {
@@ -154,6 +185,31 @@ final class RedisUris {
             uri.setCredentialsProvider(
                     new StaticCredentialsProvider(user.isEmpty() ? null : user, password.toCharArray()));
         }
+    }
+
+    /** Lettuce has no parameters for these. */
+    private static void setSentinelCredentials(RedisURI result, URI uri) {
+        String user = parameter(uri, "sentinelUser");
+        String password = parameter(uri, "sentinelPassword");
+        if (user == null && password == null) {
+            return;
+        }
+        if (password == null || password.isEmpty() || result.getSentinels().isEmpty()) {
+            throw new IllegalArgumentException("half of the credentials of Sentinels, or no Sentinels");
+        }
+        for (RedisURI sentinel : result.getSentinels()) {
+            sentinel.setCredentialsProvider(new StaticCredentialsProvider(user, password.toCharArray()));
+        }
+    }
+
+    private static @Nullable String parameter(URI uri, String name) {
+        String query = uri.getRawQuery() == null ? "" : uri.getRawQuery();
+        return Pattern.compile("&")
+                .splitAsStream(query)
+                .filter(each -> each.regionMatches(true, 0, name + "=", 0, name.length() + 1))
+                .map(each -> decoded(each.substring(name.length() + 1)))
+                .findFirst()
+                .orElse(null);
     }
 
     private static String decoded(String text) {

@@ -46,6 +46,10 @@ class RedisUrisTest {
                 "redis://:s3cret@:6379",
                 "redis-sentinel://:s3cret@a:0,b#primary",
                 "redis-sentinel://:s3cret@a,b:#primary",
+                "redis-sentinel://a,b?sentinelUser=s3cret#primary",
+                "redis-sentinel://a,b?sentinelPassword=#primary",
+                "redis-sentinel://a,b?sentinelPassword=s3cret@x#primary",
+                "redis://a?sentinelPassword=s3cret",
                 ""
             })
     void aBadUriIsRefusedWithoutShowingThePassword(String uri) {
@@ -142,6 +146,20 @@ class RedisUrisTest {
                 .isEqualTo("'primary' of the Sentinels a:26379,b:26380");
         assertThat(RedisUris.describe(RedisUris.parse("redis-socket:///tmp/redis.sock")))
                 .isEqualTo("/tmp/redis.sock");
+    }
+
+    @Test
+    void sentinelsMayHaveCredentialsOfTheirOwn() {
+        RedisURI uri = RedisUris.parse("redis-sentinel://data@a,b?sentinelUser=u&sentinelPassword=s3%40cret+#primary");
+
+        assertThat(uri.getSentinels()).hasSize(2).allSatisfy(sentinel -> {
+            RedisCredentials credentials =
+                    sentinel.getCredentialsProvider().resolveCredentials().block();
+            assertThat(credentials.getUsername()).isEqualTo("u");
+            assertThat(credentials.getPassword()).containsExactly("s3@cret+".toCharArray());
+        });
+        assertThat(uri.getCredentialsProvider().resolveCredentials().block().getPassword())
+                .containsExactly("data".toCharArray());
     }
 
     @Test

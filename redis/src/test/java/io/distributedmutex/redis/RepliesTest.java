@@ -116,8 +116,8 @@ class RepliesTest {
         assertThat(Replies.taken(reply(null, id, 1L, text("other")), TAKER))
                 .isEqualTo(new FastPath.Taken(false, null, null));
         assertThatExceptionOfType(RedisCommandExecutionException.class)
-                .isThrownBy(() -> Replies.taken(
-                        reply(new Part.ServerError("OOM"), new Part.ServerError("OOM"), 0L, null), TAKER))
+                .isThrownBy(() ->
+                        Replies.taken(reply(new Part.ServerError("OOM"), new Part.ServerError("OOM"), 0L, null), TAKER))
                 .withMessage("OOM");
         assertThatExceptionOfType(RedisCommandExecutionException.class)
                 .isThrownBy(() -> Replies.taken(reply(null, id, 0L, new Part.ServerError("WRONGTYPE")), TAKER))
@@ -125,8 +125,7 @@ class RepliesTest {
         // A command that this user or server lacks.
         assertThat(Replies.taken(reply(text("OK"), new Part.ServerError("NOPERM x"), 0L, null), TAKER))
                 .isEqualTo(new FastPath.Taken(true, null, "NOPERM x"));
-        assertThat(Replies.taken(
-                        reply(new Part.ServerError("ERR unknown command 'SET'"), id, 0L, text("x")), TAKER))
+        assertThat(Replies.taken(reply(new Part.ServerError("ERR unknown command 'SET'"), id, 0L, text("x")), TAKER))
                 .isEqualTo(new FastPath.Taken(false, null, "ERR unknown command 'SET'"));
         assertThatExceptionOfType(UnexpectedReplyException.class)
                 .isThrownBy(() -> Replies.taken(reply(text("OK"), id, 0L), TAKER));

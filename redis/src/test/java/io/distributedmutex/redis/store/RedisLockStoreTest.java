@@ -5,12 +5,15 @@ import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.testkit.contract.LockStoreContract;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.EmbeddedSentinel;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Tag;
 
@@ -34,19 +37,46 @@ class RedisLockStoreTest {
         }
     }
 
+    @Nested
+    @Tag("deep")
+    class BehindSentinels extends RedisContract {
+
+        private static EmbeddedSentinel sentinels;
+
+        BehindSentinels() {
+            super(sentinels.primary(), sentinels.uri());
+        }
+
+        @BeforeAll
+        static void start() {
+            sentinels = EmbeddedRedis.sentinel(1, 3).start();
+        }
+
+        @AfterAll
+        static void stop() {
+            sentinels.close();
+        }
+    }
+
     abstract static class RedisContract extends LockStoreContract {
 
         private static final String PREFIX = "lock:";
 
         private final EmbeddedRedis redis;
+        private final String uri;
 
         RedisContract(EmbeddedRedis redis) {
+            this(redis, redis.uri());
+        }
+
+        RedisContract(EmbeddedRedis redis, String uri) {
             this.redis = redis;
+            this.uri = uri;
         }
 
         @Override
         protected LockStore newStore() {
-            return RedisLockStore.connect(redis.uri());
+            return RedisLockStore.connect(uri);
         }
 
         @Override

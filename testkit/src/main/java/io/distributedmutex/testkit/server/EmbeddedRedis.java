@@ -65,6 +65,26 @@ public final class EmbeddedRedis implements AutoCloseable {
     }
 
     /**
+     * Returns a builder of a primary with replicas, and Sentinels that watch over them.
+     *
+     * @param replicas how many, 1 to 20
+     * @param sentinels how many, 1 to 20; more than half of them decide
+     */
+    public static EmbeddedSentinelBuilder sentinel(int replicas, int sentinels) {
+        return new EmbeddedSentinelBuilder(replicas, sentinels);
+    }
+
+    /**
+     * Returns a builder of a Redis Cluster.
+     *
+     * @param masters how many, 1 to 20, each with an equal part of the slots
+     * @param replicas how many of each master, 0 to 5
+     */
+    public static EmbeddedClusterBuilder cluster(int masters, int replicas) {
+        return new EmbeddedClusterBuilder(masters, replicas);
+    }
+
+    /**
      * Returns a redis-server, or else a valkey-server, that is installed on this machine and can be run: the first on
      * the PATH, else in the usual folders; never the embedded one.
      */
@@ -321,7 +341,7 @@ public final class EmbeddedRedis implements AutoCloseable {
         paused = false;
     }
 
-    private static String percentEncoded(String text) {
+    static String percentEncoded(String text) {
         StringBuilder encoded = new StringBuilder();
         for (byte next : text.getBytes(StandardCharsets.UTF_8)) {
             boolean unreserved = next > 0 && (Character.isLetterOrDigit(next) || "-._~".indexOf(next) >= 0);

@@ -38,11 +38,15 @@ public final class EmbeddedRedisBuilder {
 
     /** Sets the password of the default user, not empty; by default there is none. */
     public EmbeddedRedisBuilder password(String password) {
+        this.password = checkedPassword(password);
+        return this;
+    }
+
+    static String checkedPassword(String password) {
         if (password.isEmpty()) {
             throw new IllegalArgumentException("an empty password means none to Redis: leave it out");
         }
-        this.password = password;
-        return this;
+        return password;
     }
 
     /**
@@ -97,7 +101,12 @@ public final class EmbeddedRedisBuilder {
      */
     public EmbeddedRedis start() {
         RedisExecutable chosen = executable == null ? RedisExecutable.byDefault() : RedisExecutable.at(executable);
-        RedisConfiguration configuration = new RedisConfiguration(password, dataKept, primary, directives);
+        RedisConfiguration configuration = new RedisConfiguration(
+                password,
+                dataKept,
+                primary == null ? null : new RedisConfiguration.Primary(primary.port(), primary.password()),
+                RedisConfiguration.Role.SERVER,
+                directives);
         if (port != 0) {
             return EmbeddedRedis.start(chosen, configuration, port);
         }
@@ -111,7 +120,7 @@ public final class EmbeddedRedisBuilder {
         return EmbeddedRedis.start(chosen, configuration, freePort());
     }
 
-    private static int freePort() {
+    static int freePort() {
         try {
             return Loopback.freePort();
         } catch (IllegalStateException e) {

@@ -1,5 +1,6 @@
 package io.distributedmutex.testkit.server;
 
+import io.distributedmutex.testkit.internal.Loopback;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
@@ -15,13 +16,33 @@ import org.jspecify.annotations.Nullable;
  * @param password the password of the default user, or null for none
  * @param dataKept whether data survives the process
  * @param primary the server this one replicates, or null
- * @param directives further lines of redis.conf, each checked by {@link #checked}; they come last
+ * @param role what the process is
+ * @param directives further lines of redis.conf, each checked by {@link #checked} or made here; they come last
  */
 record RedisConfiguration(
         @Nullable String password,
         boolean dataKept,
-        @Nullable EmbeddedRedis primary,
+        @Nullable Primary primary,
+        Role role,
         List<String> directives) {
+
+    /** What a process is, and whose its redis.conf is. */
+    enum Role {
+        /** A server of its own; its redis.conf is written anew at each start. */
+        SERVER,
+        /** A server that Sentinels or a cluster reconfigure: it finds its redis.conf at a restart as it has rewritten it. */
+        WATCHED,
+        /** A Sentinel, which keeps what it knows in its redis.conf. */
+        SENTINEL
+    }
+
+    /**
+     * Where a replica has its data from.
+     *
+     * @param port the port of the primary, or of what stands before it
+     * @param password the primary's password, or null for none
+     */
+    record Primary(int port, @Nullable String password) {}
 
     /** Directives that another option sets, with that option. */
     private static final Map<String, String> RESERVED = Map.ofEntries(
@@ -93,6 +114,17 @@ record RedisConfiguration(
         add(text, "loglevel", "notice");
         add(text, "logfile", folder.log().toString());
         add(text, "dir", folder.data().toString());
+        if (password != null) {
+            add(text, "requirepass", password);
+        }
+        if (role != Role.SENTINEL) {
+            addStorage(text, executable);
+        }
+        directives.forEach(line -> text.append(line).append('\n'));
+        return text.toString();
+    }
+
+    private void addStorage(StringBuilder text, RedisExecutable executable) {
         // No snapshots. For kept data, every reply is sent after its write(2); only a crash of the machine could lose
         // it,
         // so no fsync is needed. (With everysec a write is held back for up to 2 s while an fsync runs.)
@@ -105,23 +137,15 @@ record RedisConfiguration(
         if (executable.isAtLeast(7)) {
             add(text, "enable-debug-command", "yes"); // Allowed before version 7, and refused by it unless set.
         }
-        if (password != null) {
-            add(text, "requirepass", password);
-        }
         if (primary != null) {
-            addReplication(text, primary);
+            text.append("replicaof ")
+                    .append(Loopback.HOST)
+                    .append(' ')
+                    .append(primary.port())
+                    .append('\n');
         }
-        directives.forEach(line -> text.append(line).append('\n'));
-        return text.toString();
-    }
-
-    private static void addReplication(StringBuilder text, EmbeddedRedis primary) {
-        text.append("replicaof ")
-                .append(primary.host())
-                .append(' ')
-                .append(primary.port())
-                .append('\n');
-        String primaryPassword = primary.password();
+        // A server that may become a replica needs the password of the next primary, which is its own.
+        String primaryPassword = primary != null ? primary.password() : role == Role.WATCHED ? password : null;
         if (primaryPassword != null) {
             add(text, "masterauth", primaryPassword);
         }

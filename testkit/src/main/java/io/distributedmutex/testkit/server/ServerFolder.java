@@ -44,6 +44,10 @@ record ServerFolder(Path path) {
         return path.resolve("data");
     }
 
+    boolean hasConfiguration() {
+        return Files.exists(configuration());
+    }
+
     void writeConfiguration(String text) {
         try {
             Files.writeString(configuration(), text);

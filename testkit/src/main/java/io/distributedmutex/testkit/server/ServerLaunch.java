@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,7 +28,9 @@ record ServerLaunch(RedisExecutable executable, RedisConfiguration configuration
      *     interrupted (the flag is kept); no process is left behind
      */
     RedisProcess start() {
-        folder.writeConfiguration(configuration.text(executable, port, folder));
+        if (configuration.role() == RedisConfiguration.Role.SERVER || !folder.hasConfiguration()) {
+            folder.writeConfiguration(configuration.text(executable, port, folder));
+        }
         long logStart = folder.logSize();
         RedisProcess process = RedisProcess.launch(command(), folder.path(), folder.log());
         await(process, logStart, "answer", () -> isReady(process));
@@ -111,7 +114,12 @@ record ServerLaunch(RedisExecutable executable, RedisConfiguration configuration
     }
 
     private List<String> command() {
-        return List.of(executable.path().toString(), folder.configuration().toString());
+        List<String> command =
+                List.of(executable.path().toString(), folder.configuration().toString());
+        if (configuration.role() != RedisConfiguration.Role.SENTINEL) {
+            return command;
+        }
+        return Stream.concat(command.stream(), Stream.of("--sentinel")).toList();
     }
 
     /** Returns for instance {@code redis 6.2.11 on 127.0.0.1:12345}. */

@@ -23,11 +23,14 @@ final class ServerOwner {
     /** What the JVM said: the process and the folder of its server. */
     record Report(long pid, Path folder) {}
 
-    /** Starts a server, and then exits, or stays for a minute. */
+    /** Starts servers, says which is the last, and exits; or starts one and stays for a minute. */
     public static void main(String[] arguments) throws InterruptedException {
-        EmbeddedRedis redis = EmbeddedRedis.start();
+        boolean stays = arguments[0].equals("stay");
+        EmbeddedRedis redis = stays
+                ? EmbeddedRedis.start()
+                : EmbeddedRedis.sentinel(1, 1).start().sentinels().get(0);
         System.out.println(redis.pid() + " " + redis.folder());
-        if (arguments[0].equals("stay")) {
+        if (stays) {
             boolean released = new CountDownLatch(1).await(1, TimeUnit.MINUTES);
             System.out.println("left alone: " + !released);
         }
@@ -37,6 +40,7 @@ final class ServerOwner {
         String classPath = Stream.of(
                         "io/distributedmutex/testkit/server/EmbeddedRedis.class",
                         "io/distributedmutex/testkit/server/ServerOwner.class",
+                        "org/slf4j/Logger.class",
                         "redis/embedded/RedisServer.class")
                 .map(ServerOwner::location)
                 .distinct()

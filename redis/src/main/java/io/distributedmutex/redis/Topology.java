@@ -1,0 +1,59 @@
+package io.distributedmutex.redis;
+
+import io.distributedmutex.spi.StoreEvents;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.util.concurrent.Future;
+
+/**
+ * Which server has a lock, by the lock's slot, and the connections to it: all that differs between deployments. {@link OnePrimary} is
+ * told the server; {@link SentinelPrimary} is told by Sentinels, and follows when they choose another.
+ *
+ * <p>Thread-safe.
+ */
+interface Topology {
+
+    /**
+     * The connection for the locks of a key's slot. It stays the same one when another server takes over: requests that are on
+     * their way then fail, and later ones go to the new server.
+     *
+     * @param key the user's key, whose slot counts
+     * @return where to send requests
+     */
+    CommandConnection commands(String key);
+
+    /**
+     * What a store asks once, when it starts: of one server, since all have the same version and users.
+     *
+     * @return the commands of Lettuce
+     */
+    RedisAsyncCommands<byte[], byte[]> server();
+
+    /**
+     * Subscribes to grants, once; from then on the subscription is kept through all reconnects.
+     *
+     * @param client whose channel to subscribe to
+     * @param prefix of the store's locks
+     * @param events hears of grants
+     * @return completes when grants can be received, or with what went wrong
+     */
+    Future<Void> subscribe(ClientName client, KeyPrefix prefix, StoreEvents events);
+
+    /**
+     * Whether grants for the locks of a key's slot arrive now; true as long as nobody subscribed.
+     *
+     * @param key the user's key, whose slot counts
+     * @return whether they do
+     */
+    boolean isSubscribed(String key);
+
+    /**
+     * Sets what is called when another server has taken over and is connected to: before anything else is sent there.
+     *
+     * @param moved called on the client's threads; must not block
+     * @return whether that can happen
+     */
+    boolean onMoved(Runnable moved);
+
+    /** Closes the connections within 2 s. Requests on their way, and later ones, fail. */
+    void close();
+}

@@ -1,0 +1,347 @@
+package io.distributedmutex.redis.sentinel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Stalls;
+import io.distributedmutex.testkit.junit.LeavesNothing;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.EmbeddedRedisException;
+import io.distributedmutex.testkit.server.EmbeddedSentinel;
+import io.lettuce.core.RedisURI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The primary is killed, stopped, cut off, or replaced by plan: instances follow, and what survived goes on. */
+@Timeout(120)
+@LeavesNothing(
+        warnings = {
+            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
+            "release of \\w+ .* was not confirmed",
+            "AT RISK",
+            "OUTAGE",
+            "silent for two command time-outs",
+            "not subscribed to pushes",
+            "subscribed to pushes again",
+            "Sentinel .* does not answer",
+            "Sentinel .* does not let this user subscribe"
+        })
+class FailoverTest {
+
+    private static final LockOptions RENEWED = LockOptions.builder()
+            .leaseTime(Duration.ofSeconds(6))
+            .waitTime(Duration.ofSeconds(30))
+            .autoRenew(Duration.ofMinutes(5))
+            .build();
+
+    private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+    private static final String CLIENT_NAME = "locks";
+
+    @AutoClose
+    private final Stalls stalls = Stalls.watchMachine();
+
+    private EmbeddedSentinel redis;
+    private final List<DistributedMutex> mutexes = new ArrayList<>();
+
+    @BeforeEach
+    void start() {
+        redis = EmbeddedRedis.sentinel(1, 3)
+                .downAfter(Duration.ofMillis(500))
+                .proxied(true)
+                .start();
+    }
+
+    @AfterEach
+    void stop() {
+        mutexes.forEach(DistributedMutex::close);
+        redis.close();
+    }
+
+    private DistributedMutex connect(String label) {
+        DistributedMutex mutex = RedisMutex.builder()
+                .uri(redis.uri().replace("#", "?clientName=" + CLIENT_NAME + "#"))
+                .holderLabel(label)
+                .options(RENEWED)
+                .connect();
+        mutexes.add(mutex);
+        return mutex;
+    }
+
+    /** A holder in one instance and a waiter in another, and what the waiter got. */
+    private CompletableFuture<Lease> waiterFor(String key) {
+        CompletableFuture<Lease> waiting = connect("waiter").acquireAsync(key);
+        Await.until(
+                "the waiter is in the queue",
+                () -> redis.primary().command("KEYS", "dmutex:*:queue:lock:" + key) instanceof List<?> queues
+                        && !queues.isEmpty());
+        return waiting;
+    }
+
+    @Test
+    void afterAKillWhatSurvivedGoesOnAndWaitersQueueAgain() throws Exception {
+        DistributedMutex holder = connect("holder");
+        Lease lease = holder.acquire("k");
+        CompletableFuture<Lease> waiting = waiterFor("k");
+        redis.awaitReplicated();
+
+        EmbeddedRedis before = redis.primary();
+        EmbeddedRedis after = redis.killPrimary();
+
+        assertThat(after).isNotSameAs(before);
+        Await.until(
+                "the new primary has the waiter",
+                () -> !String.valueOf(after.command("CLIENT", "LIST", "TYPE", "pubsub"))
+                        .isBlank());
+        lease.extend(Duration.ofSeconds(6));
+        assertThat(lease.isValid()).isTrue();
+        assertThat(waiting).isNotDone();
+        assertThat(lease.release()).isTrue();
+        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
+            assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
+            assertThat(after.command("GET", "lock:k")).isNotNull();
+        }
+    }
+
+    /** The old primary is well, and takes writes for ten seconds more: nobody may hold or get a lock there. */
+    @Test
+    void aPlannedFailoverIsFollowedAtOnce() throws Exception {
+        DistributedMutex holder = connect("holder");
+        Lease lease = holder.acquire("k");
+        CompletableFuture<Lease> waiting = waiterFor("k");
+        redis.awaitReplicated();
+        EmbeddedRedis before = redis.primary();
+        EmbeddedRedis replica = redis.replicas().get(0);
+        CompletableFuture<Long> following = CompletableFuture.supplyAsync(() -> {
+            long named = whenAnotherIsNamed(before);
+            Await.until("both instances are there", () -> connections(replica) >= 4);
+            return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - named);
+        });
+
+        redis.failOver();
+        long followed = following.get(60, TimeUnit.SECONDS);
+
+        assertThat(isPrimary(before)).isTrue();
+        Await.until("nobody is left at the old one", () -> connections(before) == 0);
+        System.out.println(
+                "both instances followed " + followed + " ms after the first Sentinel named another primary");
+        assertThat(followed).isLessThan(2_000 + stalls.allowanceMillis());
+        lease.extend(Duration.ofSeconds(6));
+        assertThat(lease.release()).isTrue();
+        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
+            assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
+        }
+    }
+
+    private static boolean isPrimary(EmbeddedRedis server) {
+        try {
+            return String.valueOf(server.command("ROLE")).startsWith("[master");
+        } catch (EmbeddedRedisException e) {
+            return false; // Whoever promotes a server also ends all connections to it.
+        }
+    }
+
+    /** Those of our instances. */
+    private static long connections(EmbeddedRedis server) {
+        return String.valueOf(server.command("CLIENT", "LIST"))
+                .lines()
+                .filter(line -> line.contains(" name=" + CLIENT_NAME + " "))
+                .count();
+    }
+
+    /** A Sentinel that has not heard of it yet names the old one; a later decision counts. */
+    @Test
+    void aSentinelThatIsLateMisleadsNobody() {
+        redis.partition(redis.sentinels().get(2));
+        DistributedMutex mutex = connect("A");
+        EmbeddedRedis before = redis.primary();
+        redis.failOver();
+        redis.heal();
+
+        Lease lease = mutex.acquire("k");
+
+        assertThat(redis.primary()).isNotSameAs(before);
+        assertThat(redis.primary().command("GET", "lock:k")).isNotNull();
+        assertThat(lease.release()).isTrue();
+    }
+
+    /** There it would be taken for the rest of a minute, by nobody. */
+    @Test
+    void aReleaseThatTheNewPrimaryMissedIsSentAgain() {
+        DistributedMutex mutex = connect("A").with(options -> options.leaseTime(Duration.ofMinutes(1)));
+        Lease lease = mutex.acquire("k");
+        redis.awaitReplicated();
+        redis.replicas().get(0).command("REPLICAOF", "127.0.0.1", "1");
+        assertThat(lease.release()).isTrue();
+
+        EmbeddedRedis after = redis.killPrimary();
+
+        mutex.acquire("k", Duration.ofSeconds(20)).release();
+        assertThat(after.command("EXISTS", "lock:k")).isEqualTo(0L);
+    }
+
+    @Test
+    @Tag("deep")
+    void aSentinelThatDoesNotLetUsSubscribeIsAskedWhileLocksAreUsed() {
+        RedisURI.Builder uri = RedisURI.builder().withSentinelMasterId(redis.name());
+        for (EmbeddedRedis sentinel : redis.sentinels()) {
+            sentinel.command("ACL", "SETUSER", "asker", "on", ">secret", "+@all", "-subscribe", "-psubscribe");
+            uri.withSentinel(RedisURI.builder()
+                    .withHost(sentinel.host())
+                    .withPort(sentinel.port())
+                    .withAuthentication("asker", "secret".toCharArray())
+                    .build());
+        }
+        DistributedMutex mutex = RedisMutex.builder().uri(uri.build()).connect();
+        mutexes.add(mutex);
+        EmbeddedRedis after = redis.failOver();
+
+        Await.until("a lock stands at the new primary", () -> {
+            try (Lease lease = mutex.acquire("k")) {
+                return lease.isValid() && after.command("EXISTS", "lock:k").equals(1L);
+            }
+        });
+    }
+
+    /** By hand, past the Sentinels, which take half a minute to do something about it. */
+    @Test
+    @Tag("deep")
+    void aPrimaryThatIsDemotedByHandIsLeftAsSoonAsTheSentinelsNameAnother() {
+        DistributedMutex mutex = connect("A");
+        mutex.acquire("k").close();
+        EmbeddedRedis before = redis.primary();
+        EmbeddedRedis replica = redis.replicas().get(0);
+        replica.command("REPLICAOF", "NO", "ONE");
+        before.command("REPLICAOF", "127.0.0.1", Integer.toString(redis.port(replica)));
+
+        try (Lease lease = mutex.acquire("k", Duration.ofSeconds(60))) {
+            assertThat(lease.isValid()).isTrue();
+        }
+    }
+
+    @Test
+    void contendersOverAPlannedFailover() throws Exception {
+        load(redis::failOver);
+    }
+
+    @Test
+    void contendersOverAKill() throws Exception {
+        load(redis::killPrimary);
+    }
+
+    /** Its connections stay open, and new ones are accepted by the kernel. When it goes on it believes to be the primary. */
+    @Test
+    @Tag("deep")
+    void contendersOverAPrimaryThatStandsStill() throws Exception {
+        load(() -> {
+            EmbeddedRedis before = redis.primary();
+            before.pause();
+            redis.awaitPrimaryOtherThan(before);
+            before.resume();
+        });
+    }
+
+    /** What the Sentinels say gets lost for ever on the connections of now, as when a firewall has forgotten them. */
+    @Test
+    @Tag("deep")
+    void contendersOverAPlannedFailoverThatNoSentinelCouldTell() throws Exception {
+        load(() -> {
+            redis.sentinels().forEach(sentinel -> redis.proxy(sentinel).swallow());
+            redis.failOver();
+        });
+    }
+
+    private record Hold(long fence, long granted, long end) {}
+
+    /**
+     * Two instances contend for a key all along, and hold it for a while, by turns. Tokens rise strictly; both hold it only
+     * around the failover, for a second at most; and they are served again soon after a Sentinel has named another primary.
+     */
+    private void load(Runnable failover) throws Exception {
+        Queue<Hold> holds = new ConcurrentLinkedQueue<>();
+        AtomicBoolean over = new AtomicBoolean();
+        List<CompletableFuture<Void>> contenders = new ArrayList<>();
+        for (String label : new String[] {"A", "B"}) {
+            DistributedMutex mutex = connect(label);
+            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over)));
+        }
+        Await.until("both are at work", () -> holds.size() > 5);
+        EmbeddedRedis before = redis.primary();
+        CompletableFuture<Long> named = CompletableFuture.supplyAsync(() -> whenAnotherIsNamed(before));
+
+        failover.run();
+        long firstNamed = named.get(60, TimeUnit.SECONDS);
+        Await.until(
+                "they are at work again",
+                () -> holds.stream().filter(hold -> hold.granted() > firstNamed).count() > 5);
+        over.set(true);
+        for (CompletableFuture<Void> contender : contenders) {
+            contender.get(60, TimeUnit.SECONDS);
+        }
+
+        List<Hold> inOrder = new ArrayList<>(holds);
+        inOrder.sort(Comparator.comparingLong(Hold::granted));
+        long overlap = 0;
+        long end = 0;
+        long fence = 0;
+        for (Hold hold : inOrder) {
+            overlap = Math.max(overlap, Math.min(end, hold.end()) - hold.granted());
+            end = end == 0 ? hold.end() : Math.max(end, hold.end());
+            assertThat(hold.fence()).isGreaterThan(fence);
+            fence = hold.fence();
+        }
+        long beyond = inOrder.stream()
+                .filter(hold -> hold.granted() > firstNamed)
+                .findFirst()
+                .map(hold -> (hold.granted() - firstNamed) / 1_000_000)
+                .orElseThrow();
+        System.out.println(
+                "served again " + beyond + " ms after the first Sentinel named another primary; longest overlap "
+                        + overlap / 1_000_000 + " ms; " + inOrder.size() + " holds");
+        assertThat(overlap / 1_000_000).isLessThan(1_000 + stalls.allowanceMillis());
+        assertThat(beyond).isLessThan(2_000 + stalls.allowanceMillis());
+    }
+
+    private long whenAnotherIsNamed(EmbeddedRedis before) {
+        String port = Integer.toString(redis.port(before));
+        Await.until(
+                "a Sentinel names another",
+                () -> redis.sentinels().stream()
+                        .map(sentinel -> sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", redis.name()))
+                        .anyMatch(address -> address instanceof List<?> parts && !port.equals(parts.get(1))));
+        return System.nanoTime();
+    }
+
+    private static void contend(DistributedMutex mutex, Queue<Hold> holds, AtomicBoolean over) {
+        while (!over.get()) {
+            try (Lease lease = mutex.acquire("k")) {
+                long granted = System.nanoTime();
+                while (lease.isValid() && System.nanoTime() - granted < HOLD_NANOS) {
+                    Await.pass(Duration.ofMillis(1));
+                }
+                holds.add(new Hold(lease.fencingToken(), granted, System.nanoTime()));
+            } catch (StoreException e) {
+                // Within the wait time it tries again by itself; what a failover breaks beyond that shows in the gap.
+                Await.pass(Duration.ofMillis(10));
+            }
+        }
+    }
+}

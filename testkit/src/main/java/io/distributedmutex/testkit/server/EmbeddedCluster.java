@@ -1,0 +1,320 @@
+package io.distributedmutex.testkit.server;
+
+import io.distributedmutex.testkit.proxy.FaultyProxy;
+import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A Redis Cluster of real processes for tests: masters, each with an equal part of the slots, and replicas.
+ *
+ * <pre>{@code
+ * try (EmbeddedCluster redis = EmbeddedRedis.cluster(3, 1).start()) {
+ *     int slot = redis.slotOf("k");
+ *     try (SlotMigration migration = redis.migrate(slot, redis.masters().get(2))) {
+ *         migration.moveKeys(1);             // half way: clients are redirected by ASK
+ *     }                                      // the rest, and all nodes hear of it: MOVED
+ *     redis.killMaster(redis.masterOf(slot));
+ * }
+ * }</pre>
+ *
+ * <p>Each node is an {@link EmbeddedRedis}: it can be killed, paused, restarted and asked by itself. One that is restarted empty
+ * has forgotten the cluster. All end with {@link #close}, or with the JVM. Thread-safe.
+ */
+public final class EmbeddedCluster implements AutoCloseable {
+
+    static final int SLOTS = 16_384;
+    static final int BUS_OFFSET = 10_000;
+
+    private final ServerGroup group;
+    private final List<EmbeddedRedis> nodes;
+    private final @Nullable String password;
+
+    EmbeddedCluster(ServerGroup group, List<EmbeddedRedis> nodes, @Nullable String password) {
+        this.group = group;
+        this.nodes = List.copyOf(nodes);
+        this.password = password;
+    }
+
+    /** A line of CLUSTER NODES. */
+    private record Line(String id, int port, List<String> flags, String masterId, List<String> slots) {
+
+        private static final int WORDS_BEFORE_SLOTS = 8;
+
+        static Line parse(String text) {
+            List<String> words = List.of(text.split(" "));
+            String address = words.get(1).split("@", 2)[0];
+            return new Line(
+                    words.get(0),
+                    Integer.parseInt(address.substring(address.lastIndexOf(':') + 1)),
+                    List.of(words.get(2).split(",")),
+                    words.get(3),
+                    words.subList(Math.min(WORDS_BEFORE_SLOTS, words.size()), words.size()));
+        }
+
+        boolean isServingMaster() {
+            return flags.contains("master")
+                    && !flags.contains("fail")
+                    && slots.stream().anyMatch(Line::isOwned);
+        }
+
+        boolean serves(int slot) {
+            return isServingMaster()
+                    && slots.stream().filter(Line::isOwned).anyMatch(range -> {
+                        String[] ends = range.split("-", -1);
+                        return Integer.parseInt(ends[0]) <= slot && slot <= Integer.parseInt(ends[ends.length - 1]);
+                    });
+        }
+
+        /** Not one that is being migrated, which stands in brackets. */
+        private static boolean isOwned(String range) {
+            return !range.startsWith("[");
+        }
+    }
+
+    /** Returns {@code redis://host:port} of each node, with the password if there is one. */
+    public List<String> uris() {
+        String userInfo = password == null ? "" : ":" + EmbeddedRedis.percentEncoded(password) + "@";
+        return nodes.stream()
+                .map(node -> "redis://" + userInfo + node.host() + ":" + port(node))
+                .toList();
+    }
+
+    /** Returns all nodes: the masters of the beginning, then the replicas. */
+    public List<EmbeddedRedis> nodes() {
+        return nodes;
+    }
+
+    /** Returns the port by which a client reaches the node: its proxy's if it has one. */
+    public int port(EmbeddedRedis node) {
+        return group.announced(group.requireOurs(node).port());
+    }
+
+    /** Returns the masters that serve slots, as a node that is alive sees it, in the order of {@link #nodes}. */
+    public List<EmbeddedRedis> masters() {
+        List<Line> lines = view(anyAnswering());
+        return nodes.stream()
+                .filter(node -> lines.stream().anyMatch(line -> line.isServingMaster() && line.port() == port(node)))
+                .toList();
+    }
+
+    /** Returns the replicas of a master, as it sees it itself. */
+    public List<EmbeddedRedis> replicasOf(EmbeddedRedis master) {
+        String id = id(group.requireOurs(master));
+        return view(master).stream()
+                .filter(line -> line.masterId().equals(id))
+                .flatMap(line -> group.at(line.port()).stream())
+                .toList();
+    }
+
+    /**
+     * Returns the master of a slot, as a node that is alive sees it.
+     *
+     * @throws EmbeddedRedisException if nobody serves it within 30 s
+     */
+    public EmbeddedRedis masterOf(int slot) {
+        checkSlot(slot);
+        return group.await("slot " + slot + " is served", () -> masterOf(slot, anyAnswering()));
+    }
+
+    /** Returns the slot of a key, by what stands in its braces if it has such. */
+    public int slotOf(String key) {
+        return Integer.parseInt(String.valueOf(anyAnswering().command("CLUSTER", "KEYSLOT", key)));
+    }
+
+    /**
+     * Begins to move a slot: from now on its master answers ASK for a key that it does not have. Where it has some of several,
+     * it answers TRYAGAIN from Redis 7.0 on, and ASK before.
+     *
+     * @param slot 0 to 16383
+     * @param target a master, not the one that serves the slot
+     * @return the migration, of which {@link SlotMigration#close} does the rest
+     */
+    public SlotMigration migrate(int slot, EmbeddedRedis target) {
+        EmbeddedRedis source = masterOf(slot);
+        if (source == group.requireOurs(target)) {
+            throw new IllegalArgumentException(target + " serves slot " + slot + " already");
+        }
+        return SlotMigration.begin(this, slot, source, target, password);
+    }
+
+    /**
+     * Makes a replica the master, in good order: the master holds writes back until the replica has all of them. Waits until
+     * all nodes that are alive see it.
+     *
+     * @param replica the replica
+     * @throws EmbeddedRedisException if that is not so within 30 s
+     */
+    public void failOver(EmbeddedRedis replica) {
+        String id = id(group.requireOurs(replica));
+        String before = view(replica).stream()
+                .filter(line -> line.id().equals(id))
+                .map(Line::masterId)
+                .findFirst()
+                .orElse("");
+        replica.command("CLUSTER", "FAILOVER");
+        group.await(
+                "all nodes see " + replica + " as the master, and its master as a replica",
+                () -> answering().stream().allMatch(node -> {
+                    List<Line> lines = view(node);
+                    return lines.stream().anyMatch(line -> line.id().equals(id) && line.isServingMaster())
+                            && lines.stream()
+                                    .anyMatch(line -> line.id().equals(before)
+                                            && line.masterId().equals(id));
+                }));
+    }
+
+    /**
+     * Kills a master (SIGKILL) and waits until all nodes that are alive see one of its replicas in its place.
+     *
+     * @param master a master that has a replica
+     * @return the new master
+     * @throws EmbeddedRedisException if that is not so within 30 s
+     */
+    public EmbeddedRedis killMaster(EmbeddedRedis master) {
+        List<EmbeddedRedis> replicas = replicasOf(master);
+        if (replicas.isEmpty()) {
+            throw new IllegalArgumentException(master + " has no replica to take its place");
+        }
+        master.kill();
+        return group.await(
+                "a replica of " + master + " is in its place",
+                () -> replicas.stream()
+                        .filter(replica -> answering().stream()
+                                .allMatch(node -> view(node).stream()
+                                        .anyMatch(line -> line.isServingMaster() && line.port() == port(replica))))
+                        .findFirst());
+    }
+
+    /**
+     * Returns the proxy before a node.
+     *
+     * @throws IllegalStateException if there is none: see {@link EmbeddedClusterBuilder#proxied}
+     */
+    public FaultyProxy proxy(EmbeddedRedis node) {
+        return group.proxyOf(node);
+    }
+
+    /**
+     * Lets nothing through to a node or back, for clients and replicas. Connections stay open. The cluster bus works, so the
+     * other nodes do not see it: {@link EmbeddedRedis#pause} is what they see.
+     *
+     * @throws IllegalStateException as {@link #proxy}
+     */
+    public void partition(EmbeddedRedis node) {
+        group.partition(node, Direction.values());
+    }
+
+    /**
+     * Lets nothing through one way: see {@link #partition(EmbeddedRedis)}.
+     *
+     * @param node the node
+     * @param direction which way is cut
+     * @throws IllegalStateException as {@link #proxy}
+     */
+    public void partition(EmbeddedRedis node, Direction direction) {
+        group.partition(node, direction);
+    }
+
+    /** Ends all partitions and other faults of the proxies. */
+    public void heal() {
+        group.heal();
+    }
+
+    /** Kills what is alive and deletes the folders. A second call does nothing. */
+    @Override
+    public void close() {
+        group.close();
+    }
+
+    /** Returns for instance {@code a cluster of 6 nodes, redis 6.2.6}. */
+    @Override
+    public String toString() {
+        return "a cluster of " + nodes.size() + " nodes, " + group.executable();
+    }
+
+    static String id(EmbeddedRedis node) {
+        return String.valueOf(node.command("CLUSTER", "MYID"));
+    }
+
+    static void checkSlot(int slot) {
+        if (slot < 0 || slot >= SLOTS) {
+            throw new IllegalArgumentException("a slot is 0 to " + (SLOTS - 1) + ", not " + slot);
+        }
+    }
+
+    /** Waits until all nodes that are alive see a slot at its new master. */
+    void awaitServed(int slot, EmbeddedRedis master) {
+        group.await(
+                "slot " + slot + " is served by " + master,
+                () -> answering().stream().allMatch(node -> masterOf(slot, node).equals(Optional.of(master))));
+    }
+
+    /** Waits until each node knows all others. */
+    void awaitAcquainted() {
+        group.await(
+                "all nodes know each other",
+                () -> nodes.stream().allMatch(node -> {
+                    List<Line> lines = view(node);
+                    return lines.size() == nodes.size()
+                            && lines.stream().noneMatch(line -> line.flags().contains("handshake"));
+                }));
+    }
+
+    /** Waits until all nodes take commands, see the same masters, and replicas have their master's data. */
+    void awaitComplete() {
+        group.await(
+                "all nodes take commands",
+                () -> nodes.stream()
+                        .allMatch(node ->
+                                String.valueOf(node.command("CLUSTER", "INFO")).contains("cluster_state:ok")));
+        group.await(
+                "all nodes see the same",
+                () -> nodes.stream()
+                                .map(node -> view(node).stream()
+                                        .map(line -> line.port() + " " + line.masterId() + " " + line.slots())
+                                        .sorted()
+                                        .collect(Collectors.joining("\n")))
+                                .distinct()
+                                .count()
+                        == 1);
+        group.await(
+                "the replicas have their master's data",
+                () -> nodes.stream()
+                        .noneMatch(node -> String.valueOf(node.command("INFO", "replication"))
+                                .contains("master_link_status:down")));
+    }
+
+    private Optional<EmbeddedRedis> masterOf(int slot, EmbeddedRedis viewer) {
+        return view(viewer).stream()
+                .filter(line -> line.serves(slot))
+                .flatMap(line -> group.at(line.port()).stream())
+                .findFirst();
+    }
+
+    private static List<Line> view(EmbeddedRedis node) {
+        List<Line> lines = new ArrayList<>();
+        for (String line :
+                String.valueOf(node.command("CLUSTER", "NODES")).strip().split("\n", -1)) {
+            lines.add(Line.parse(line.strip()));
+        }
+        return lines;
+    }
+
+    private EmbeddedRedis anyAnswering() {
+        return answering().get(0);
+    }
+
+    private List<EmbeddedRedis> answering() {
+        List<EmbeddedRedis> answering = nodes.stream()
+                .filter(node -> node.isAlive() && !node.isPaused())
+                .toList();
+        if (answering.isEmpty()) {
+            throw new EmbeddedRedisException("no node of " + this + " is alive");
+        }
+        return answering;
+    }
+}

@@ -1,0 +1,145 @@
+package io.distributedmutex.testkit.server;
+
+import io.distributedmutex.testkit.server.RedisConfiguration.Role;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Collects what an {@link EmbeddedCluster} is to be like, and starts it. Each {@link #start} makes another one. Not thread-safe.
+ */
+public final class EmbeddedClusterBuilder {
+
+    private static final int MAXIMUM_REPLICAS = 5;
+    private static final Duration SHORTEST_NODE_TIMEOUT = Duration.ofMillis(200);
+    private static final Duration LONGEST_NODE_TIMEOUT = Duration.ofMinutes(10);
+
+    private final int masters;
+    private final int replicas;
+    private Duration nodeTimeout = Duration.ofSeconds(1);
+    private @Nullable String password;
+    private boolean proxied;
+    private @Nullable Path executable;
+    private final List<String> directives = new ArrayList<>();
+
+    EmbeddedClusterBuilder(int masters, int replicas) {
+        if (replicas < 0 || replicas > MAXIMUM_REPLICAS) {
+            throw new IllegalArgumentException("replicas must be 0 to " + MAXIMUM_REPLICAS + ", not " + replicas);
+        }
+        this.masters = EmbeddedSentinelBuilder.checkedCount("masters", masters);
+        this.replicas = replicas;
+    }
+
+    /**
+     * Sets how long a node may be silent until the others take it to be down, 200 ms to 10 min. Default 1 s. A failover takes
+     * about a second more.
+     */
+    public EmbeddedClusterBuilder nodeTimeout(Duration nodeTimeout) {
+        if (nodeTimeout.compareTo(SHORTEST_NODE_TIMEOUT) < 0 || nodeTimeout.compareTo(LONGEST_NODE_TIMEOUT) > 0) {
+            throw new IllegalArgumentException("nodeTimeout must be " + SHORTEST_NODE_TIMEOUT.toMillis() + " ms to "
+                    + LONGEST_NODE_TIMEOUT.toMillis() + " ms, not " + nodeTimeout.toMillis() + " ms");
+        }
+        this.nodeTimeout = nodeTimeout;
+        return this;
+    }
+
+    /** Sets the password of all nodes, not empty; by default there is none. */
+    public EmbeddedClusterBuilder password(String password) {
+        this.password = EmbeddedRedisBuilder.checkedPassword(password);
+        return this;
+    }
+
+    /**
+     * Adds a directive of redis.conf to all nodes, as {@link EmbeddedRedisBuilder#config} does.
+     *
+     * @param name the directive
+     * @param value the values in order, at least one, unquoted
+     * @throws IllegalArgumentException if name or values are not such
+     */
+    public EmbeddedClusterBuilder config(String name, String... value) {
+        directives.add(RedisConfiguration.directive(name, List.of(value)));
+        return this;
+    }
+
+    /**
+     * Says whether a proxy stands before each node, for {@link EmbeddedCluster#partition}. Clients and replicas then reach a
+     * node by its proxy; the cluster bus stays as it is. Default false.
+     */
+    public EmbeddedClusterBuilder proxied(boolean proxied) {
+        this.proxied = proxied;
+        return this;
+    }
+
+    /** Sets the executable to run, as {@link EmbeddedRedisBuilder#executable} does. */
+    public EmbeddedClusterBuilder executable(Path executable) {
+        this.executable = Objects.requireNonNull(executable, "executable");
+        return this;
+    }
+
+    /**
+     * Starts the nodes, each on a port whose bus port, 10,000 above, is free too, and returns when all of them agree on who
+     * serves which slot and take commands. That takes some seconds.
+     *
+     * @throws EmbeddedRedisException as {@link EmbeddedRedisBuilder#start}; nothing is left behind
+     */
+    public EmbeddedCluster start() {
+        RedisExecutable chosen = executable == null ? RedisExecutable.byDefault() : RedisExecutable.at(executable);
+        return ServerGroup.start(chosen, proxied, this::start);
+    }
+
+    private EmbeddedCluster start(ServerGroup group) {
+        List<EmbeddedRedis> nodes = new ArrayList<>();
+        for (int port : group.choosePorts(masters * (1 + replicas))) {
+            List<String> lines = new ArrayList<>(directives);
+            add(lines, "cluster-enabled", "yes");
+            add(lines, "cluster-node-timeout", Long.toString(nodeTimeout.toMillis()));
+            add(lines, "cluster-announce-ip", "127.0.0.1");
+            add(lines, "cluster-announce-port", Integer.toString(group.announced(port)));
+            add(lines, "cluster-announce-bus-port", Integer.toString(port + EmbeddedCluster.BUS_OFFSET));
+            nodes.add(group.start(new RedisConfiguration(password, false, null, Role.WATCHED, lines), port));
+        }
+        EmbeddedCluster cluster = new EmbeddedCluster(group, nodes, password);
+        for (int master = 0; master < masters; master++) {
+            int first = EmbeddedCluster.SLOTS * master / masters;
+            int end = EmbeddedCluster.SLOTS * (master + 1) / masters;
+            command(nodes.get(master), Stream.concat(Stream.of("ADDSLOTS"), numbers(first, end)));
+        }
+        for (int node = 0; node < nodes.size(); node++) {
+            // Else all have epoch 0, and settle that by collisions.
+            command(nodes.get(node), Stream.of("SET-CONFIG-EPOCH", Integer.toString(node + 1)));
+        }
+        EmbeddedRedis first = nodes.get(0);
+        for (EmbeddedRedis node : nodes.subList(1, nodes.size())) {
+            command(
+                    node,
+                    Stream.of(
+                            "MEET",
+                            first.host(),
+                            Integer.toString(first.port()),
+                            Integer.toString(first.port() + EmbeddedCluster.BUS_OFFSET)));
+        }
+        cluster.awaitAcquainted();
+        for (int node = masters; node < nodes.size(); node++) {
+            command(nodes.get(node), Stream.of("REPLICATE", EmbeddedCluster.id(nodes.get(node % masters))));
+        }
+        cluster.awaitComplete();
+        return cluster;
+    }
+
+    private static void command(EmbeddedRedis node, Stream<String> words) {
+        node.command(Stream.concat(Stream.of("CLUSTER"), words).toArray(String[]::new));
+    }
+
+    private static Stream<String> numbers(int first, int end) {
+        return IntStream.range(first, end).mapToObj(Integer::toString);
+    }
+
+    private static void add(List<String> lines, String name, String value) {
+        lines.add(RedisConfiguration.directive(name, List.of(value)));
+    }
+}
