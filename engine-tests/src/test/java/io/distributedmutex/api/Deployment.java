@@ -51,11 +51,14 @@ final class Deployment implements AutoCloseable {
         this.time = time;
         this.server = time == null ? new InMemoryLockStore() : new InMemoryLockStore(time);
         this.observer = server.sibling();
-        this.observer.start("observer", new StoreEvents() {
+        this.observer.start("observer", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 throw new AssertionError("the observer asks for nothing");
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {}

@@ -1,5 +1,6 @@
 package io.distributedmutex.api;
 
+import io.distributedmutex.Deadlock;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
@@ -16,6 +17,7 @@ final class RecordingListener implements MutexListener {
     final List<String> calls = new CopyOnWriteArrayList<>();
     final List<LockException> outcomes = new CopyOnWriteArrayList<>();
     final List<Lease> leases = new CopyOnWriteArrayList<>();
+    final List<Deadlock> deadlocks = new CopyOnWriteArrayList<>();
 
     /** Runs in every call after it was written down. */
     volatile Runnable then = () -> {};
@@ -64,8 +66,9 @@ final class RecordingListener implements MutexListener {
     }
 
     @Override
-    public void onDeadlockSuspected(List<String> keys) {
-        record("deadlock " + keys);
+    public void onDeadlock(Deadlock circle) {
+        deadlocks.add(circle);
+        record("deadlock " + circle.keys());
     }
 
     @Override

@@ -92,25 +92,18 @@ final class SimulatedNetwork implements LockStore {
     }
 
     @Override
-    public void start(String holderLabel, StoreEvents target) {
+    public void start(String holderLabel, String instance, StoreEvents target) {
         events = target;
-        store.start(holderLabel, new StoreEvents() {
+        store.start(holderLabel, instance, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 server.granted(label, key, fencingToken, fencingTokens);
-                if (cut || fault()) {
-                    return;
-                }
-                long delay = fault() ? random.nextLong(4_000_000_000L) : latency();
-                Runnable push = () -> {
-                    if (!cut) {
-                        process.whenRunning(() -> target.granted(key, token, fencingToken, fencingTokens));
-                    }
-                };
-                after(delay, push);
-                if (fault()) {
-                    after(delay + random.nextLong(3_000_000_000L), push);
-                }
+                push(() -> target.granted(key, token, fencingToken, fencingTokens));
+            }
+
+            @Override
+            public void message(String text) {
+                push(() -> target.message(text));
             }
 
             @Override
@@ -118,6 +111,22 @@ final class SimulatedNetwork implements LockStore {
                 process.whenRunning(target::reconnected);
             }
         });
+    }
+
+    private void push(Runnable received) {
+        if (cut || fault()) {
+            return;
+        }
+        long delay = fault() ? random.nextLong(4_000_000_000L) : latency();
+        Runnable push = () -> {
+            if (!cut) {
+                process.whenRunning(received);
+            }
+        };
+        after(delay, push);
+        if (fault()) {
+            after(delay + random.nextLong(3_000_000_000L), push);
+        }
     }
 
     @Override
@@ -165,6 +174,11 @@ final class SimulatedNetwork implements LockStore {
             server.disturbed();
             return store.forceRelease(key);
         });
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return call(true, () -> store.send(instance, message));
     }
 
     @Override
