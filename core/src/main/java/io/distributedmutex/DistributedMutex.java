@@ -440,7 +440,7 @@ public final class DistributedMutex implements AutoCloseable {
 
         /**
          * How long a wait lasts before it is looked at for deadlocks. Default 1 s; from 10 ms to 1 h. Nothing is done before; later a
-         * waiter that holds something sends a message to who holds its key, at first twice a second and in the end once in 10 s.
+         * waiter that holds something sends a message to who holds its key, at first twice a second and in the end every 3 s.
          *
          * @param deadlocksAfter a fraction of a millisecond is rounded up
          * @return this builder

@@ -42,7 +42,7 @@ final class DeadlockDetector {
     /** The pause before the second probe of a wait; each is half as long again as the one before. */
     private static final long FIRST_PAUSE_NANOS = 500_000_000L;
 
-    private static final long LONGEST_PAUSE_NANOS = 10_000_000_000L;
+    private static final long LONGEST_PAUSE_NANOS = 3_000_000_000L;
 
     /** A probe that another wait asks for comes no sooner after the one before. */
     private static final long SHORTEST_PAUSE_NANOS = 50_000_000L;
@@ -266,14 +266,23 @@ final class DeadlockDetector {
             return;
         }
         Probe known = probe.heldFor(tenure.heldNanos() / 1_000_000, tenure.fencingToken());
-        for (Wait wait : waits.getOrDefault(tenure.owner(), List.of())) {
+        List<Wait> next = waits.getOrDefault(tenure.owner(), List.of());
+        for (Wait wait : next) {
             if (wait.name.equals(probe.origin())) {
                 if (wait.isTimely(known)) {
                     confirm(known.confirming(0), wait);
                 }
-            } else if (wait.isYoungerThan(probe)) {
+                return;
+            }
+        }
+        if (next.stream().anyMatch(wait -> probe.contains(wait.name))) {
+            // A circle that the origin waits for, and is no part of: for another to find.
+            return;
+        }
+        for (Wait wait : next) {
+            if (wait.isYoungerThan(probe)) {
                 wait.lookBy(0);
-            } else if (!probe.contains(wait.name) && wait.passes(probe)) {
+            } else if (wait.passes(probe)) {
                 follow(known, wait);
             }
         }

@@ -16,6 +16,7 @@ import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.StoreEvents;
+import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
@@ -535,7 +536,7 @@ class DeadlockTest {
             // It is asked to confirm, and lies.
             String question = stranger.messages.get(stranger.messages.size() - 1);
             assertThat(question).isNotEqualTo(probe);
-            assertThat(stranger.sends(victim.substring(0, 11), question.replaceFirst("1:01:2", "1:11:2")))
+            assertThat(stranger.sends(victim.substring(0, 11), question.replaceFirst("1:01:211:", "1:11:211:")))
                     .isTrue();
             world.time.runDue();
             assertThat(reports).hasSize(1);
@@ -547,12 +548,12 @@ class DeadlockTest {
     /** With one more edge. */
     private static String forged(String probe, String label, String owner, String key, String token) {
         // Sequence, start, position 0, and one edge.
-        String[] parts = probe.split("1:01:1", 2);
+        String[] parts = probe.split("1:01:111:", 2);
         assertThat(parts).hasSize(2);
         String edge = "11:AAAAAAAAAAA" + field(label) + field(owner) + field(key) + "1:1" + field(token) + "1:01:0";
         // What the stranger says of its own lease.
         String held = parts[1].replaceFirst("1:01:0$", "1:71:7");
-        return parts[0] + "1:11:2" + held + edge;
+        return parts[0] + "1:11:211:" + held + edge;
     }
 
     private static String field(String text) {
@@ -596,12 +597,12 @@ class DeadlockTest {
         }
 
         @Override
-        public void schedule(io.distributedmutex.spi.Timer timer, long atNanos) {
+        public void schedule(Timer timer, long atNanos) {
             own.schedule(timer, atNanos);
         }
 
         @Override
-        public void cancel(io.distributedmutex.spi.Timer timer) {
+        public void cancel(Timer timer) {
             own.cancel(timer);
         }
 

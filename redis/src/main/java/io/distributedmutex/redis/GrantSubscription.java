@@ -181,17 +181,23 @@ final class GrantSubscription {
     /** Completes with whether the server grants it. */
     private CompletionStage<Boolean> askForMessages() {
         return connection.async().subscribe(messages).handle((subscribed, error) -> {
-            if (error != null && RedisErrors.refusal(error) != null && refusalTold.compareAndSet(false, true)) {
-                log.warn(
-                        "{} does not let this user subscribe to channels {}*, so deadlocks with other instances are not found;"
-                                + " the user needs &{}*: {}",
-                        commands.errors().server(),
-                        RedisLockStore.MESSAGES,
-                        RedisLockStore.MESSAGES,
-                        commands.errors().connecting(error).getMessage());
+            if (error != null && this.subscribed && RedisErrors.refusal(error) != null) {
+                warnOfNoMessages(error);
             }
             return error == null;
         });
+    }
+
+    private void warnOfNoMessages(Throwable refusal) {
+        if (refusalTold.compareAndSet(false, true)) {
+            log.warn(
+                    "{} does not let this user subscribe to channels {}*, so deadlocks with other instances are not found; the"
+                            + " user needs &{}*: {}",
+                    commands.errors().server(),
+                    RedisLockStore.MESSAGES,
+                    RedisLockStore.MESSAGES,
+                    commands.errors().connecting(refusal).getMessage());
+        }
     }
 
     /** Whether grants arrive. If they do not, it is made sure that somebody cares for it, since somebody waits for one. */

@@ -6,13 +6,14 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A {@link LockProcess} as the test sees it. */
+/** A process of a test's, such as a {@link LockProcess}, as the test sees it. */
 final class Child implements AutoCloseable {
 
     private static final long BOUND_SECONDS = 40;
@@ -38,12 +39,18 @@ final class Child implements AutoCloseable {
 
     /** Starts so many at a time. */
     static List<Child> startAll(String uri, int number) {
-        List<Child> children = Stream.generate(() -> begin(uri)).limit(number).toList();
+        return startAll(LockProcess.class, uri, number);
+    }
+
+    /** The same with another main class, which takes the URI and further arguments. */
+    static List<Child> startAll(Class<?> main, String uri, int number, String... arguments) {
+        List<Child> children =
+                Stream.generate(() -> begin(main, uri, arguments)).limit(number).toList();
         children.forEach(child -> child.expect("ready"));
         return children;
     }
 
-    private static Child begin(String uri) {
+    private static Child begin(Class<?> main, String uri, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx128m",
@@ -52,8 +59,9 @@ final class Child implements AutoCloseable {
                 "-Dtest.log.level=ERROR",
                 "-cp",
                 System.getProperty("java.class.path"),
-                LockProcess.class.getName(),
+                main.getName(),
                 uri));
+        command.addAll(List.of(arguments));
         try {
             return new Child(new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
@@ -65,6 +73,28 @@ final class Child implements AutoCloseable {
 
     void tell(String command) {
         input.println(command);
+    }
+
+    /** The words of the next line. */
+    String[] next() {
+        String[] words = nextWithin(Duration.ofSeconds(BOUND_SECONDS));
+        if (words == null) {
+            throw new AssertionError("no line within " + BOUND_SECONDS + " s");
+        }
+        return words;
+    }
+
+    /** The words of the next line; null if there is none in time. */
+    String[] nextWithin(Duration patience) {
+        try {
+            String line = lines.poll(patience.toNanos(), TimeUnit.NANOSECONDS);
+            if (ENDED.equals(line)) {
+                throw new AssertionError("process " + process.pid() + " ended");
+            }
+            return line == null ? null : line.split(" ");
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** Waits for the line that begins with a word, and returns its words. Lines before it are dropped. */
