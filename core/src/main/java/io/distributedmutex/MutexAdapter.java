@@ -161,7 +161,7 @@ public final class MutexAdapter {
             log.debug("acquired '{}', fencing token {}", Messages.shown(key), lease.fencingToken());
             return true;
         } catch (LockNotAcquiredException e) {
-            log.error("timed out: {}", e.getMessage());
+            log.error("{}: {}", e instanceof DeadlockException ? "gave up" : "timed out", e.getMessage());
         } catch (LockException e) {
             failed("acquire failed", e);
         }

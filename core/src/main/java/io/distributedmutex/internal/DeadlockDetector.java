@@ -48,7 +48,7 @@ final class DeadlockDetector {
     private static final long SHORTEST_PAUSE_NANOS = 50_000_000L;
 
     /** Both rounds together must not take longer. */
-    private static final long ROUNDS_NANOS = 1_000_000_000L;
+    private static final long ROUNDS_NANOS = 2_000_000_000L;
 
     /** So many messages are taken in each second, and as many are sent. */
     static final int MESSAGES_PER_SECOND = 200;

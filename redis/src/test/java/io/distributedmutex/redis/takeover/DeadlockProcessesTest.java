@@ -101,7 +101,9 @@ class DeadlockProcessesTest {
                     }
                     return new Ending(false, circles);
                 }
-                default -> throw new AssertionError(String.join(" ", words));
+                default -> {
+                    // A line of the adapter's log.
+                }
             }
         }
     }

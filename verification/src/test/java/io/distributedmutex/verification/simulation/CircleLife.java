@@ -11,6 +11,7 @@ import io.distributedmutex.testkit.ManualTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,7 +46,7 @@ final class CircleLife {
     private static final long STANDS_NANOS = Duration.ofSeconds(9).toNanos();
 
     /** The evidence for a circle is not older than a probe's two rounds; what the witness sees may be a step late. */
-    private static final long EVIDENCE_NANOS = 1_000_000_000L + 3 * STEP_NANOS;
+    private static final long EVIDENCE_NANOS = 2_000_000_000L + 3 * STEP_NANOS;
 
     private static final LockOptions OPTIONS = LockOptions.builder()
             .leaseTime(Duration.ofMinutes(10))
@@ -59,6 +60,9 @@ final class CircleLife {
     private final ManualTime time;
     private final boolean faulty;
     private final boolean fails;
+    /** Messages take so long that circles may not be found, and change while they are looked for. */
+    private final boolean slow;
+
     private final SimulatedServer server;
     private final List<SimulatedProcess> processes = new ArrayList<>();
     private final List<SimulatedNetwork> networks = new ArrayList<>();
@@ -68,10 +72,16 @@ final class CircleLife {
     /** Each circle that ever stood, by its waits and leases. */
     private final Map<Set<String>, Circle> circles = new LinkedHashMap<>();
 
-    /** The latest of those with the same owners, keys and leases: somebody may wait again for what was given up. */
-    private final Map<Set<String>, Circle> latest = new HashMap<>();
+    /** Those with the same owners, keys and leases: somebody may wait again for what was given up. */
+    private final Map<Set<String>, List<Circle>> alike = new HashMap<>();
 
     private int victims;
+    private boolean isCrashed;
+
+    /** What was told of, and what somebody's wait ended for. */
+    private final Set<Deadlock> heard = new HashSet<>();
+
+    private final Set<Deadlock> ended = new HashSet<>();
     private int keys;
 
     /** From 0: how often a hand-off or an end of a wait comes between. */
@@ -103,8 +113,10 @@ final class CircleLife {
         final List<Waiting> waits;
         final long closedNanos;
         long lastNanos;
+        /** When it, or another that stands for it, was last known to be told of. */
+        long coveredNanos;
+
         boolean isTold;
-        int victims;
 
         Circle(List<Waiting> waits, long now) {
             this.waits = waits;
@@ -119,6 +131,7 @@ final class CircleLife {
         this.time = ManualTime.withSeed(random.nextLong());
         this.faulty = random.nextBoolean();
         this.fails = random.nextBoolean();
+        this.slow = random.nextInt(3) == 0;
         this.restlessness = random.nextInt(4);
         this.server = new SimulatedServer(time, this::broken);
         List<DistributedMutex> instances = new ArrayList<>();
@@ -132,6 +145,9 @@ final class CircleLife {
             process.stepWallClock(random.nextLong(-5_000_000_000L, 5_000_000_000L));
             SimulatedNetwork network =
                     new SimulatedNetwork("i" + i, server, process, time, random.split(), faulty ? faultsOneIn : 0);
+            if (slow) {
+                network.slowPushes(500_000_000);
+            }
             processes.add(process);
             networks.add(network);
             instances.add(DistributedMutex.builder(network)
@@ -194,11 +210,15 @@ final class CircleLife {
             look();
             hear();
             owners.forEach(this::takeFailed);
+            if (fails && !isCrashed && !ended.equals(heard)) {
+                broken("not one victim for each circle that was told of: " + heard);
+            }
             look();
         }
     }
 
     private void crash(int instance) {
+        isCrashed = true;
         networks.get(instance).cut(true);
         networks.get(instance).loseSubscription();
         processes.get(instance).crash();
@@ -207,7 +227,7 @@ final class CircleLife {
     // ---- what owners do
 
     private void act(Owner owner) {
-        if (owner.isDead() || random.nextInt(40) != 0) {
+        if (owner.isDead() || random.nextInt(slow ? 10 : 40) != 0) {
             return;
         }
         boolean waits = !owner.waits.isEmpty();
@@ -270,14 +290,11 @@ final class CircleLife {
         if (!first.owner().equals(owner.name) || !first.key().equals(wait.key)) {
             broken(owner.name + " is told of the circle of another: " + deadlock.circle());
         }
-        Circle circle = circleOf(deadlock.circle());
-        if (circle == null) {
-            broken(owner.name + " ended for a circle that did not stand: " + deadlock.circle());
-        } else {
-            circle.victims++;
-            if (circle.victims > 1) {
-                broken("another victim of the same circle: " + deadlock.circle());
-            }
+        if (!ended.add(deadlock.circle())) {
+            broken("another victim of the same circle: " + deadlock.circle());
+        }
+        if (!heard.contains(deadlock.circle())) {
+            broken(owner.name + " ended for a circle that was not told of: " + deadlock.circle());
         }
         owner.held.values().forEach(Lease::close);
         owner.held.clear();
@@ -290,6 +307,8 @@ final class CircleLife {
         Map<String, Owner> holders = new HashMap<>();
         for (Owner owner : owners) {
             if (!owner.isDead()) {
+                // Faults may have cost it a lease.
+                owner.held.values().removeIf(lease -> !lease.isValid());
                 owner.held.keySet().forEach(key -> holders.put(key, owner));
             }
         }
@@ -307,11 +326,15 @@ final class CircleLife {
                         .orElseThrow();
                 // A wait is looked at after it has lasted for a second.
                 since = Math.max(since, youngest);
-                if (!isTold(circle) && now() - since > FOUND_WITHIN_NANOS) {
+                if (isTold(circle)) {
+                    circle.coveredNanos = now();
+                }
+                if (!slow && now() - Math.max(since, circle.coveredNanos) > FOUND_WITHIN_NANOS) {
                     broken("not told of a circle that stands since " + Duration.ofNanos(circle.closedNanos) + ": "
                             + circle.waits.stream()
                                     .map(wait -> wait.owner.name + ">" + wait.key)
-                                    .toList());
+                                    .toList()
+                            + "; " + state());
                 }
                 if (now() - circle.closedNanos > STANDS_NANOS && (!faulty || now() < HEALED_NANOS)) {
                     circle.waits.get(0).future.cancel(false);
@@ -326,6 +349,19 @@ final class CircleLife {
                 .filter(other -> other.isTold && other.lastNanos == now())
                 .anyMatch(other -> other.waits.stream()
                         .anyMatch(wait -> circle.waits.stream().anyMatch(each -> each.owner == wait.owner)));
+    }
+
+    /** Who holds and who waits, for a failure's message. */
+    private String state() {
+        return (faulty ? "with faults: " : "without faults: ")
+                + owners.stream()
+                        .map(owner ->
+                                "i" + owner.instance + (owner.isDead() ? " (dead)" : "") + "/" + owner.name + " holds "
+                                        + owner.held.keySet() + ", waits for "
+                                        + owner.waits.stream()
+                                                .map(wait -> wait.key + " since " + Duration.ofNanos(wait.sinceNanos))
+                                                .toList())
+                        .collect(Collectors.joining("; "));
     }
 
     private void walk(Owner first, Owner owner, Map<String, Owner> holders, List<Waiting> path) {
@@ -343,9 +379,13 @@ final class CircleLife {
                     lasting.add(edge);
                     exactly.add(edge + "@" + each.sinceNanos);
                 }
-                Circle circle = circles.computeIfAbsent(exactly, same -> new Circle(List.copyOf(path), now()));
+                Circle circle = circles.get(exactly);
+                if (circle == null) {
+                    circle = new Circle(List.copyOf(path), now());
+                    circles.put(exactly, circle);
+                    alike.computeIfAbsent(lasting, same -> new ArrayList<>()).add(circle);
+                }
                 circle.lastNanos = now();
-                latest.put(lasting, circle);
             } else if (path.stream().noneMatch(each -> each.owner == holder)) {
                 walk(first, holder, holders, path);
             }
@@ -363,17 +403,23 @@ final class CircleLife {
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** The circle that is told of, if it stood a moment ago. */
-    private @Nullable Circle circleOf(Deadlock circle) {
-        Circle found = latest.get(identity(circle));
-        return found != null && now() - found.lastNanos <= EVIDENCE_NANOS ? found : null;
+    /** A circle that stood a moment ago and is the one meant; one that was not yet told of, if there is one. */
+    private @Nullable Circle circleOf(Deadlock meant) {
+        List<Circle> recent = alike.getOrDefault(identity(meant), List.of()).stream()
+                .filter(circle -> now() - circle.lastNanos <= EVIDENCE_NANOS)
+                .toList();
+        return recent.stream()
+                .filter(circle -> !circle.isTold)
+                .findFirst()
+                .orElse(recent.isEmpty() ? null : recent.get(0));
     }
 
     private void hear() {
         for (Told one : List.copyOf(told)) {
+            heard.add(one.circle);
             Circle circle = circleOf(one.circle);
             if (circle == null) {
-                broken("told of a circle that does not stand: " + one.circle);
+                broken("told of a circle that does not stand: " + one.circle + "; " + state());
             } else {
                 if (circle.isTold) {
                     broken("told twice of " + one.circle);

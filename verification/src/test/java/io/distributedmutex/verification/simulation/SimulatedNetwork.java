@@ -41,6 +41,9 @@ final class SimulatedNetwork implements LockStore {
     private boolean cut;
     private long lastArrival;
     private long lastReply;
+    /** How long a push may take; 0 for as long as any packet. */
+    private long slowestPushNanos;
+
     private @Nullable StoreEvents events;
 
     SimulatedNetwork(
@@ -63,6 +66,11 @@ final class SimulatedNetwork implements LockStore {
     void heal() {
         faultsOneIn = 0;
         cut = false;
+    }
+
+    /** Pushes take any time up to this. */
+    void slowPushes(long nanos) {
+        slowestPushNanos = nanos;
     }
 
     /** Nothing gets through any more. */
@@ -117,7 +125,8 @@ final class SimulatedNetwork implements LockStore {
         if (cut || fault()) {
             return;
         }
-        long delay = fault() ? random.nextLong(4_000_000_000L) : latency();
+        long usual = slowestPushNanos > 0 ? random.nextLong(slowestPushNanos) : latency();
+        long delay = fault() ? random.nextLong(4_000_000_000L) : usual;
         Runnable push = () -> {
             if (!cut) {
                 process.whenRunning(received);
