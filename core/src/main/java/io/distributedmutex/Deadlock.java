@@ -14,7 +14,10 @@ import java.util.stream.IntStream;
  * <p>What it says of other instances is what they said, and bounded in length, but may be any text.
  *
  * @param waits from 1 to 64; the first is the youngest wait of the circle
+ * @serial exclude
  */
+// Doclint wants comments on the fields of a record's serialized form, which can have none.
+@SuppressWarnings("InvalidBlockTag")
 public record Deadlock(List<Wait> waits) implements Serializable {
 
     private static final long serialVersionUID = 1L;
@@ -41,7 +44,9 @@ public record Deadlock(List<Wait> waits) implements Serializable {
      * @param waited for how long it had waited when it was looked at
      * @param held for how long the next one had held the key then
      * @param fencingToken the fencing token of the lease that it waits for
+     * @serial exclude
      */
+    @SuppressWarnings("InvalidBlockTag")
     public record Wait(String holderLabel, String owner, String key, Duration waited, Duration held, long fencingToken)
             implements Serializable {
 
