@@ -28,15 +28,12 @@ import org.slf4j.LoggerFactory;
 /** Threads that wait for each other in a circle are noticed; threads that merely wait are not reported. */
 class DeadlockDetectionTest {
 
-    private static final Duration LOOK = Duration.ofMillis(50);
-
     /** A wait that long has been looked at. */
     private static final Duration LOOKED_AT = Duration.ofMillis(250);
 
     private final RecordingListener listener = new RecordingListener();
     private final Deployment deployment = Deployment.inRealTime();
-    private final Instance app =
-            deployment.instance("app", builder -> builder.listener(listener).deadlocksAfter(LOOK));
+    private final Instance app = deployment.instance("app", builder -> builder.listener(listener));
     private final DistributedMutex mutex = app.mutex().with(o -> o.waitTime(LOOKED_AT));
     private final DistributedMutex patient = app.mutex().with(o -> o.waitTime(Await.BOUND));
 

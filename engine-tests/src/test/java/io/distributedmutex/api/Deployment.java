@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
 final class Deployment implements AutoCloseable {
 
     private static final Duration LATE = Duration.ofSeconds(3);
-    private static final Duration LOOK = Duration.ofMillis(50);
+    /** How long a wait lasts before it is looked at for deadlocks. */
+    static final Duration LOOK = Duration.ofMillis(50);
 
     final InMemoryLockStore server;
 
@@ -87,8 +88,10 @@ final class Deployment implements AutoCloseable {
     Instance instance(String label, UnaryOperator<DistributedMutex.Builder> change) {
         Environment environment = time == null ? new SystemEnvironment() : time.newEnvironment();
         FaultyLockStore store = new FaultyLockStore(server.sibling(), environment);
-        DistributedMutex mutex = change.apply(
-                        DistributedMutex.builder(store).environment(environment).holderLabel(label))
+        DistributedMutex mutex = change.apply(DistributedMutex.builder(store)
+                        .environment(environment)
+                        .holderLabel(label)
+                        .deadlocksAfter(LOOK))
                 .build();
         Instance instance = new Instance(mutex, store);
         instances.add(instance);

@@ -17,7 +17,6 @@ final class RecordingListener implements MutexListener {
     final List<String> calls = new CopyOnWriteArrayList<>();
     final List<LockException> outcomes = new CopyOnWriteArrayList<>();
     final List<Lease> leases = new CopyOnWriteArrayList<>();
-    final List<Deadlock> deadlocks = new CopyOnWriteArrayList<>();
 
     /** Runs in every call after it was written down. */
     volatile Runnable then = () -> {};
@@ -67,7 +66,6 @@ final class RecordingListener implements MutexListener {
 
     @Override
     public void onDeadlock(Deadlock circle) {
-        deadlocks.add(circle);
         record("deadlock " + circle.keys());
     }
 

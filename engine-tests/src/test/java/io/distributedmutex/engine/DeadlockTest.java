@@ -323,7 +323,7 @@ class DeadlockTest {
         world.advanceMillis(990);
         assertThat(a.store().count(Operation.SEND)).isZero();
         world.advanceMillis(60_000);
-        assertThat(a.store().count(Operation.SEND)).as("growing pauses").isBetween(8, 15);
+        assertThat(a.store().count(Operation.SEND)).as("growing pauses").isBetween(18, 26);
         assertThat(b.store().count(Operation.SEND)).isZero();
     }
 
