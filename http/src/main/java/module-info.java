@@ -4,6 +4,7 @@ module io.distributedmutex.http {
     requires static transitive jakarta.servlet;
     requires transitive java.net.http;
     requires static org.jspecify;
+    requires static transitive spring.web;
 
     exports io.distributedmutex.http;
 }

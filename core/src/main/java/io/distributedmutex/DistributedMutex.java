@@ -1,16 +1,14 @@
 package io.distributedmutex;
 
-import io.distributedmutex.internal.BodyThread;
-import io.distributedmutex.internal.Checks;
+import io.distributedmutex.internal.DefaultLabel;
 import io.distributedmutex.internal.Engine;
 import io.distributedmutex.internal.LazyStore;
 import io.distributedmutex.internal.LockView;
 import io.distributedmutex.internal.SystemEnvironment;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Messages;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -236,8 +234,7 @@ public final class DistributedMutex implements AutoCloseable {
 
     private static <R extends @Nullable Object, E extends Exception> R callInterruptibly(
             Lease lease, LeaseFunction<R, E> function) throws E {
-        BodyThread body = new BodyThread();
-        lease.onLost(lost -> body.lost());
+        LossInterruption interruption = LossInterruption.of(lease);
         try {
             return function.call(lease);
         } catch (Exception e) {
@@ -246,7 +243,7 @@ public final class DistributedMutex implements AutoCloseable {
             }
             throw e;
         } finally {
-            body.ended();
+            interruption.end();
         }
     }
 
@@ -341,6 +338,7 @@ public final class DistributedMutex implements AutoCloseable {
         private final boolean makesStore;
         private LockOptions options = LockOptions.defaults();
         private @Nullable String holderLabel;
+        private @Nullable String application;
         private final List<MutexListener> listeners = new ArrayList<>();
         private @Nullable Environment environment;
         private @Nullable Executor callbackExecutor;
@@ -348,6 +346,7 @@ public final class DistributedMutex implements AutoCloseable {
         private boolean lazy;
         private OnDeadlock onDeadlock = OnDeadlock.REPORT;
         private Duration deadlocksAfter = Duration.ofSeconds(1);
+        private UnaryOperator<LockStore> decorator = UnaryOperator.identity();
 
         private Builder(Supplier<? extends LockStore> store, boolean makesStore) {
             this.store = store;
@@ -368,15 +367,29 @@ public final class DistributedMutex implements AutoCloseable {
 
         /**
          * The name of this instance for people: others see it in messages, with its leases and in the store. Default: host
-         * name and process id. It is no secret, and has no effect on who owns what.
+         * name and process id, after the {@link #application} if that is given. It is no secret, and has no effect on who
+         * owns what.
          *
          * @param holderLabel 1 to 128 characters
          * @return this builder
          * @throws IllegalArgumentException if it is empty, longer, or not well-formed Unicode
          */
         public Builder holderLabel(String holderLabel) {
-            Checks.text("holderLabel", holderLabel, MAXIMUM_NAME_LENGTH);
+            Checks.text("holderLabel", holderLabel, DefaultLabel.MAXIMUM_LENGTH);
             this.holderLabel = holderLabel;
+            return this;
+        }
+
+        /**
+         * The name of the application, which makes the default label {@code application@host:pid}. Default: none. Without
+         * effect beside a {@link #holderLabel}.
+         *
+         * @param application one character or more; cut where the label would be longer than 128 characters
+         * @return this builder
+         * @throws IllegalArgumentException if it is empty, or not well-formed Unicode
+         */
+        public Builder application(String application) {
+            this.application = Checks.text("application", application, Integer.MAX_VALUE);
             return this;
         }
 
@@ -465,6 +478,22 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
+         * Puts another store around the store: one that passes everything on and does something besides, such as to time the
+         * requests. Default: none. May be called several times: each goes around what is there already. A {@link #lazy} store
+         * is asked through it, too, also while it is not made.
+         *
+         * @param decorator asked once by each {@link #build} with the store, before that is started; what it gives must pass on
+         *     every call, closing included
+         * @return this builder
+         */
+        public Builder decorateStore(UnaryOperator<LockStore> decorator) {
+            Objects.requireNonNull(decorator, "decorator");
+            UnaryOperator<LockStore> inner = this.decorator;
+            this.decorator = store -> decorator.apply(inner.apply(store));
+            return this;
+        }
+
+        /**
          * Time and threads, for tests and simulations. Default: the system's. An environment brings callback threads and clocks
          * of its own, so it cannot be combined with {@link #callbackExecutor} or {@link #countWallClockSteps}.
          *
@@ -495,7 +524,8 @@ public final class DistributedMutex implements AutoCloseable {
             LockStore store = lazy ? new LazyStore(this.store) : this.store.get();
             boolean started = false;
             try {
-                DistributedMutex mutex = start(store);
+                DistributedMutex mutex =
+                        start(Objects.requireNonNull(decorator.apply(store), "the store that a decorator gave"));
                 started = true;
                 return mutex;
             } finally {
@@ -509,7 +539,7 @@ public final class DistributedMutex implements AutoCloseable {
             Environment environment = this.environment != null
                     ? this.environment
                     : new SystemEnvironment(!Boolean.FALSE.equals(countWallClockSteps), callbackExecutor);
-            String label = holderLabel != null ? holderLabel : defaultLabel();
+            String label = holderLabel != null ? holderLabel : DefaultLabel.of(application);
             boolean started = false;
             try {
                 DistributedMutex mutex = new DistributedMutex(
@@ -521,20 +551,6 @@ public final class DistributedMutex implements AutoCloseable {
                     environment.close();
                 }
             }
-        }
-
-        private static String defaultLabel() {
-            long pid = ProcessHandle.current().pid();
-            String host = System.getenv("HOSTNAME");
-            if (host == null || host.isEmpty()) {
-                try {
-                    host = InetAddress.getLocalHost().getHostName();
-                } catch (UnknownHostException e) {
-                    host = "unknown-host";
-                }
-            }
-            String suffix = ":" + pid;
-            return host.substring(0, Math.min(host.length(), MAXIMUM_NAME_LENGTH - suffix.length())) + suffix;
         }
     }
 }

@@ -1,6 +1,6 @@
 package io.distributedmutex;
 
-import io.distributedmutex.internal.Checks;
+import io.distributedmutex.spi.Checks;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;

@@ -1,7 +1,7 @@
 package io.distributedmutex;
 
-import io.distributedmutex.internal.Checks;
 import io.distributedmutex.internal.ThreadHolds;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.IllegalFormatException;

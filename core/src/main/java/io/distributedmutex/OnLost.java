@@ -1,6 +1,9 @@
 package io.distributedmutex;
 
-/** What {@link DistributedMutex#run} and {@link DistributedMutex#call} do when the lease is lost while their body runs. */
+/**
+ * What {@link DistributedMutex#run} and {@link DistributedMutex#call} do when the lease is lost while their body runs. For work
+ * under a lease that is held already there is {@link LossInterruption}.
+ */
 public enum OnLost {
 
     /** The body runs to its end; then {@link LeaseLostException} is thrown. */

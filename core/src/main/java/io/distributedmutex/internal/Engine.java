@@ -13,6 +13,7 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Messages;

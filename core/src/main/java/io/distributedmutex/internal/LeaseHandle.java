@@ -8,6 +8,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexStatus;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.Ownership;
 import java.time.Duration;

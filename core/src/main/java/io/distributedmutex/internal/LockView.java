@@ -5,6 +5,7 @@ import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;

@@ -8,15 +8,13 @@ import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Causes;
 import io.distributedmutex.spi.Messages;
 import java.time.Duration;
-import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /** The exceptions that say what became of a call, with the words of their messages. */
 final class Outcomes {
-
-    private static final int MAXIMUM_CAUSES = 100;
 
     private Outcomes() {}
 
@@ -93,11 +91,7 @@ final class Outcomes {
      * stack may have been at its end, and another thread's is not.
      */
     static StoreException ofStore(Throwable error) {
-        Throwable cause = error;
-        // No more than so many: causes may go round in a circle.
-        for (int i = 0; i < MAXIMUM_CAUSES && cause instanceof CompletionException && cause.getCause() != null; i++) {
-            cause = cause.getCause();
-        }
+        Throwable cause = Causes.unwrapped(error);
         if (cause instanceof StoreException known) {
             return known;
         }

@@ -154,6 +154,15 @@ class BadInputTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> builder.holderLabel("\uD83D"))
                 .withMessageContaining("unpaired surrogate");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.application(null))
+                .withMessage("application");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.application(""))
+                .withMessage("application must not be empty");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> builder.application("a\uDD12"))
+                .withMessageContaining("unpaired surrogate");
     }
 
     @Test

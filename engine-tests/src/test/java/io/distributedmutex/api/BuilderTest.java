@@ -43,6 +43,21 @@ class BuilderTest {
     }
 
     @Test
+    void theApplicationsNameStandsInTheLabelUnlessThatIsGiven() {
+        String pid = ":" + ProcessHandle.current().pid();
+        DistributedMutex.Builder builder = DistributedMutex.builder(this::make);
+        assertThat(labelOf(builder)).endsWith(pid).doesNotContain("@");
+        assertThat(labelOf(builder.application("orders"))).startsWith("orders@").endsWith(pid);
+        assertThat(labelOf(builder.holderLabel("blue").application("orders"))).isEqualTo("blue");
+    }
+
+    private static String labelOf(DistributedMutex.Builder builder) {
+        try (DistributedMutex mutex = builder.build()) {
+            return mutex.status().holderLabel();
+        }
+    }
+
+    @Test
     void optionsThatContradictEachOtherCostNoStore() {
         DistributedMutex.Builder builder = DistributedMutex.builder(this::make)
                 .environment(ManualTime.create().newEnvironment())
@@ -76,5 +91,65 @@ class BuilderTest {
         assertThatNullPointerException()
                 .isThrownBy(() -> DistributedMutex.builder((Supplier<LockStore>) null))
                 .withMessage("store");
+    }
+
+    /** Something that stands around a store, and notes when it is closed. */
+    private static LockStore around(LockStore store, String name, List<String> closed) {
+        return (LockStore) Proxy.newProxyInstance(
+                LockStore.class.getClassLoader(), new Class<?>[] {LockStore.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("close")) {
+                        closed.add(name);
+                    }
+                    return method.invoke(store, arguments);
+                });
+    }
+
+    @Test
+    void aStoreIsAskedThroughWhatStandsAroundIt() {
+        List<String> closed = new ArrayList<>();
+        List<LockStore> given = new ArrayList<>();
+        try (DistributedMutex mutex = DistributedMutex.builder(this::make)
+                .decorateStore(store -> {
+                    given.add(store);
+                    return around(store, "inner", closed);
+                })
+                .decorateStore(store -> around(store, "outer", closed))
+                .build()) {
+            mutex.acquire("k").close();
+            assertThat(given).isEqualTo(made);
+        }
+        assertThat(closed).containsExactly("outer", "inner");
+    }
+
+    @Test
+    void aLazyStoreIsAskedThroughItToo() {
+        List<String> closed = new ArrayList<>();
+        try (DistributedMutex mutex = DistributedMutex.builder(this::make)
+                .lazy()
+                .decorateStore(store -> around(store, "around", closed))
+                .build()) {
+            assertThat(made).isEmpty();
+            mutex.acquire("k").close();
+            assertThat(made).hasSize(1);
+        }
+        assertThat(closed).containsExactly("around");
+    }
+
+    @Test
+    void aStoreThatWasMadeIsClosedIfItsDecoratorFails() {
+        List<String> closed = new ArrayList<>();
+        DistributedMutex.Builder builder = DistributedMutex.builder(() -> around(make(), "made", closed));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> builder.decorateStore(store -> {
+                            throw new IllegalStateException("no decoration");
+                        })
+                        .build())
+                .withMessage("no decoration");
+        assertThat(closed).containsExactly("made");
+        assertThatNullPointerException()
+                .isThrownBy(() -> DistributedMutex.builder(this::make)
+                        .decorateStore(store -> null)
+                        .build())
+                .withMessage("the store that a decorator gave");
     }
 }

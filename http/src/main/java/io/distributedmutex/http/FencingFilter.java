@@ -1,6 +1,7 @@
 package io.distributedmutex.http;
 
 import io.distributedmutex.StaleTokenException;
+import io.distributedmutex.spi.Causes;
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
@@ -35,9 +36,6 @@ public final class FencingFilter implements Filter {
 
     /** The request attribute with the token of a guarded request, a {@link Long}. */
     public static final String TOKEN = "io.distributedmutex.http.fencingToken";
-
-    /** Causes may go round in a circle. */
-    private static final int MAXIMUM_CAUSES = 50;
 
     private final Predicate<HttpServletRequest> guarded;
     private final @Nullable Check check;
@@ -129,14 +127,12 @@ public final class FencingFilter implements Filter {
     }
 
     private static boolean answerStale(HttpServletResponse response, Exception thrown) throws IOException {
-        Throwable cause = thrown;
-        for (int i = 0; i < MAXIMUM_CAUSES && cause != null; i++) {
+        for (Throwable cause : Causes.of(thrown)) {
             if (cause instanceof StaleTokenException && !response.isCommitted()) {
                 response.reset();
                 response.sendError(HttpServletResponse.SC_PRECONDITION_FAILED, cause.getMessage());
                 return true;
             }
-            cause = cause.getCause();
         }
         return false;
     }

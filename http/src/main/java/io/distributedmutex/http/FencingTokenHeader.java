@@ -1,7 +1,7 @@
 package io.distributedmutex.http;
 
 import io.distributedmutex.Lease;
-import io.distributedmutex.spi.Messages;
+import io.distributedmutex.spi.Checks;
 import java.net.http.HttpRequest;
 
 /**
@@ -12,9 +12,6 @@ public final class FencingTokenHeader {
 
     /** The header's name. */
     public static final String NAME = "Fencing-Token";
-
-    /** Up to here, a token is exact in JSON. */
-    private static final long MAXIMUM = (1L << 53) - 1;
 
     private FencingTokenHeader() {}
 
@@ -48,14 +45,6 @@ public final class FencingTokenHeader {
      * @throws IllegalArgumentException if it is no number from 1 to 2^53 - 1
      */
     public static long parse(String value) {
-        String digits = value.strip();
-        boolean number =
-                !digits.isEmpty() && digits.length() <= 16 && digits.chars().allMatch(c -> c >= '0' && c <= '9');
-        long token = number ? Long.parseLong(digits) : 0;
-        if (token < 1 || token > MAXIMUM) {
-            throw new IllegalArgumentException(NAME + " must be a number from 1 to 2^53 - 1, but is '"
-                    + Messages.shown(digits.length() > 40 ? digits.substring(0, 40) + "..." : digits) + "'");
-        }
-        return token;
+        return Checks.fencingToken(NAME, value.strip());
     }
 }

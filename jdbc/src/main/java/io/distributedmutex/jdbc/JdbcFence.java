@@ -3,8 +3,8 @@ package io.distributedmutex.jdbc;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.StaleTokenException;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Objects;
@@ -49,9 +49,6 @@ public final class JdbcFence {
 
     /** What the table is called if nobody says otherwise; the DDL files call it so. */
     static final String DEFAULT_TABLE = "fencing_token";
-
-    /** As many as a key of a lock may have. */
-    private static final int MAXIMUM_RESOURCE_LENGTH = 512;
 
     private final String table;
     private volatile @Nullable FenceTable statements;
@@ -133,9 +130,9 @@ public final class JdbcFence {
      * @param resource what the token guards: 1 to 512 characters of well-formed Unicode without U+0000. Compared by
      *     its characters: case, accents and trailing spaces count. Always guarded by one key, since tokens of different keys
      *     cannot be compared
-     * @param token 1 or greater
+     * @param token from 1 to 2^53 - 1, as the token of each lease
      * @throws StaleTokenException if the resource has seen a greater token
-     * @throws IllegalArgumentException if the token is not positive, or the resource's name is empty or too long, or is
+     * @throws IllegalArgumentException if the token is out of bounds, or the resource's name is empty or too long, or is
      *     no text
      * @throws IllegalStateException if auto-commit is on, or the database is of a kind that is not known
      * @throws SQLException if the database failed, or the table is missing, denied or misshapen; what the database said
@@ -144,10 +141,7 @@ public final class JdbcFence {
     public void check(Connection connection, String resource, long token) throws SQLException {
         Objects.requireNonNull(connection, "connection");
         checkName(resource);
-        if (token < 1) {
-            throw new IllegalArgumentException(
-                    "token must be 1 or greater, but is " + token + " (resource '" + Messages.shown(resource) + "')");
-        }
+        Checks.fencingToken("token", token);
         if (connection.getAutoCommit()) {
             throw new IllegalStateException(
                     "the connection commits each statement by itself, so a check would protect nothing:"
@@ -185,23 +179,11 @@ public final class JdbcFence {
     }
 
     private static void checkName(String resource) {
-        Objects.requireNonNull(resource, "resource");
-        if (resource.isEmpty()) {
-            throw new IllegalArgumentException("resource must not be empty");
-        }
-        if (resource.length() > MAXIMUM_RESOURCE_LENGTH) {
-            throw new IllegalArgumentException("resource must have at most " + MAXIMUM_RESOURCE_LENGTH
-                    + " characters, but has " + resource.length() + ": '"
-                    + Messages.shown(resource.substring(0, 40)) + "...'");
-        }
+        Checks.text("resource", resource, Checks.MAXIMUM_KEY_LENGTH);
         if (resource.indexOf('\0') >= 0) {
             throw new IllegalArgumentException(
                     "resource must not have a character U+0000, which not every database can keep: '"
                             + Messages.shown(resource) + "'");
-        }
-        if (!StandardCharsets.UTF_8.newEncoder().canEncode(resource)) {
-            throw new IllegalArgumentException("resource is not well-formed Unicode, it has half of a surrogate pair: '"
-                    + Messages.shown(resource) + "'");
         }
     }
 

@@ -4,6 +4,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.ChildProcess;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -24,21 +25,30 @@ final class ContenderProcess {
 
     private final DistributedMutex mutex;
     private final Connection connection;
+    private final String sessionQuery;
     private final JdbcFence fence = JdbcFence.create();
     private Lease lease;
 
-    private ContenderProcess(DistributedMutex mutex, Connection connection) {
+    private ContenderProcess(DistributedMutex mutex, Connection connection, String sessionQuery) {
         this.mutex = mutex;
         this.connection = connection;
+        this.sessionQuery = sessionQuery;
+    }
+
+    /** Starts one, and waits until it can be told what to do. */
+    static ChildProcess start(String redisUri, Database database) {
+        ChildProcess process = ChildProcess.start(
+                ContenderProcess.class, redisUri, database.url(), database.user(), database.sessionQuery());
+        process.expectNext("ready");
+        return process;
     }
 
     public static void main(String[] arguments) throws IOException, SQLException {
         try (DistributedMutex mutex = RedisMutex.connect(arguments[0]);
                 Connection connection = DriverManager.getConnection(arguments[1], arguments[2], "")) {
             connection.setAutoCommit(false);
-            ContenderProcess process = new ContenderProcess(mutex, connection);
-            say("ready " + Database.query(connection, arguments[3]));
-            connection.rollback();
+            ContenderProcess process = new ContenderProcess(mutex, connection, arguments[3]);
+            say("ready");
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String line = input.readLine(); line != null; line = input.readLine()) {
                 process.obey(line.split(" ", 2));
@@ -54,6 +64,10 @@ final class ContenderProcess {
                                     .waitTime(Duration.ofSeconds(30)))
                             .acquire(RESOURCE);
                     say("acquired " + lease.fencingToken() + " " + lease.isValid());
+                }
+                case "session" -> {
+                    say("session " + Database.query(connection, sessionQuery));
+                    connection.rollback();
                 }
                 case "execute" -> {
                     execute(words[1]);

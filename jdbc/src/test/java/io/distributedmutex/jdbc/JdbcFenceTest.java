@@ -35,12 +35,12 @@ class JdbcFenceTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {0, -1, -41, Long.MIN_VALUE})
-    void aTokenThatIsNotPositiveIsRefused(long token) throws SQLException {
+    @ValueSource(longs = {0, -1, -41, Long.MIN_VALUE, 1L << 53, Long.MAX_VALUE})
+    void aTokenThatNoLeaseHasIsRefused(long token) throws SQLException {
         try (Connection connection = DATABASE.begin()) {
             assertThatThrownBy(() -> fence.check(connection, "account:7", token))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessage("token must be 1 or greater, but is " + token + " (resource 'account:7')");
+                    .hasMessage("token must be a number from 1 to 2^53 - 1, but is '" + token + "'");
         }
     }
 
@@ -51,8 +51,7 @@ class JdbcFenceTest {
                 "a".repeat(513), "resource must have at most 512 characters, but has 513: '" + "a".repeat(40) + "...'");
         assertNameRefused(
                 "a\0b", "resource must not have a character U+0000, which not every database can keep: 'a\\u0000b'");
-        assertNameRefused(
-                "a\ud83d", "resource is not well-formed Unicode, it has half of a surrogate pair: 'a\\uD83D'");
+        assertNameRefused("a\ud83d", "resource is not well-formed Unicode: unpaired surrogate \\uD83D at index 1");
         try (Connection connection = DATABASE.begin()) {
             assertThatThrownBy(() -> fence.check(connection, null, 1))
                     .isInstanceOf(NullPointerException.class)

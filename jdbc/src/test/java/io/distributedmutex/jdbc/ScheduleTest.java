@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 /** Random schedules of transactions at READ COMMITTED come out as the model of {@link Schedule} says, on real databases. */
 class ScheduleTest {
 
-    private static final int COUNT = 150;
+    private static final int COUNT = 75;
 
     /** In the deep profile. */
     private static final int MORE = 1_000;

@@ -3,9 +3,9 @@ package io.distributedmutex.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.ChildProcess;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
-import java.io.IOException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import org.junit.jupiter.api.BeforeEach;
@@ -29,20 +29,20 @@ class StoppedHolderTest {
         /** PostgreSQL ends the session of the stopped process, so that the other need not wait for it. */
         @Test
         void stoppedWithinItsTransactionItHasWrittenNothingIfTheDatabaseEndedItsSession() throws Exception {
-            try (Contender first = contender();
-                    Contender second = contender()) {
-                first.tell("execute SET SESSION idle_in_transaction_session_timeout = '1500ms'", "executed");
-                first.tell("commit", "committed");
-                first.tell("acquire " + LEASE_MILLIS, "acquired");
-                first.tell("check", "checked");
-                first.tell("add 1", "added");
+            try (ChildProcess first = contender();
+                    ChildProcess second = contender()) {
+                first.ask("execute SET SESSION idle_in_transaction_session_timeout = '1500ms'", "executed");
+                first.ask("commit", "committed");
+                first.ask("acquire " + LEASE_MILLIS, "acquired");
+                first.ask("check", "checked");
+                first.ask("add 1", "added");
                 first.signal("STOP");
-                second.tell("acquire 60000", "acquired");
-                second.tell("check", "checked");
-                second.tell("add 10", "added");
-                second.tell("commit", "committed");
+                second.ask("acquire 60000", "acquired");
+                second.ask("check", "checked");
+                second.ask("add 10", "added");
+                second.ask("commit", "committed");
                 first.signal("CONT");
-                first.tell("commit", "failed");
+                first.ask("commit", "failed");
                 assertThat(balance()).isEqualTo(10);
             }
         }
@@ -73,8 +73,8 @@ class StoppedHolderTest {
             database.execute("INSERT INTO account VALUES (7, 0, 0)");
         }
 
-        Contender contender() throws IOException {
-            return new Contender(redis.uri(), database);
+        ChildProcess contender() {
+            return ContenderProcess.start(redis.uri(), database);
         }
 
         long balance() throws SQLException {
@@ -83,47 +83,48 @@ class StoppedHolderTest {
 
         @Test
         void stoppedBeforeItsTransactionItsTokenIsRefusedAndNothingIsLost() throws Exception {
-            try (Contender first = contender();
-                    Contender second = contender()) {
-                String[] earlier = first.tell("acquire " + LEASE_MILLIS, "acquired");
+            try (ChildProcess first = contender();
+                    ChildProcess second = contender()) {
+                String[] earlier = first.ask("acquire " + LEASE_MILLIS, "acquired");
                 assertThat(earlier[2]).as("valid").isEqualTo("true");
                 first.signal("STOP");
-                String[] later = second.tell("acquire 60000", "acquired");
-                second.tell("check", "checked");
-                second.tell("add 10", "added");
-                second.tell("commit", "committed");
+                String[] later = second.ask("acquire 60000", "acquired");
+                second.ask("check", "checked");
+                second.ask("add 10", "added");
+                second.ask("commit", "committed");
                 first.signal("CONT");
-                assertThat(first.tell("check", "stale")).containsExactly("stale", earlier[1], later[1]);
+                assertThat(first.ask("check", "stale")).containsExactly("stale", earlier[1], later[1]);
                 assertThat(balance()).isEqualTo(10);
-                second.tell("check", "checked");
-                second.tell("add 10", "added");
-                second.tell("commit", "committed");
+                second.ask("check", "checked");
+                second.ask("add 10", "added");
+                second.ask("commit", "committed");
                 assertThat(balance()).isEqualTo(20);
             }
         }
 
         @Test
         void stoppedBetweenItsCheckAndItsWriteItKeepsItsTurnAndNothingIsLost() throws Exception {
-            try (Contender first = contender();
-                    Contender second = contender();
+            try (ChildProcess first = contender();
+                    ChildProcess second = contender();
                     Connection watcher = database.connect()) {
-                first.tell("acquire " + LEASE_MILLIS, "acquired");
-                first.tell("check", "checked");
+                first.ask("acquire " + LEASE_MILLIS, "acquired");
+                first.ask("check", "checked");
                 first.signal("STOP");
-                second.tell("acquire 60000", "acquired");
-                second.begin("check");
-                String waits = String.format(database.waitingQuery(), second.session());
+                second.ask("acquire 60000", "acquired");
+                String session = second.ask("session", "session")[1];
+                second.tell("check");
+                String waits = String.format(database.waitingQuery(), Long.parseLong(session));
                 Await.until(() -> Database.query(watcher, waits) == 1);
                 assertThat(second.isSilent()).isTrue();
                 first.signal("CONT");
-                first.tell("add 1", "added");
+                first.ask("add 1", "added");
                 assertThat(second.isSilent()).isTrue();
-                first.tell("commit", "committed");
-                second.expect("checked");
-                second.tell("add 10", "added");
-                second.tell("commit", "committed");
+                first.ask("commit", "committed");
+                second.expectNext("checked");
+                second.ask("add 10", "added");
+                second.ask("commit", "committed");
                 assertThat(balance()).isEqualTo(11);
-                first.tell("check", "stale");
+                first.ask("check", "stale");
                 assertThat(balance()).isEqualTo(11);
             }
         }

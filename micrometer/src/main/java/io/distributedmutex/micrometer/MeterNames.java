@@ -15,9 +15,12 @@ final class MeterNames {
     static final String FORCED = "distributed.mutex.forced.releases";
     static final String DEADLOCKS = "distributed.mutex.deadlocks";
 
+    static final String STORE_REQUESTS = "distributed.mutex.store.requests";
+
     static final String NAME_TAG = "name";
     static final String OUTCOME_TAG = "outcome";
     static final String REASON_TAG = "reason";
+    static final String OPERATION_TAG = "operation";
 
     /**
      * What the names of observations begin with. They differ from those of the meters: a handler may make timers of them, which

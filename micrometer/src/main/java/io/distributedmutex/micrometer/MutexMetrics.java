@@ -9,6 +9,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.MutexStatus;
 import io.distributedmutex.StoreException;
+import io.distributedmutex.spi.LockStore;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;
@@ -27,6 +28,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,7 +43,7 @@ import org.slf4j.LoggerFactory;
  * }</pre>
  *
  * <p>All meters are registered when it is made, with the value zero; those of a further {@linkplain KeyNames name} when the name
- * is first seen. {@code docs/metrics.md} lists them. One object may serve several instances, which then count together.
+ * is first seen, and those of the store when it is {@linkplain #timed timed}. {@code docs/metrics.md} lists them. One object may serve several instances, which then count together.
  *
  * <p>Thread-safe. Times are those that the instance measured.
  */
@@ -50,7 +52,7 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
     private static final Logger LOGGER = LoggerFactory.getLogger("io.distributedmutex");
 
     private static final Set<String> OUR_TAGS =
-            Set.of(MeterNames.NAME_TAG, MeterNames.OUTCOME_TAG, MeterNames.REASON_TAG);
+            Set.of(MeterNames.NAME_TAG, MeterNames.OUTCOME_TAG, MeterNames.REASON_TAG, MeterNames.OPERATION_TAG);
 
     private final MeterRegistry registry;
     private final KeyNames names;
@@ -64,6 +66,9 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
 
     /** What is taken out of the registry at the end. Added to, and ended, under the monitor of this object. */
     private final Collection<Meter> registered = new ConcurrentLinkedQueue<>();
+
+    /** Made when a store is to be timed. Guarded by this. */
+    private @Nullable StoreTimers storeTimers;
 
     private volatile boolean closed;
 
@@ -111,7 +116,7 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
      * @param names what the meters' tag "name" is for each key
      * @param tags added to all meters. Use the same tag keys for all instances: Prometheus takes no others
      * @return the metrics
-     * @throws IllegalArgumentException if a tag has the key "name", "outcome" or "reason", as the meters' own tags
+     * @throws IllegalArgumentException if a tag has the key "name", "outcome", "reason" or "operation", as the meters' own tags
      * @throws IllegalStateException if the registry has such meters with these tags already
      */
     public static MutexMetrics create(MeterRegistry registry, KeyNames names, Iterable<Tag> tags) {
@@ -120,7 +125,7 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
         for (Tag tag : tags) {
             if (OUR_TAGS.contains(tag.getKey())) {
                 throw new IllegalArgumentException("the tag key '" + tag.getKey()
-                        + "' is one that the meters have themselves: name, outcome and reason");
+                        + "' is one that the meters have themselves: name, outcome, reason and operation");
             }
         }
         return new MutexMetrics(registry, names, Tags.of(tags));
@@ -139,6 +144,35 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
             watched.add(mutex);
         }
         return mutex;
+    }
+
+    /**
+     * Times each request to a store, such as a round trip to Redis. Give it to the builder of the instance:
+     *
+     * <pre>{@code
+     * MutexMetrics metrics = MutexMetrics.create(registry);
+     * DistributedMutex mutex = metrics.watch(RedisMutex.builder()
+     *         .uri("redis://localhost:6379")
+     *         .listener(metrics)
+     *         .decorateStore(metrics::timed)
+     *         .connect());
+     * }</pre>
+     *
+     * <p>The first call registers the timers, {@code distributed.mutex.store.requests}. A request is timed from when it is made
+     * until it is answered or has failed, by the clock of the registry.
+     *
+     * @param store the store that is asked
+     * @return a store that times and asks it
+     */
+    public synchronized LockStore timed(LockStore store) {
+        Objects.requireNonNull(store, "store");
+        if (closed) {
+            return store;
+        }
+        if (storeTimers == null) {
+            storeTimers = new StoreTimers(registry, tags, registered::add);
+        }
+        return new TimedLockStore(store, storeTimers);
     }
 
     /**
@@ -259,6 +293,9 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
                         .strongReference(true)
                         .register(registry));
     }
+
+    // Each gauge takes a status of its own, since a registry asks each gauge alone and does not say when a scrape
+    // begins. A status that is kept for the next gauge would be older than what its reader has just seen happen.
 
     private double held() {
         return watched.stream().mapToInt(mutex -> mutex.status().held().size()).sum();

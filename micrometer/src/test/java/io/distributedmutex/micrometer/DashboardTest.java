@@ -2,6 +2,7 @@ package io.distributedmutex.micrometer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.io.IOException;
@@ -104,7 +105,7 @@ class DashboardTest {
     @Test
     void thePageListsAllMetersAndNoOthers() throws IOException {
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-        MutexMetrics.create(registry);
+        MutexMetrics.create(registry).timed(new InMemoryLockStore());
         Set<String> meters = new TreeSet<>();
         registry.getMeters().forEach(meter -> meters.add(meter.getId().getName()));
         Set<String> listed = new TreeSet<>();
@@ -136,7 +137,7 @@ class DashboardTest {
 
     private static Map<String, Map<String, Set<String>>> metrics() {
         PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-        MutexMetrics.create(registry);
+        MutexMetrics.create(registry).timed(new InMemoryLockStore());
         Map<String, Map<String, Set<String>>> found = new HashMap<>();
         for (MatchResult sample : SAMPLE.matcher(registry.scrape()).results().toList()) {
             Map<String, Set<String>> labels = found.computeIfAbsent(sample.group(1), metric -> new HashMap<>());

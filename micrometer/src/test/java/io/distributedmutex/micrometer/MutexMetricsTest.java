@@ -304,7 +304,7 @@ class MutexMetricsTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> MutexMetrics.create(registry, KeyNames.none(), Tags.of(key, "x")))
                     .withMessage("the tag key '" + key
-                            + "' is one that the meters have themselves: name, outcome and reason");
+                            + "' is one that the meters have themselves: name, outcome, reason and operation");
         }
         assertThatNullPointerException()
                 .isThrownBy(() -> MutexMetrics.create(null))

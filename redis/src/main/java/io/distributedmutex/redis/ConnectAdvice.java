@@ -1,5 +1,6 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.spi.Causes;
 import io.lettuce.core.RedisURI;
 import java.net.SocketException;
 import java.net.UnknownHostException;
@@ -103,11 +104,11 @@ record ConnectAdvice(@Nullable Transport transport) {
     }
 
     private static boolean has(Class<? extends Throwable> type, Throwable error) {
-        return RedisErrors.withCauses(error).stream().anyMatch(type::isInstance);
+        return Causes.of(error).stream().anyMatch(type::isInstance);
     }
 
     private static String texts(Throwable error) {
-        return RedisErrors.withCauses(error).stream()
+        return Causes.of(error).stream()
                 .map(each -> String.valueOf(each.getMessage()))
                 .collect(Collectors.joining("\n"));
     }

@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StaleTokenException;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.ScriptOutputType;
@@ -34,9 +35,6 @@ public final class FencedWrites {
 
     private static final Duration REMEMBERED = Duration.ofDays(30);
 
-    /** Up to here, a token is exact in Lua and JSON. */
-    private static final long MAXIMUM_TOKEN = (1L << 53) - 1;
-
     private static final String FENCE = "dmutex:fence:";
 
     private static final String SCRIPT = Script.read("fenced_write");
@@ -64,16 +62,17 @@ public final class FencedWrites {
     /**
      * The same, with another time for which fences are remembered after the last write.
      *
-     * @param time from 1 s to 365 days, or {@link Duration#ZERO} for ever: each key that was ever written then leaves its fence
+     * @param time from 1 s to 365 days, a fraction of a millisecond is rounded up; or {@link Duration#ZERO} for ever: each key
+     *     that was ever written then leaves its fence
      * @return what writes
      * @throws IllegalArgumentException if it is out of bounds
      */
     public FencedWrites remembering(Duration time) {
-        if (!time.isZero() && (time.compareTo(Duration.ofSeconds(1)) < 0 || time.compareTo(LockOptions.MAXIMUM) > 0)) {
-            throw new IllegalArgumentException(
-                    "a fence is remembered from 1 s to 365 days, or for ever (zero), but the time is " + time);
-        }
-        return new FencedWrites(redis, time);
+        return new FencedWrites(
+                redis,
+                time.isZero()
+                        ? time
+                        : Checks.roundedUp("time (zero: for ever)", time, Duration.ofSeconds(1), LockOptions.MAXIMUM));
     }
 
     /**
@@ -147,9 +146,7 @@ public final class FencedWrites {
     }
 
     private List<?> call(long token, String key, List<String> words) {
-        if (token < 1 || token > MAXIMUM_TOKEN) {
-            throw new IllegalArgumentException("a fencing token is from 1 to 2^53 - 1, but this is " + token);
-        }
+        Checks.fencingToken("fencingToken", token);
         String[] keys = {fence(Objects.requireNonNull(key, "key")), key};
         List<String> arguments = new ArrayList<>();
         arguments.add(Long.toString(token));

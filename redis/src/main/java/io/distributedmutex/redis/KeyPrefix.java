@@ -1,5 +1,6 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -8,9 +9,6 @@ import org.jspecify.annotations.Nullable;
 final class KeyPrefix {
 
     private static final int MAXIMUM_PREFIX = 128;
-
-    /** The engine takes no longer key. */
-    static final int MAXIMUM_KEY = 512;
 
     private final String text;
 
@@ -31,13 +29,8 @@ final class KeyPrefix {
      */
     static KeyPrefix of(String text) {
         Objects.requireNonNull(text, "keyPrefix");
-        if (text.length() > MAXIMUM_PREFIX) {
-            throw new IllegalArgumentException(
-                    "keyPrefix must be at most " + MAXIMUM_PREFIX + " characters long, but has " + text.length());
-        }
-        if (text.codePoints().anyMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE)) {
-            throw new IllegalArgumentException(
-                    "keyPrefix must be well-formed Unicode, but has half of a surrogate pair");
+        if (!text.isEmpty()) {
+            Checks.text("keyPrefix", text, MAXIMUM_PREFIX);
         }
         if (LockKeys.isCompanion(text)) {
             throw new IllegalArgumentException("keyPrefix must not begin with " + LockKeys.COMPANIONS
@@ -65,8 +58,10 @@ final class KeyPrefix {
     @Nullable
     String keyOf(String redisKey) {
         int length = redisKey.length() - text.length();
-        boolean isLock =
-                redisKey.startsWith(text) && length >= 1 && length <= MAXIMUM_KEY && !LockKeys.isCompanion(redisKey);
+        boolean isLock = redisKey.startsWith(text)
+                && length >= 1
+                && length <= Checks.MAXIMUM_KEY_LENGTH
+                && !LockKeys.isCompanion(redisKey);
         return isLock ? redisKey.substring(text.length()) : null;
     }
 }

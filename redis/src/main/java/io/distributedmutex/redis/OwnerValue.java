@@ -1,5 +1,6 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.spi.Checks;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
@@ -15,8 +16,8 @@ record OwnerValue(@Nullable String token, long fencingToken, String label) {
 
     private static final int TOKEN_LENGTH = 22;
 
-    /** The scripts give none that is larger, so that JSON clients can carry it. */
-    static final long MAXIMUM_FENCING_TOKEN = (1L << 53) - 1;
+    /** The scripts give none that is larger. */
+    static final long MAXIMUM_FENCING_TOKEN = Checks.MAXIMUM_FENCING_TOKEN;
 
     private static final int MAXIMUM_LABEL_CHARACTERS = 128;
     private static final int MAXIMUM_LABEL_BYTES = MAXIMUM_LABEL_CHARACTERS * 3;

@@ -1,5 +1,6 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.spi.Checks;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,7 +24,7 @@ record Push(String key, String token, long fencingToken, int fencingTokens) {
      * @return the grant; null if no store of ours can have pushed it
      */
     static @Nullable Push parse(String push, KeyPrefix prefix) {
-        if (push.length() > MAXIMUM_HEAD + prefix.text().length() + KeyPrefix.MAXIMUM_KEY) {
+        if (push.length() > MAXIMUM_HEAD + prefix.text().length() + Checks.MAXIMUM_KEY_LENGTH) {
             return null;
         }
         int first = push.indexOf('|');

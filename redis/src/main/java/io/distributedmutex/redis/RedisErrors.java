@@ -4,6 +4,7 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.Causes;
 import io.distributedmutex.spi.Messages;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
@@ -12,14 +13,11 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -45,9 +43,6 @@ final class RedisErrors {
 
     /** Such as the exception of an encoder, in a part of Netty whose name depends on its version. */
     private static final String NETTY = "io.netty.";
-
-    /** An error's causes are looked at so deep, as there may be a circle. */
-    static final int MAXIMUM_CAUSES = 20;
 
     private final long timeoutMillis;
     private final ConnectAdvice connectAdvice;
@@ -114,7 +109,8 @@ final class RedisErrors {
         @Nullable String said = saidByServer(failure);
         if (said == null) {
             return StoreUnreachableException.notSent(
-                    prefix + "reconnecting, last attempt: " + reasonOf(failure), Texts.foreign(unwrap(failure)));
+                    prefix + "reconnecting, last attempt: " + reasonOf(failure),
+                    Texts.foreign(Causes.unwrapped(failure)));
         }
         ErrorCode code = ErrorCode.of(codeOf(said), said);
         return StoreRefusedException.notSent(
@@ -230,7 +226,7 @@ final class RedisErrors {
         }
         return new StoreUnreachableException(
                 "could not connect to " + server + ": " + reasonOf(error) + " (" + connectAdvice.on(error) + ")",
-                Texts.foreign(unwrap(error)));
+                Texts.foreign(Causes.unwrapped(error)));
     }
 
     /**
@@ -246,7 +242,7 @@ final class RedisErrors {
         if (said != null) {
             return refused(said, error, what(request), request.key());
         }
-        Throwable cause = unwrap(error);
+        Throwable cause = Causes.unwrapped(error);
         if (!sent) {
             return StoreUnreachableException.notSent(
                     what(request) + " could not be sent to " + server + ": " + reasonOf(cause), Texts.foreign(cause));
@@ -294,7 +290,7 @@ final class RedisErrors {
 
     /** The cause repeats what the server said, so it must not be kept where that was cut off. */
     private static @Nullable Throwable causeOf(String said, Throwable error) {
-        return said.contains(BEFORE_ARGUMENTS) ? null : Texts.foreign(unwrap(error));
+        return said.contains(BEFORE_ARGUMENTS) ? null : Texts.foreign(Causes.unwrapped(error));
     }
 
     /** The code of an error of the server, such as WRONGTYPE, also when a command in a script met it. */
@@ -338,7 +334,7 @@ final class RedisErrors {
     }
 
     private static @Nullable String saidByServer(Throwable error) {
-        for (Throwable each : withCauses(error)) {
+        for (Throwable each : Causes.of(error)) {
             String message = each.getMessage();
             // Protected mode closes the connection, so that Lettuce tells of it as a connection error.
             if (each instanceof RedisCommandExecutionException
@@ -349,28 +345,9 @@ final class RedisErrors {
         return null;
     }
 
-    private static Throwable unwrap(Throwable error) {
-        for (Throwable each : withCauses(error)) {
-            boolean wraps = each instanceof CompletionException || each instanceof ExecutionException;
-            if (!wraps || each.getCause() == null) {
-                return each;
-            }
-        }
-        return error;
-    }
-
-    /** An error and its causes, the innermost last; bounded, since there may be a circle. */
-    static List<Throwable> withCauses(Throwable error) {
-        List<Throwable> all = new ArrayList<>();
-        for (Throwable each = error; each != null && all.size() < MAXIMUM_CAUSES; each = each.getCause()) {
-            all.add(each);
-        }
-        return all;
-    }
-
     /** The innermost cause says most: "Connection refused" rather than "Unable to connect". */
     private static String reasonOf(Throwable error) {
-        List<Throwable> all = withCauses(error);
+        List<Throwable> all = Causes.of(error);
         Throwable inner = all.get(all.size() - 1);
         if (inner instanceof TimeoutException) {
             return "no answer in time";

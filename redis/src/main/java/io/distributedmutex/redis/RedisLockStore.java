@@ -7,6 +7,7 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
@@ -16,7 +17,6 @@ import io.lettuce.core.SslOptions;
 import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -356,12 +356,7 @@ public final class RedisLockStore implements LockStore {
          * @throws IllegalArgumentException if it is out of bounds
          */
         public Builder commandTimeout(Duration commandTimeout) {
-            Objects.requireNonNull(commandTimeout, "commandTimeout");
-            if (commandTimeout.compareTo(MINIMUM_TIMEOUT) < 0 || commandTimeout.compareTo(MAXIMUM_TIMEOUT) > 0) {
-                throw new IllegalArgumentException(
-                        "commandTimeout must be from 10 ms to 60000 ms, but is " + commandTimeout);
-            }
-            this.commandTimeout = commandTimeout.plusNanos(999_999).truncatedTo(ChronoUnit.MILLIS);
+            this.commandTimeout = Checks.roundedUp("commandTimeout", commandTimeout, MINIMUM_TIMEOUT, MAXIMUM_TIMEOUT);
             return this;
         }
 
@@ -390,6 +385,12 @@ public final class RedisLockStore implements LockStore {
             } catch (LinkageError e) {
                 throw Lettuce.doesNotFit(e);
             }
+        }
+
+        /** See {@link RedisMutex.Builder#server}. */
+        String server() {
+            checkOneAddress();
+            return uri == null ? "the application's client" : RedisUris.describe(uri);
         }
 
         /** Refuses to connect nowhere, or to two places. */

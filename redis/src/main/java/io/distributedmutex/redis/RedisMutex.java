@@ -7,11 +7,13 @@ import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.LockStore;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.function.UnaryOperator;
 
 /** Makes a {@link DistributedMutex} on Redis. */
 public final class RedisMutex {
@@ -157,7 +159,7 @@ public final class RedisMutex {
 
         /**
          * The name of this instance for people, as {@link DistributedMutex.Builder#holderLabel} describes it. Default: host
-         * name and process id. It stands in Redis beside each lock.
+         * name and process id, after the {@link #application} if that is given. It stands in Redis beside each lock.
          *
          * @param holderLabel the label
          * @return this builder
@@ -165,6 +167,19 @@ public final class RedisMutex {
          */
         public Builder holderLabel(String holderLabel) {
             mutex.holderLabel(holderLabel);
+            return this;
+        }
+
+        /**
+         * The name of the application in the default holder label, as {@link DistributedMutex.Builder#application} describes
+         * it. Default: none.
+         *
+         * @param application one character or more
+         * @return this builder
+         * @throws IllegalArgumentException if it is empty or not well-formed Unicode
+         */
+        public Builder application(String application) {
+            mutex.application(application);
             return this;
         }
 
@@ -251,6 +266,29 @@ public final class RedisMutex {
          */
         public Builder lazy() {
             mutex.lazy();
+            return this;
+        }
+
+        /**
+         * Where this leads, for people: {@code host:port}, a socket's path, or the Sentinels with the name of the primary;
+         * without credentials. A {@link #client} of the application is called just that: Lettuce does not say where it leads.
+         *
+         * @return the server as messages call it
+         * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with TLS
+         */
+        public String server() {
+            return store.server();
+        }
+
+        /**
+         * Puts another store around that on Redis, as {@link DistributedMutex.Builder#decorateStore} describes it: for instance
+         * one that times the requests. Default: none.
+         *
+         * @param decorator given the store, gives what passes everything on to it
+         * @return this builder
+         */
+        public Builder decorateStore(UnaryOperator<LockStore> decorator) {
+            mutex.decorateStore(decorator);
             return this;
         }
 

@@ -1,5 +1,6 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.spi.Causes;
 import io.distributedmutex.spi.Messages;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
@@ -30,7 +31,7 @@ final class Texts {
      * @return the same one if all its messages are fit for a line; else one that says the same, with the same stack trace
      */
     static Throwable foreign(Throwable error) {
-        return foreign(error, RedisErrors.MAXIMUM_CAUSES);
+        return foreign(error, Causes.MAXIMUM);
     }
 
     private static Throwable foreign(Throwable error, int depth) {

@@ -1,5 +1,6 @@
 package io.distributedmutex.redis;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
@@ -49,6 +50,29 @@ class RedisMutexBuilderTest {
         try {
             builder.uri("redis://localhost:1").client(client);
             assertThatIllegalStateException().isThrownBy(builder::connect).withMessageContaining("both was");
+        } finally {
+            client.shutdown();
+        }
+    }
+
+    @Test
+    void saysWhereItLeadsWithoutCredentials() {
+        assertThatIllegalStateException().isThrownBy(builder::server).withMessageContaining("neither was");
+        assertThat(builder.uri("REDIS://user:opensesame@redis.example/3").server())
+                .isEqualTo("redis.example:6379");
+        assertThat(builder.uri("redis-sentinel://opensesame@s1,s2:26380#primary")
+                        .server())
+                .isEqualTo("'primary' of the Sentinels s1:26379,s2:26380");
+        assertThat(builder.uri(RedisURI.create("redis-socket:///run/redis.sock"))
+                        .server())
+                .isEqualTo("/run/redis.sock");
+
+        RedisClient client = RedisClient.create("redis://localhost:1");
+        try {
+            assertThatIllegalStateException()
+                    .isThrownBy(builder.client(client)::server)
+                    .withMessageContaining("both was");
+            assertThat(RedisMutex.builder().client(client).server()).isEqualTo("the application's client");
         } finally {
             client.shutdown();
         }

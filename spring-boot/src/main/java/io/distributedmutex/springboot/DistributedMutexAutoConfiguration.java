@@ -60,17 +60,19 @@ public final class DistributedMutexAutoConfiguration {
         checked("redis.key-prefix", redis.keyPrefix(), () -> builder.keyPrefix(redis.keyPrefix()));
         checked("redis.command-timeout", redis.commandTimeout(), () -> builder.commandTimeout(redis.commandTimeout()));
         label(properties.holderLabel(), environment, builder);
-        RedisServer server = RedisServer.choose(redis, boot.getIfAvailable(), builder);
+        String setBy = RedisServer.choose(redis, boot.getIfAvailable(), builder);
         listeners.orderedStream().forEach(builder::listener);
         if (redis.lazy()) {
             builder.lazy();
-            log.info(
-                    "locks connect to Redis at {} at their first use, as {} is set",
-                    server.place(),
-                    DistributedMutexProperties.LAZY);
         }
         customizers.orderedStream().forEach(customizer -> customizer.customize(builder));
-        DistributedMutex mutex = connect(builder, server);
+        if (redis.lazy()) {
+            log.info(
+                    "locks connect to Redis at {} at their first use, as {} is set",
+                    builder.server(),
+                    DistributedMutexProperties.LAZY);
+        }
+        DistributedMutex mutex = connect(builder, setBy);
         watches.orderedStream().forEach(watch -> watch.watch(mutex));
         return mutex;
     }
@@ -82,22 +84,22 @@ public final class DistributedMutexAutoConfiguration {
         }
         String application = environment.getProperty("spring.application.name", "");
         if (!application.isBlank()) {
-            builder.holderLabel(HolderLabel.of(application));
+            builder.application(application);
         }
     }
 
-    private static DistributedMutex connect(RedisMutex.Builder builder, RedisServer server) {
+    private static DistributedMutex connect(RedisMutex.Builder builder, String setBy) {
         try {
             return builder.connect();
         } catch (StoreException e) {
             throw new MutexStartException(
-                    "The DistributedMutex could not be made: " + e.getMessage() + ". Its Redis is set by "
-                            + server.setBy() + ".",
+                    "The DistributedMutex could not be made: " + e.getMessage() + ". Its Redis is set by " + setBy
+                            + ".",
                     e instanceof StoreUnreachableException
-                            ? "Start Redis there, or correct " + server.setBy() + ". With "
+                            ? "Start Redis there, or correct " + setBy + ". With "
                                     + DistributedMutexProperties.LAZY
                                     + "=true the application starts without it, and connects at the first use."
-                            : "Do what the description says, or correct " + server.setBy() + ".",
+                            : "Do what the description says, or correct " + setBy + ".",
                     e);
         }
     }

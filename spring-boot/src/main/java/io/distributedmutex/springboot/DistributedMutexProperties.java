@@ -25,6 +25,7 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
  * @param shutdownPatience How long the shutdown of the application waits for leases to be given back, from 0 to 365 days.
  *     It starts when the web server and the listeners of messages have stopped.
  * @param redis How to connect.
+ * @param metrics What is measured besides.
  */
 @ConfigurationProperties(prefix = DistributedMutexProperties.PREFIX, ignoreUnknownFields = false)
 record DistributedMutexProperties(
@@ -37,13 +38,16 @@ record DistributedMutexProperties(
         @Nullable String holderLabel,
         @DefaultValue("true") boolean countWallClockSteps,
         @DefaultValue("20s") Duration shutdownPatience,
-        @DefaultValue Redis redis) {
+        @DefaultValue Redis redis,
+        @DefaultValue Metrics metrics) {
 
     static final String PREFIX = "distributed-mutex";
 
     static final String URI = PREFIX + ".redis.uri";
 
     static final String LAZY = PREFIX + ".redis.lazy";
+
+    static final String STORE_REQUESTS = PREFIX + ".metrics.store-requests";
 
     /**
      * How to connect.
@@ -61,6 +65,13 @@ record DistributedMutexProperties(
             @DefaultValue("lock:") String keyPrefix,
             @DefaultValue("2s") Duration commandTimeout,
             @DefaultValue("true") boolean startCheck) {}
+
+    /**
+     * What is measured besides, where there is a MeterRegistry.
+     *
+     * @param storeRequests Whether each request to Redis is timed.
+     */
+    record Metrics(@DefaultValue("false") boolean storeRequests) {}
 
     /**
      * The options of every lock.

@@ -9,6 +9,7 @@ import io.micrometer.observation.ObservationRegistry;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.context.annotation.Bean;
@@ -41,6 +42,13 @@ public final class MutexMetricsAutoConfiguration {
     @ConditionalOnBean(MutexMetrics.class)
     MutexWatch distributedMutexMetricsWatch(MutexMetrics metrics) {
         return metrics::watch;
+    }
+
+    @Bean
+    @ConditionalOnBean(MutexMetrics.class)
+    @ConditionalOnBooleanProperty(DistributedMutexProperties.STORE_REQUESTS)
+    RedisMutexCustomizer distributedMutexStoreTimer(MutexMetrics metrics) {
+        return builder -> builder.decorateStore(metrics::timed);
     }
 
     @Bean

@@ -3,12 +3,10 @@ package io.distributedmutex.springboot;
 import io.distributedmutex.redis.RedisMutex;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
-import java.util.Locale;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The Redis that the mutex connects to.
+ * A Redis that Boot knows.
  *
  * @param uri where it is
  * @param ssl how to speak TLS with it; null for the JDK's defaults if the URI says TLS
@@ -19,27 +17,23 @@ record RedisServer(RedisURI uri, @Nullable SslOptions ssl, String setBy) {
     private static final String BY_DEFAULT = "redis://localhost:6379";
 
     /**
-     * Gives the builder the server: our own URI goes before Boot's connection, and that before localhost.
+     * Gives the builder the server to connect to: our own URI goes before Boot's connection, and that before localhost.
      *
      * @param properties our properties
      * @param boot Boot's connection; null if there is none
      * @param builder receives it
-     * @return the server
+     * @return the properties that say where it is, for people
      * @throws MutexStartException if what was chosen cannot be used
      */
-    static RedisServer choose(
+    static String choose(
             DistributedMutexProperties.Redis properties, @Nullable RedisSource boot, RedisMutex.Builder builder) {
         if (properties.uri() == null && boot != null) {
             RedisServer server = boot.server();
-            builder.uri(server.uri);
-            if (server.ssl != null) {
-                builder.sslOptions(server.ssl);
-            }
-            return server;
+            server.giveTo(builder);
+            return server.setBy;
         }
-        String uri = properties.uri() == null ? BY_DEFAULT : properties.uri();
         try {
-            builder.uri(uri);
+            builder.uri(properties.uri() == null ? BY_DEFAULT : properties.uri());
         } catch (IllegalArgumentException e) {
             // Not Boot's exception for a wrong value: its analyzer shows the value, which may hold a password.
             throw new MutexStartException(
@@ -47,26 +41,14 @@ record RedisServer(RedisURI uri, @Nullable SslOptions ssl, String setBy) {
                     "Correct " + DistributedMutexProperties.URI + ".",
                     e);
         }
-        return new RedisServer(RedisURI.create(withSchemeInLowerCase(uri)), null, DistributedMutexProperties.URI);
+        return DistributedMutexProperties.URI;
     }
 
-    /** What the builder takes and Lettuce does not. */
-    private static String withSchemeInLowerCase(String uri) {
-        int colon = uri.indexOf(':');
-        return uri.substring(0, colon).toLowerCase(Locale.ROOT) + uri.substring(colon);
-    }
-
-    /** Where it is, for people; without credentials. */
-    String place() {
-        if (uri.getSentinels().isEmpty()) {
-            return uri.getSocket() == null ? place(uri) : uri.getSocket();
+    /** Makes the builder connect here. */
+    void giveTo(RedisMutex.Builder builder) {
+        builder.uri(uri);
+        if (ssl != null) {
+            builder.sslOptions(ssl);
         }
-        return uri.getSentinelMasterId()
-                + " behind the Sentinels "
-                + uri.getSentinels().stream().map(RedisServer::place).collect(Collectors.joining(", "));
-    }
-
-    private static String place(RedisURI node) {
-        return node.getHost() + ":" + node.getPort();
     }
 }

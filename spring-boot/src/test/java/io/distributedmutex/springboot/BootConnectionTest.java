@@ -37,7 +37,7 @@ class BootConnectionTest {
                 })
                 .server();
 
-        assertThat(server.place()).isEqualTo("redis.example:6380");
+        assertThat(place(server)).isEqualTo("redis.example:6380");
         assertThat(server.ssl()).isNull();
         assertThat(server.uri().getDatabase()).isEqualTo(3);
         assertThat(server.uri().isSsl()).isFalse();
@@ -87,7 +87,7 @@ class BootConnectionTest {
                 })
                 .server();
 
-        assertThat(server.place()).isEqualTo("primary behind the Sentinels s1:26379, s2:26380");
+        assertThat(place(server)).isEqualTo("'primary' of the Sentinels s1:26379,s2:26380");
         assertThat(server.uri().getDatabase()).isEqualTo(2);
         assertThat(credentials(server.uri())).isEqualTo("null:opensesame");
         assertThat(server.uri().isSsl()).isTrue();
@@ -134,16 +134,22 @@ class BootConnectionTest {
 
     @Test
     void withoutDetailsAndUriItIsTheRedisOfThisMachine() {
-        assertThat(chosen(null).place()).isEqualTo("localhost:6379");
-        assertThat(chosen("rediss://redis.example:6380").place()).isEqualTo("redis.example:6380");
-        assertThat(chosen("REDIS://redis.example").place()).isEqualTo("redis.example:6379");
+        assertThat(chosen(null)).isEqualTo("localhost:6379");
+        assertThat(chosen("rediss://redis.example:6380")).isEqualTo("redis.example:6380");
+        assertThat(chosen("REDIS://redis.example")).isEqualTo("redis.example:6379");
     }
 
-    private static RedisServer chosen(@Nullable String uri) {
-        return RedisServer.choose(
-                new DistributedMutexProperties.Redis(uri, false, "lock:", Duration.ofSeconds(2), true),
-                null,
-                RedisMutex.builder());
+    private static String chosen(@Nullable String uri) {
+        RedisMutex.Builder builder = RedisMutex.builder();
+        RedisServer.choose(
+                new DistributedMutexProperties.Redis(uri, false, "lock:", Duration.ofSeconds(2), true), null, builder);
+        return builder.server();
+    }
+
+    private static String place(RedisServer server) {
+        RedisMutex.Builder builder = RedisMutex.builder();
+        server.giveTo(builder);
+        return builder.server();
     }
 
     private static String credentials(RedisURI uri) {

@@ -64,6 +64,32 @@ class MetricsTest {
     }
 
     @Test
+    void requestsToRedisAreTimedIfThatIsAskedFor() {
+        application.withBean(SimpleMeterRegistry.class).run(context -> {
+            context.getBean(DistributedMutex.class).acquire("k").release();
+            assertThat(context.getBean(MeterRegistry.class)
+                            .find("distributed.mutex.store.requests")
+                            .timers())
+                    .isEmpty();
+        });
+        application
+                .withBean(SimpleMeterRegistry.class)
+                .withPropertyValues("distributed-mutex.metrics.store-requests=true")
+                .run(context -> {
+                    context.getBean(DistributedMutex.class).acquire("k").release();
+                    for (String operation : List.of("acquire", "release")) {
+                        assertThat(context.getBean(MeterRegistry.class)
+                                        .get("distributed.mutex.store.requests")
+                                        .tags("operation", operation, "outcome", "answered")
+                                        .timer()
+                                        .count())
+                                .as(operation)
+                                .isEqualTo(1);
+                    }
+                });
+    }
+
+    @Test
     void locksCanBeObserved() {
         List<String> observed = new CopyOnWriteArrayList<>();
         ObservationRegistry registry = ObservationRegistry.create();

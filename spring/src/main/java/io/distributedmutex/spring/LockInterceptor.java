@@ -2,6 +2,7 @@ package io.distributedmutex.spring;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockNotAcquiredException;
+import io.distributedmutex.LossInterruption;
 import io.distributedmutex.spring.LockedMethod.Mutex;
 import io.distributedmutex.spring.ThreadHolds.Binding;
 import org.aopalliance.intercept.MethodInterceptor;
@@ -78,7 +79,7 @@ final class LockInterceptor implements MethodInterceptor {
         if (LockedMethod.isLost(lease)) {
             throw method.lost(lease, null);
         }
-        Interruption interruption = method.onLost() == OnLeaseLost.INTERRUPT ? Interruption.atLossOf(lease) : null;
+        LossInterruption interruption = method.onLost() == OnLeaseLost.INTERRUPT ? LossInterruption.of(lease) : null;
         Object result;
         try {
             result = call.proceed();

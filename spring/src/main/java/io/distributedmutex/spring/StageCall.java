@@ -2,6 +2,7 @@ package io.distributedmutex.spring;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockNotAcquiredException;
+import io.distributedmutex.LossInterruption;
 import io.distributedmutex.spring.LockedMethod.Mutex;
 import io.distributedmutex.spring.ThreadHolds.Binding;
 import java.util.concurrent.CompletableFuture;
@@ -108,7 +109,7 @@ final class StageCall {
         }
         boolean interrupts = method.onLost() == OnLeaseLost.INTERRUPT;
         Binding binding = ThreadHolds.bind(hold, method.onLost() == OnLeaseLost.ROLLBACK);
-        Interruption interruption = interrupts ? Interruption.atLossOf(lease) : null;
+        LossInterruption interruption = interrupts ? LossInterruption.of(lease) : null;
         CompletionStage<?> stage = null;
         Throwable failure = null;
         try {

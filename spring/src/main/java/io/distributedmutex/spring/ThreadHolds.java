@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
-/** What each thread holds, so that a call within a call enters again, and a commit can ask whether it is still held. */
+/** What each thread holds: for calls within calls, for commits that ask whether it is still held, and for {@link CurrentLease}. */
 final class ThreadHolds {
 
     /** A thread without holds has none. The list may be changed by another thread, on which a transaction ends. */
@@ -68,6 +68,18 @@ final class ThreadHolds {
         Binding binding = new Binding(hold, stopsCommits, mine);
         mine.add(binding);
         return binding;
+    }
+
+    /** The lease of this thread's innermost call, or null. */
+    static @Nullable Lease innermost() {
+        Lease latest = null;
+        List<Binding> mine = BINDINGS.get();
+        if (mine != null) {
+            for (Binding binding : mine) {
+                latest = binding.hold.lease();
+            }
+        }
+        return latest;
     }
 
     /** A lease that is lost and stops commits on this thread, or null. */

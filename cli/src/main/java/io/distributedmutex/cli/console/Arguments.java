@@ -1,5 +1,6 @@
 package io.distributedmutex.cli.console;
 
+import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import java.time.Duration;
 import java.util.Objects;
@@ -12,9 +13,6 @@ public final class Arguments {
 
     /** What Java makes of bytes that the locale's character set does not have. */
     private static final char REPLACEMENT = '\uFFFD';
-
-    /** The library's. */
-    private static final int MAXIMUM_KEY_LENGTH = 512;
 
     private Arguments() {}
 
@@ -46,10 +44,10 @@ public final class Arguments {
         if (key.isEmpty()) {
             throw new ParameterException(spec.commandLine(), "the key must not be empty");
         }
-        if (key.length() > MAXIMUM_KEY_LENGTH) {
+        if (key.length() > Checks.MAXIMUM_KEY_LENGTH) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "the key must have at most " + MAXIMUM_KEY_LENGTH + " characters, but has " + key.length());
+                    "the key must have at most " + Checks.MAXIMUM_KEY_LENGTH + " characters, but has " + key.length());
         }
         checkReadable(spec, "the key", key);
     }

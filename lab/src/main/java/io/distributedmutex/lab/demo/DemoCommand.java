@@ -109,7 +109,7 @@ public final class DemoCommand implements Callable<Integer> {
                         given.withPrefix(given.prefix() + "dmutex-demo-" + Long.toHexString(System.nanoTime()) + ":");
                 OutputFolder folder = OutputFolder.open(output, FOLDER, FILES);
                 Run run = new Run(settings, server, folder.path(), progress)) {
-            server.connectStore().close(); // Now, rather than by each worker, is the time to say that it is not there.
+            server.connectStore().close(); // If it is not there, we say so, and not each worker.
             progress.starting(given.description());
             try (ShutdownHook hook = ShutdownHook.of(run::close)) {
                 run.run();

@@ -75,7 +75,7 @@ final class FencedFile {
         }
     }
 
-    /** All or nothing, also if we are killed meanwhile. */
+    /** Writes all or nothing, even if the process is killed meanwhile. */
     private void store(Content content) throws IOException {
         Files.writeString(draft, content.value + " " + content.token + "\n");
         Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

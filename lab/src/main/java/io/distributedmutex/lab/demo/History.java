@@ -130,8 +130,8 @@ final class History {
             if (entered == null) {
                 return; // It only waited.
             }
-            // Who dies holding a lease keeps others out until its end. After it, nobody who lives claims to hold
-            // anything.
+            // A worker that dies with a lease keeps others out until the lease ends; without one, or after its end, it
+            // keeps nobody out.
             boolean untilLeaseEnd = leased && !left;
             long end = untilLeaseEnd ? leaseEndNanos : leased ? Math.min(nanos, leaseEndNanos) : nanos;
             holds.add(new Hold(

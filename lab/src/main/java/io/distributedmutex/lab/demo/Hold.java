@@ -3,11 +3,11 @@ package io.distributedmutex.lab.demo;
 /**
  * One holding of a key by one worker, as it is known at the end of a demo.
  *
- * @param worker who
- * @param key what
+ * @param worker the worker
+ * @param key the key
  * @param token its fencing token; 0 without a lease
- * @param wantedNanos since when it had waited
- * @param enteredNanos when it had the key
+ * @param wantedNanos when it began to wait
+ * @param enteredNanos when it got the key
  * @param endNanos until when nobody else may hold the key: until it left, or its lease ended if that was earlier or it
  *     died
  * @param outcome how it ended

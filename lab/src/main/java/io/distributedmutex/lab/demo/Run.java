@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Runs the workers of a demo: offers them jobs, kills one while it holds the shared file's lock, and collects what they
- * tell. One thread does it all, looking every few milliseconds at the events that the workers' readers bring.
+ * tell. One thread does all of it: every few milliseconds it looks at the events that the readers of the workers' output bring.
  */
 final class Run implements AutoCloseable {
 
@@ -28,7 +28,7 @@ final class Run implements AutoCloseable {
     private static final long JOB_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
     /** No job is offered later than this before the end. */
     private static final long LAST_JOB_NANOS = TimeUnit.MILLISECONDS.toNanos(700);
-    /** When the kill comes, in parts of the whole time. */
+    /** When the kill comes, as a part of the whole time. */
     private static final double KILL_AT = 0.35;
     /** Bounds for a busy machine, far above what is usual. */
     private static final long START_NANOS = TimeUnit.SECONDS.toNanos(60);
@@ -200,7 +200,7 @@ final class Run implements AutoCloseable {
         record(new Event(System.nanoTime(), worker.id(), Kind.FAILED, "", 0, 0, what));
     }
 
-    /** When the workers were let go. */
+    /** When the workers got the order to start. */
     long originNanos() {
         return originNanos;
     }

@@ -21,12 +21,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An instance of an application that shares its work with others like it: one thread adds to a counter in a file, the
- * other does jobs that all instances are offered. What would be work is a pause.
+ * other does jobs that all instances are offered. Instead of work there are pauses.
  */
 final class Worker {
 
     private static final int NO_MORE_JOBS = -1;
-    /** A job's lock is held for less; if its worker dies, another may do the job after this time. */
+    /** The lease time of a job, which takes less. If its worker dies, another may do the job after this time. */
     private static final Duration JOB_LEASE = Duration.ofSeconds(2);
 
     private final int id;
@@ -77,7 +77,7 @@ final class Worker {
         stalling = true;
     }
 
-    /** No new update, and no further jobs than those offered. */
+    /** Begins no new update, and does only the jobs that were offered until now. */
     void stop() {
         stopping = true;
         jobs.add(NO_MORE_JOBS);

@@ -24,8 +24,8 @@ import picocli.CommandLine.Option;
 
 /**
  * One of the processes of {@code dmutex demo}. It reads its orders from standard input, a line each: {@code start},
- * {@code job N}, {@code stall}, {@code stop}; and tells on its standard output what it does, an event a line. When the
- * input ends, so does it: nothing outlives the demo.
+ * {@code job N}, {@code stall}, {@code stop}. It reports on its standard output what it does, an event on each line. When
+ * its input ends, it ends too, so that no worker outlives the demo.
  */
 @Command(name = "demo-worker", description = "For 'dmutex demo' alone.")
 final class WorkerCommand implements Callable<Integer> {

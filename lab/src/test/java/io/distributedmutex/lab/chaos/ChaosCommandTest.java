@@ -28,7 +28,7 @@ class ChaosCommandTest {
     /** The first faults of the minute below. */
     @Test
     void aShortRunBreaksNoPromise() throws IOException, InterruptedException {
-        CommandLineTool.Result result = chaos(20, SEED);
+        CommandLineTool.Result result = chaos(12, SEED);
         assertThat(result.exitCode()).as("seed %d: %s", SEED, result.out()).isZero();
         assertThat(result.out()).contains("All checks passed.");
         assertThat(occurred()).as("seed %d", SEED).isNotEmpty();

@@ -31,7 +31,7 @@ class ScriptMutantsTest {
     /** Shows that it is the fault that is found, and not that a script was changed at all. */
     private static final Mutant NO_FAULT = new Mutant("none", "renew", "return HELD", "do return HELD end");
 
-    private static final int FEW_SEQUENCES = 60;
+    private static final int FEW_SEQUENCES = 30;
 
     @Test
     void everyFaultInAScriptIsFound(EmbeddedRedis redis) {

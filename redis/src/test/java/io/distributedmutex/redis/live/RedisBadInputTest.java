@@ -36,7 +36,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.LoggerFactory;
@@ -48,20 +52,37 @@ class RedisBadInputTest {
 
     private static final String KEY = "tenant:1";
 
-    private final RedisExecutable executable;
-    private final EmbeddedRedis redis;
-    private final Instances instances;
+    @Parameter
+    RedisExecutable executable;
 
-    RedisBadInputTest(RedisExecutable executable) {
-        this.executable = executable;
+    private static EmbeddedRedis redis;
+    private Instances instances;
+
+    @BeforeParameterizedClassInvocation
+    static void startServer(RedisExecutable executable) {
         redis = EmbeddedRedis.builder().executable(executable.path()).start();
+    }
+
+    @AfterParameterizedClassInvocation
+    static void stopServer() {
+        redis.close();
+    }
+
+    @BeforeEach
+    void start() {
+        if (redis.isAlive()) {
+            redis.command("CONFIG", "SET", "maxmemory", "0");
+            redis.command("CONFIG", "SET", "lua-time-limit", "5000");
+            redis.command("FLUSHALL");
+        } else {
+            redis.restartEmpty();
+        }
         instances = new Instances(redis);
     }
 
     @AfterEach
     void stop() {
         instances.close();
-        redis.close();
     }
 
     private static LockOptions waits(int millis) {

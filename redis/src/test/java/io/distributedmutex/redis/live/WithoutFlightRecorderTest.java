@@ -50,6 +50,8 @@ class WithoutFlightRecorderTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--limit-modules",
                 MODULES,
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
                 "-Dtest.log.level=ERROR",
                 "-cp",
                 System.getProperty("java.class.path"),

@@ -204,11 +204,11 @@ class FencedWritesTest {
         for (long token : new long[] {0, -1, Long.MIN_VALUE, 1L << 53, Long.MAX_VALUE}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> writes.write(token, "SET", KEY, "v"))
-                    .withMessage("a fencing token is from 1 to 2^53 - 1, but this is " + token);
+                    .withMessage("fencingToken must be a number from 1 to 2^53 - 1, but is '" + token + "'");
         }
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> writes.remembering(Duration.ofMillis(999)))
-                .withMessageContaining("but the time is PT0.999S");
+                .withMessage("time (zero: for ever) must be from 1000 ms to 365 days, but is 999 ms");
         assertThatIllegalArgumentException().isThrownBy(() -> writes.remembering(Duration.ofDays(366)));
         assertThat(redis.dbsize()).isZero();
     }

@@ -22,7 +22,11 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -32,18 +36,31 @@ import org.junit.jupiter.params.provider.ValueSource;
 @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class RedisOperationsTest {
 
-    private final EmbeddedRedis redis;
-    private final StartedStore store;
+    @Parameter
+    RedisExecutable executable;
 
-    RedisOperationsTest(RedisExecutable executable) {
+    private static EmbeddedRedis redis;
+    private StartedStore store;
+
+    @BeforeParameterizedClassInvocation
+    static void startServer(RedisExecutable executable) {
         redis = EmbeddedRedis.builder().executable(executable.path()).start();
+    }
+
+    @AfterParameterizedClassInvocation
+    static void stopServer() {
+        redis.close();
+    }
+
+    @BeforeEach
+    void start() {
+        redis.command("FLUSHALL");
         store = StartedStore.on(redis);
     }
 
     @AfterEach
     void stop() {
         store.close();
-        redis.close();
     }
 
     @Test

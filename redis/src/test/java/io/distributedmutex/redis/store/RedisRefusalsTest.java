@@ -27,8 +27,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -49,20 +52,32 @@ class RedisRefusalsTest {
 
     private static final String PASSWORD = "s3cret/pass word";
 
-    private final RedisExecutable executable;
-    private final EmbeddedRedis redis;
+    @Parameter
+    RedisExecutable executable;
 
-    RedisRefusalsTest(RedisExecutable executable) {
-        this.executable = executable;
+    private static EmbeddedRedis redis;
+
+    @BeforeParameterizedClassInvocation
+    static void startServer(RedisExecutable executable) {
         redis = EmbeddedRedis.builder()
                 .executable(executable.path())
                 .password(PASSWORD)
                 .start();
     }
 
-    @AfterEach
-    void stop() {
+    @AfterParameterizedClassInvocation
+    static void stopServer() {
         redis.close();
+    }
+
+    /** What tests here change. */
+    @BeforeEach
+    void undo() {
+        redis.command("CONFIG", "SET", "maxmemory", "0");
+        redis.command("CONFIG", "SET", "min-replicas-to-write", "0");
+        redis.command("CONFIG", "SET", "lua-time-limit", "5000");
+        redis.command("ACL", "DELUSER", "bob");
+        redis.command("FLUSHALL");
     }
 
     @Test

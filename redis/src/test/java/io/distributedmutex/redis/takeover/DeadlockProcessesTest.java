@@ -6,12 +6,14 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.redis.live.RedisContents;
+import io.distributedmutex.testing.ChildProcess;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,8 +48,11 @@ class DeadlockProcessesTest {
     })
     void aCircleIsFoundWithinThreeSecondsAndFailFreesExactlyOne(String reaction, String ways) {
         List<String> all = List.of(ways.split(" "));
-        List<Child> children = Child.startAll(DeadlockProcess.class, redis.uri(), all.size(), reaction);
+        List<ChildProcess> children = all.stream()
+                .map(way -> ChildProcess.start(DeadlockProcess.class, redis.uri(), reaction))
+                .toList();
         try (DistributedMutex test = RedisMutex.connect(redis.uri())) {
+            children.forEach(child -> child.expect("ready"));
             List<Lease> turns = new ArrayList<>();
             for (int i = 0; i < all.size(); i++) {
                 turns.add(test.acquire("turn-t" + i));
@@ -73,7 +78,7 @@ class DeadlockProcessesTest {
                 assertFound(circle, closed, all.size());
             }
         } finally {
-            children.forEach(Child::close);
+            children.forEach(ChildProcess::close);
         }
         if (reaction.equals("FAIL")) {
             RedisContents.assertNothingLeft(redis, Duration.ofSeconds(5));
@@ -84,10 +89,10 @@ class DeadlockProcessesTest {
 
     private record Ending(boolean both, List<String[]> circles) {}
 
-    private static Ending ending(Child child) {
+    private static Ending ending(ChildProcess child) {
         List<String[]> circles = new ArrayList<>();
         while (true) {
-            String[] words = child.next();
+            String[] words = child.expectNext();
             switch (words[0]) {
                 case "circle" -> circles.add(words);
                 case "both" -> {
@@ -108,13 +113,13 @@ class DeadlockProcessesTest {
         }
     }
 
-    private String[] circleOfAny(List<Child> children) {
+    private String[] circleOfAny(List<ChildProcess> children) {
         long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         while (System.nanoTime() < end) {
-            for (Child child : children) {
-                String[] words = child.nextWithin(Duration.ofMillis(100));
-                if (words != null && words[0].equals("circle")) {
-                    return words;
+            for (ChildProcess child : children) {
+                Optional<String[]> words = child.nextWithin(Duration.ofMillis(100));
+                if (words.isPresent() && words.get()[0].equals("circle")) {
+                    return words.get();
                 }
             }
         }

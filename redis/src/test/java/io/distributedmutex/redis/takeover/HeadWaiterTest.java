@@ -7,6 +7,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.redis.live.RedisContents;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.ChildProcess;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
@@ -46,7 +47,7 @@ class HeadWaiterTest {
     @CsvSource({"KILL, before", "KILL, after", "STOP, before", "STOP, after"})
     void theNextIsServedWithinTheClaimTime(String signal, String when) throws Exception {
         try (FaultyProxy proxy = FaultyProxy.to(redis.port());
-                Child head = Child.start(proxy.uri());
+                ChildProcess head = LockProcess.start(proxy.uri());
                 DistributedMutex holder = RedisMutex.connect(redis.uri());
                 DistributedMutex next = RedisMutex.connect(redis.uri())) {
             Lease held = holder.acquire(KEY);
@@ -86,7 +87,7 @@ class HeadWaiterTest {
     /** Where Redis has seen the connection of the dead one close, its turn costs nothing. */
     @Test
     void theNextIsServedAtOnceIfTheConnectionOfADeadHeadIsClosed() throws Exception {
-        try (Child head = Child.start(redis.uri());
+        try (ChildProcess head = LockProcess.start(redis.uri());
                 DistributedMutex holder = RedisMutex.connect(redis.uri());
                 DistributedMutex next = RedisMutex.connect(redis.uri())) {
             Lease held = holder.acquire(KEY);
@@ -112,7 +113,7 @@ class HeadWaiterTest {
     }
 
     /** The push of the grant that has ended arrives now, and must not be believed. */
-    private void goesOnAndWaitsForItsTurn(Child head, FaultyProxy proxy, Lease lease) {
+    private void goesOnAndWaitsForItsTurn(ChildProcess head, FaultyProxy proxy, Lease lease) {
         proxy.heal();
         head.signal("CONT");
         Await.until("the head to queue again", () -> RedisContents.waiters(redis, LOCK) == 1);

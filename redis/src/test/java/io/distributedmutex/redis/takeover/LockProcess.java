@@ -5,6 +5,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.ChildProcess;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -20,6 +21,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /**
  * The main class of a process that locks as it is told on standard input, and answers on standard output. Times are
@@ -44,6 +46,19 @@ final class LockProcess {
     private LockProcess(DistributedMutex mutex, String uri) {
         this.mutex = mutex;
         this.uri = uri;
+    }
+
+    static ChildProcess start(String uri) {
+        return startAll(uri, 1).get(0);
+    }
+
+    /** Starts so many at a time, and waits until they can be told what to do. */
+    static List<ChildProcess> startAll(String uri, int number) {
+        List<ChildProcess> processes = Stream.generate(() -> ChildProcess.start(LockProcess.class, uri))
+                .limit(number)
+                .toList();
+        processes.forEach(process -> process.expect("ready"));
+        return processes;
     }
 
     public static void main(String[] arguments) throws IOException {

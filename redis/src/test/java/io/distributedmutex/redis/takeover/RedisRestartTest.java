@@ -2,6 +2,7 @@ package io.distributedmutex.redis.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.testing.ChildProcess;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
@@ -41,10 +42,10 @@ class RedisRestartTest {
         List<Outage> outages = new ArrayList<>();
         List<Hold> holds = new ArrayList<>();
         Set<String> errors = new TreeSet<>();
-        List<Child> children = new ArrayList<>();
+        List<ChildProcess> children = new ArrayList<>();
         try (EmbeddedRedis redis = EmbeddedRedis.builder().dataKept(dataKept).start()) {
-            children.addAll(Child.startAll(redis.uri(), PROCESSES));
-            for (Child child : children) {
+            children.addAll(LockProcess.startAll(redis.uri(), PROCESSES));
+            for (ChildProcess child : children) {
                 child.tell("load 4 3");
                 child.expect("loading");
             }
@@ -56,17 +57,17 @@ class RedisRestartTest {
                 outages.add(new Outage(killed, System.nanoTime()));
             }
             pause(1_500);
-            for (Child child : children) {
+            for (ChildProcess child : children) {
                 child.tell("stop");
             }
-            for (Child child : children) {
+            for (ChildProcess child : children) {
                 List<String> lines = new ArrayList<>();
                 String[] stopped = child.collectUntil("stopped", lines);
                 assertThat(stopped[1]).as("threads stuck").isEqualTo("0");
                 lines.forEach(line -> read(line, holds, errors));
             }
         } finally {
-            children.forEach(Child::close);
+            children.forEach(ChildProcess::close);
         }
         System.out.println(holds.size() + " holds, errors: " + errors + ", data kept: " + dataKept);
         assertThat(errors).isSubsetOf("StoreUnreachableException", "StoreRefusedException", "LockNotAcquiredException");

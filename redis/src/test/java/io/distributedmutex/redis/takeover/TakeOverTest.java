@@ -2,6 +2,7 @@ package io.distributedmutex.redis.takeover;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.distributedmutex.testing.ChildProcess;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -33,9 +34,9 @@ class TakeOverTest {
     @Test
     void aWaiterHasTheKeyOfAKilledHolderWithin50MillisecondsOfItsLeasesEnd() {
         List<Long> delaysMicros = new ArrayList<>();
-        try (Child waiter = Child.start(redis.uri())) {
+        try (ChildProcess waiter = LockProcess.start(redis.uri())) {
             for (int round = 0; round < ROUNDS; round++) {
-                try (Child holder = Child.start(redis.uri())) {
+                try (ChildProcess holder = LockProcess.start(redis.uri())) {
                     holder.tell("acquire " + KEY + " 1500");
                     long fence = Long.parseLong(holder.expect("granted")[2]);
                     waiter.tell("acquire " + KEY + " 60000");
@@ -58,8 +59,8 @@ class TakeOverTest {
 
     @Test
     void aStoppedHolderIsToldAtOnceWhenItGoesOnAndItsReleaseAndItsFencedWriteHarmNobody() {
-        try (Child holder = Child.start(redis.uri());
-                Child waiter = Child.start(redis.uri())) {
+        try (ChildProcess holder = LockProcess.start(redis.uri());
+                ChildProcess waiter = LockProcess.start(redis.uri())) {
             holder.tell("acquire " + KEY + " 1000");
             long fence = Long.parseLong(holder.expect("granted")[2]);
             assertWrites(holder, "first", true);
@@ -87,7 +88,7 @@ class TakeOverTest {
         }
     }
 
-    private static void assertWrites(Child process, String value, boolean accepted) {
+    private static void assertWrites(ChildProcess process, String value, boolean accepted) {
         process.tell("write " + KEY + " " + RESOURCE + " " + value);
         assertThat(process.expect("written")).containsExactly("written", Boolean.toString(accepted));
     }

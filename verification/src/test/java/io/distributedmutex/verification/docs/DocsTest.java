@@ -104,6 +104,7 @@ class DocsTest {
             import org.springframework.scheduling.annotation.Scheduled;
             import org.springframework.stereotype.Service;
             import org.springframework.transaction.annotation.Transactional;
+            import org.springframework.web.client.RestClient;
 
             """;
 

@@ -66,7 +66,7 @@ class CommandLineFuzzTest {
 
     @Test
     void anyCommandLineEndsWithADocumentedCodeAndOneLine() throws Exception {
-        Fuzz.rounds(700, input -> {
+        Fuzz.rounds(350, input -> {
             List<String> arguments = new ArrayList<>();
             arguments.add(input.oneOf(COMMANDS));
             // Where it is to be looked for, lest it find a server that is somebody else's.
@@ -106,7 +106,7 @@ class CommandLineFuzzTest {
 
     @Test
     void noPasswordIsEverShown() throws Exception {
-        Fuzz.rounds(400, input -> {
+        Fuzz.rounds(200, input -> {
             // Long enough not to stand in a message by chance.
             String password = input.note(
                     "pw" + withoutNul(input.text(4, 30)).replace('@', 'A').replace("\ufffd", "") + "wp");
@@ -159,7 +159,7 @@ class CommandLineFuzzTest {
 
     @Test
     void aUriIsTakenOrRefusedAsDocumented() throws Exception {
-        Fuzz.rounds(400, input -> {
+        Fuzz.rounds(200, input -> {
             // Odd ones fail as URIs at once; plain ones get as far as to Lettuce.
             String password =
                     input.note("pw" + (input.oneIn(2) ? input.text(4, 20) : "plain" + input.below(1000)) + "wp");

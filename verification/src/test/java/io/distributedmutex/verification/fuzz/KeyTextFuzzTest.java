@@ -27,7 +27,11 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -39,10 +43,15 @@ import org.junit.jupiter.params.provider.MethodSource;
 @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class KeyTextFuzzTest {
 
-    private final EmbeddedRedis redis;
+    @Parameter
+    RedisExecutable executable;
+
+    private static EmbeddedRedis redis;
     private final LoggedLines log = new LoggedLines();
 
-    KeyTextFuzzTest(RedisExecutable executable) {
+    /** One for all tests: a node of a cluster needs two seconds until it serves. */
+    @BeforeParameterizedClassInvocation
+    static void startServer(RedisExecutable executable) {
         redis = EmbeddedRedis.builder()
                 .executable(executable.path())
                 .config("cluster-enabled", "yes")
@@ -55,9 +64,18 @@ class KeyTextFuzzTest {
                 "the cluster is up", () -> ((String) redis.command("CLUSTER", "INFO")).contains("cluster_state:ok"));
     }
 
+    @AfterParameterizedClassInvocation
+    static void stopServer() {
+        redis.close();
+    }
+
+    @BeforeEach
+    void emptyServer() {
+        redis.command("FLUSHALL");
+    }
+
     @AfterEach
     void stop() {
-        redis.close();
         log.close();
     }
 

@@ -21,8 +21,9 @@ final class FailureReport {
      *
      * @param plan the plan
      * @param failure what it breaks
+     * @param first what the whole plan breaks
      */
-    record Shortest(Plan plan, SimulationFailure failure) {}
+    record Shortest(Plan plan, SimulationFailure failure, SimulationFailure first) {}
 
     /** Lives the plan; returns the shortest found that breaks something too; null if it breaks nothing. */
     static @Nullable Shortest shortestOf(Plan plan) {
@@ -38,19 +39,18 @@ final class FailureReport {
                 withoutFaults != null ? withoutFaults : first,
                 actions -> Optional.ofNullable(Life.failureOf(shrunk.with(actions))),
                 MOST_LIVES);
-        return new Shortest(shrunk.with(shortest.steps()), shortest.failure());
+        return new Shortest(shrunk.with(shortest.steps()), shortest.failure(), first);
     }
 
     /** Lives the plan; returns what it breaks, with the shortest plan, which it leaves in target/failed-lives; null if nothing. */
     static @Nullable String of(Plan plan) throws IOException {
-        SimulationFailure first = Life.failureOf(plan);
-        Shortest shortest = first == null ? null : shortestOf(plan);
-        if (first == null || shortest == null) {
+        Shortest shortest = shortestOf(plan);
+        if (shortest == null) {
             return null;
         }
         Path file = PlanFile.write(Path.of("target", "failed-lives"), "seed-" + plan.seed(), shortest.plan());
         return "seed " + plan.seed() + " breaks a promise (replay: -Dsimulation.seed=" + plan.seed() + "): "
-                + first.getMessage().lines().findFirst().orElse("")
+                + shortest.first().getMessage().lines().findFirst().orElse("")
                 + "\nshrunk from " + plan.actions().size() + " to "
                 + shortest.plan().actions().size() + " actions (in " + file + "; among those in "
                 + PlanFile.folder().getFileName() + " it is lived in each build), one message in "

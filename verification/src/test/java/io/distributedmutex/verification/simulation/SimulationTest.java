@@ -26,10 +26,10 @@ import org.junit.jupiter.api.parallel.Isolated;
 class SimulationTest {
 
     /** How many lives every build lives. */
-    private static final int COUNT = 3_000;
+    private static final int COUNT = 1_500;
 
     /** How many more the deep profile lives, of the seeds that follow. */
-    private static final int LATER = 97_000;
+    private static final int LATER = 98_500;
 
     @Test
     void noRandomLifeBreaksAPromise() throws Exception {
@@ -118,7 +118,7 @@ class SimulationTest {
     @Test
     void theSameSeedLivesTheSameLife() {
         try (Silence silence = new Silence()) {
-            for (long seed = 0; seed < 200; seed++) {
+            for (long seed = 0; seed < 50; seed++) {
                 Plan plan = Plan.random(seed);
                 assertThat(Life.traceOf(plan)).as("seed %d", seed).isEqualTo(Life.traceOf(plan));
             }

@@ -3,7 +3,9 @@ package io.distributedmutex.examples.tenants;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.jdbc.FenceDialect;
 import io.distributedmutex.jdbc.JdbcFence;
+import io.distributedmutex.spring.TransactionFence;
 import java.time.Duration;
+import javax.sql.DataSource;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.context.annotation.Bean;
@@ -20,7 +22,7 @@ public class TenantApplication {
 
     /** Remembers the greatest fencing token of each key in a table of the same database, so in the same transaction. */
     @Bean
-    JdbcFence fence(JdbcTemplate jdbc, DistributedMutex mutex) {
+    TransactionFence fence(DataSource dataSource, JdbcTemplate jdbc, DistributedMutex mutex) {
         JdbcFence fence = JdbcFence.create();
         // An application has these two in its migrations. Under the lock, since two instances may start at once.
         DistributedMutex patient =
@@ -31,6 +33,6 @@ public class TenantApplication {
                     CREATE TABLE IF NOT EXISTS tenant_settings (
                       tenant text PRIMARY KEY, plan text NOT NULL, version int NOT NULL, written_by text NOT NULL)""");
         });
-        return fence;
+        return new TransactionFence(dataSource, fence);
     }
 }

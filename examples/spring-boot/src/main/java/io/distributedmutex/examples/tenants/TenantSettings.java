@@ -2,11 +2,10 @@ package io.distributedmutex.examples.tenants;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
-import io.distributedmutex.jdbc.JdbcFence;
+import io.distributedmutex.spring.TransactionFence;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.springframework.jdbc.core.ConnectionCallback;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.support.TransactionTemplate;
@@ -16,11 +15,12 @@ import org.springframework.transaction.support.TransactionTemplate;
 class TenantSettings {
 
     private final DistributedMutex mutex;
-    private final JdbcFence fence;
+    private final TransactionFence fence;
     private final JdbcTemplate jdbc;
     private final TransactionTemplate transactions;
 
-    TenantSettings(DistributedMutex mutex, JdbcFence fence, JdbcTemplate jdbc, TransactionTemplate transactions) {
+    TenantSettings(
+            DistributedMutex mutex, TransactionFence fence, JdbcTemplate jdbc, TransactionTemplate transactions) {
         this.mutex = mutex;
         this.fence = fence;
         this.jdbc = jdbc;
@@ -55,10 +55,7 @@ class TenantSettings {
     /** Written as programs are that trust their lock: version + 1 is counted here, not in the database. */
     private int write(Lease lease, String tenant, String plan, @Nullable Row before) {
         // The token, not lease.isValid(): whoever was stopped just now does not know yet that the lease is over.
-        jdbc.execute((ConnectionCallback<Boolean>) connection -> {
-            fence.check(connection, lease.key(), lease.fencingToken());
-            return true;
-        });
+        fence.check(lease.key(), lease.fencingToken());
         int version = before == null ? 1 : before.version() + 1;
         jdbc.update("""
                 INSERT INTO tenant_settings VALUES (?, ?, ?, ?) ON CONFLICT (tenant)

@@ -20,8 +20,8 @@ import java.util.Set;
 final class CallChecks {
 
     /**
-     * How much longer than it may a call may take on a busy machine, besides the time in which its process stood still as a
-     * whole: the caller has to wake up and to report.
+     * How much longer than its bound a call may take on a busy machine, where its caller has to wake up and to report. The
+     * time in which its whole process stood still is added.
      */
     static final long CALL_NANOS = 500_000_000L;
 

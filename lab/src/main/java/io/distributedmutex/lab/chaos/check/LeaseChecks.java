@@ -13,9 +13,9 @@ import java.util.Map;
 /**
  * What the leases themselves must be: exclusive, numbered in their order, and never lost in silence.
  *
- * <p>Of two leases on a key the one with the smaller token was granted first. Both may be valid at once only if Redis lost
- * its data in between: if, as far as is known, the first may have been granted before the loss was over, and the second was
- * entered after the loss began.
+ * <p>Of two leases on a key the one with the smaller token was granted first. Both may be valid at once only if Redis may have
+ * lost its data between their grants: the first may have been granted before the loss was over, and the second was entered
+ * after the loss began.
  */
 public final class LeaseChecks {
 
@@ -90,9 +90,9 @@ public final class LeaseChecks {
     }
 
     /**
-     * A token must be larger than that of every lease that was granted before. Which was, is known in two ways: by the order
-     * in which they were entered, since at these moments both were owners in Redis (unless it lost its data in between); and
-     * in any case if one was entered before the other one's request was sent.
+     * A token must be larger than that of every lease that was granted before. Two things say which leases
+     * these are. One is the order in which they were entered, since at these moments both were owners in Redis, unless it lost
+     * its data in between. The other is that one was entered before the request of the other was sent.
      */
     Finding<Check> tokens() {
         List<String> violations = new ArrayList<>();
@@ -133,7 +133,7 @@ public final class LeaseChecks {
         }
     }
 
-    /** Whoever is still there when the deadline passes, or learns of a loss by releasing, must hear of it. */
+    /** A holder that still runs when its deadline passes, or that learns of its loss by a release, must be told of the loss. */
     Finding<Check> told() {
         List<String> violations = new ArrayList<>();
         long told = 0;

@@ -14,30 +14,33 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who was overtaken.
+ * Finds the waiters that were overtaken.
  *
  * <p>A worker's threads share one place in a key's queue, and get a new one after each grant. So a worker is overtaken if it
- * certainly had its place (it waited, and its last grant was over) before the other one certainly took its own (at the
- * earliest at its last grant, or when it last had nobody waiting; a try has none), and yet the other one was granted first.
- * A lease that was passed on within a process is that process's documented favour (64 passes or 2 ms).
+ * certainly had its place before another worker certainly took its own, and yet the other one was granted first. A worker
+ * certainly has its place when it waits and its last grant is over. It takes its place at its last grant at the earliest, or
+ * when its first thread began to wait if that is later; a try takes none. A lease that was passed on within a process overtakes
+ * nobody: that is the documented favour (64 passes or 2 ms).
  *
- * <p>A waiter whose connections are down loses its place, as documented; so only what happens in calm is a violation. Nor is
- * it calm while a worker is new: until its first requests have loaded their classes, it is not known when they reach Redis
- * (up to half a second after they are made, where several JVMs start on busy cores).
+ * <p>A waiter whose connections are down loses its place, as documented; so only what happens in calm is a violation. While a
+ * worker is new, it is not calm either. Its first requests have to load their classes, so nobody knows when they reach Redis:
+ * up to half a second after they are made, where several JVMs start on busy cores.
  */
 final class OrderCheck {
 
-    /** After a fault some connections are still being found dead, and made anew; after a worker's start it is slow. */
+    /** After a fault, dead connections are still being found and made anew. After its start, a worker is slow. */
     private static final long SETTLE_NANOS = 4_000_000_000L;
-    /** How far a report may be from what Redis saw, on a busy machine. */
+    /** How far the time of a report may be from the time at which Redis saw the request, on a busy machine. */
     private static final long MARGIN_NANOS = 200_000_000L;
-    /** Tokens of one grant: a lease that has a near predecessor of the same worker was passed on within its process. */
+    /**
+     * How many tokens one grant brings: a lease that is nearer to an earlier one of its worker was passed on in the process.
+     */
     private static final long BLOCK = 64;
 
     /** What is known of one worker's place in one key's queue. */
     private static final class Place {
         private final List<Call> waiting = new ArrayList<>();
-        /** Since when somebody has been waiting without a pause. */
+        /** Since when at least one of its threads has been waiting. */
         private long waitingSince = Long.MIN_VALUE;
         /** The last lease. */
         private @Nullable Call granted;
@@ -49,7 +52,7 @@ final class OrderCheck {
             }
         }
 
-        /** Before this it certainly did not stand where it stood when the call was granted. */
+        /** The earliest time at which the worker can have taken the place in which the call was granted. */
         long takenAfter(Call call) {
             if (!call.waits()) {
                 return call.askedNanos();
@@ -58,7 +61,7 @@ final class OrderCheck {
             return last == null ? waitingSince : Math.max(waitingSince, last.endNanos() - MARGIN_NANOS);
         }
 
-        /** By then it certainly stood where the call stands. */
+        /** The time by which the worker had certainly taken the place in which the call waits. */
         long takenBy(Call call) {
             Call last = granted;
             return MARGIN_NANOS + (last == null ? call.askedNanos() : Math.max(call.askedNanos(), last.endNanos()));
@@ -151,7 +154,7 @@ final class OrderCheck {
         return moments;
     }
 
-    /** When it was not calm. */
+    /** The times that were not calm. */
     private static List<Span> unrest(History history, long originNanos) {
         List<Span> unrest = new ArrayList<>();
         history.faults()

@@ -18,16 +18,16 @@ import java.util.Map;
 public final class ServiceChecks {
 
     /**
-     * Until a key is granted again once the last fault is over: the longest lease (2 s), the claim time of a waiter that is
-     * no more (2 s), a retry interval (250 ms), two command time-outs until a dead connection is noticed (1 s), and 1 s for
-     * a busy machine.
+     * How long after the last fault a key that somebody waits for may stay free. It is the sum of the longest lease (2 s), the
+     * claim time of a dead waiter (2 s), a retry interval (250 ms), two command time-outs until a dead connection is noticed
+     * (1 s), and 1 s for a busy machine.
      */
     static final long RECOVERY_NANOS = 6_250_000_000L;
 
-    /** In calm a free key is granted by push; should that fail, by the next poll (250 ms); the rest is for the machine. */
+    /** In calm a push grants a free key, or the next poll (250 ms) if the push fails. The rest is for a busy machine. */
     static final long CALM_NANOS = 1_000_000_000L;
 
-    /** So long after a fault a stall is still put down to it. */
+    /** How long after a fault a stall still counts as its effect. */
     private static final long BLAME_NANOS = 5_000_000_000L;
 
     /**

@@ -8,9 +8,9 @@ import io.distributedmutex.lab.chaos.history.Event.Kind;
  * @param worker who called
  * @param number the number of the call
  * @param kind what it began with: an acquire, an extension or a release
- * @param how in which way
- * @param key for which key
- * @param askedNanos when
+ * @param how the form of the call
+ * @param key the key that it is for
+ * @param askedNanos when it began
  * @param boundNanos how long it may take
  * @param endNanos when it had its outcome; {@link Long#MAX_VALUE} if never
  * @param outcome that outcome; "ok" for a lease, empty if there is none

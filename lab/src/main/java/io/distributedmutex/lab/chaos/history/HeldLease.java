@@ -1,12 +1,12 @@
 package io.distributedmutex.lab.chaos.history;
 
 /**
- * One lease, as its holder's process reported it. What never happened is at {@link Long#MAX_VALUE}.
+ * One lease, as its holder's process reported it. The time of what never happened is {@link Long#MAX_VALUE}.
  *
  * @param worker the holder
  * @param key the key
  * @param token its fencing token
- * @param enteredNanos when its holder had it
+ * @param enteredNanos when its holder got it
  * @param deadlineNanos until when the holder believed in it, by its last report
  * @param ownedAtEnterNanos a moment at or after which Redis had it as the owner, as far as was known when it was entered: a
  *     deadline is counted from before the request that made it so was sent

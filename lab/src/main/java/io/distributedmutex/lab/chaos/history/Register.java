@@ -19,12 +19,12 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What the locks of a chaos run guard: a number for each key, which remembers the largest fencing token that it has seen and
- * refuses smaller ones. It is a small server of the controller's, which no fault meets, and it checks and writes in one
- * step: a worker that is stopped between its read and its write sends a real late write.
+ * refuses smaller ones. The controller runs it as a small server, which no fault meets. It checks and writes in one step. So a
+ * worker that is stopped between its read and its write sends a real late write.
  */
 public final class Register implements AutoCloseable {
 
-    /** Any, as long as it is refused sooner than a worker despairs. */
+    /** More than there are workers, so that the kernel refuses no connection. */
     private static final int BACKLOG = 256;
 
     /**

@@ -3,12 +3,12 @@ package io.distributedmutex.lab.chaos.history;
 import java.util.List;
 
 /**
- * A time in which something was so.
+ * A stretch of time, and what lasted for it: a fault, a standstill, a wait.
  *
  * @param fromNanos since when
  * @param toNanos until when
- * @param worker of whom, or 0
- * @param name of what: a kind of fault, or a key
+ * @param worker the worker that it is about, or 0
+ * @param name the kind of fault, or the key
  * @param text the same for people
  */
 public record Span(long fromNanos, long toNanos, int worker, String name, String text) {

@@ -27,7 +27,7 @@ public enum Fault {
     BLACK_HOLE(Domain.NETWORK, true, 300, 3_000, "network black hole"),
     SWALLOW(Domain.NETWORK, false, 0, 0, "connections dead without a sign");
 
-    /** What a fault meets. Two faults at once never meet the same. */
+    /** What a fault hits. Two faults at the same time never hit the same. */
     public enum Domain {
         WORKER,
         SERVER,
@@ -52,7 +52,7 @@ public enum Fault {
         return domain;
     }
 
-    /** The shortest that it lasts; a moment if 0. */
+    /** How long it lasts at least; 0 for a fault of a moment. */
     int leastMillis() {
         return leastMillis;
     }
@@ -61,7 +61,7 @@ public enum Fault {
         return mostMillis;
     }
 
-    /** Those that no run of a minute or more goes without. */
+    /** The faults that every run of a minute or more has. */
     public static List<Fault> mandatory() {
         return Arrays.stream(values()).filter(fault -> fault.mandatory).toList();
     }

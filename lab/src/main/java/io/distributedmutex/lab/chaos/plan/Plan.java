@@ -9,9 +9,9 @@ import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which faults come when, all out of a seed. The kinds are dealt like a shuffled deck of cards, the mandatory ones first, so
- * that each comes as often as any other. Between faults it is calm for a moment, now and then for longer; the first and
- * last seconds are calm.
+ * Which faults come when. A seed decides all of it. The kinds are dealt like a shuffled deck of cards, the mandatory ones
+ * first, so that each comes as often as any other. Between faults it is calm for a moment, and now and then for longer. The
+ * first and the last seconds are calm.
  *
  * @param steps the faults in the order in which they begin
  */
@@ -41,7 +41,7 @@ public record Plan(List<Step> steps) {
     private static final int FAULTS_TO_CALM = 9;
 
     private static final int CALM_MILLIS = 7_000;
-    /** The restart and the signal take time too. */
+    /** For a restart of Redis or a signal, which take time too. */
     private static final long ALLOWANCE_MILLIS = 400;
 
     /** Makes the plan of a run. */
@@ -70,7 +70,7 @@ public record Plan(List<Step> steps) {
         return new Plan(List.copyOf(steps));
     }
 
-    /** A second fault during the first, of a kind that does not meet the same. */
+    /** A second fault during the first, of a kind that hits something else. */
     private static @Nullable Step companion(Step step, Deque<Fault> deck, Settings settings, Random random) {
         Fault next = deal(deck, random);
         if (step.durationMillis() == 0 || next.domain() == step.fault().domain()) {

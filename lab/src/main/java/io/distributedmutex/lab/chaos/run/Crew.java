@@ -19,8 +19,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * The worker processes of a chaos run. Each has a place, which has a proxy of its own to Redis; a worker that is killed is
- * replaced in its place by a new one with a new number.
+ * The worker processes of a chaos run. Each has a place with a proxy of its own to Redis. A worker that is killed is
+ * replaced in its place by one with a new number.
  */
 final class Crew implements AutoCloseable {
 
@@ -127,7 +127,7 @@ final class Crew implements AutoCloseable {
         fill(place);
     }
 
-    /** Stops the worker at a place, and returns which it was. */
+    /** Stops the worker at a place, and returns its number. */
     WorkerProcess suspend(int place) throws IOException, InterruptedException {
         WorkerProcess worker = at(place);
         listener.accept(Event.of(Kind.STOPPED, worker.id(), "", 0, ""));

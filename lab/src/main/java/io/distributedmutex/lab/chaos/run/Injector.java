@@ -123,7 +123,9 @@ final class Injector {
         listener.accept(Event.of(Kind.SERVER_UP, 0, "", 0, ""));
     }
 
-    /** A fault that happens at some time within is reported as a loss of the key, or of all. */
+    /**
+     * Loses a key, or all keys if it is empty. The report covers all the time of the action: the loss comes somewhere in it.
+     */
     private void losing(String key, Runnable action) {
         long since = System.nanoTime();
         action.run();

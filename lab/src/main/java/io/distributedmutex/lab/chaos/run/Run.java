@@ -30,7 +30,9 @@ public final class Run implements AutoCloseable {
 
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
     private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-    /** After the last worker's end: the longest lease, the longest claim, and time for a busy machine. */
+    /**
+     * How long keys may be left after the last worker's end: the longest lease, the longest claim, and 2 s for a busy machine.
+     */
     private static final Duration LEFTOVER_BOUND =
             Worker.LONGEST_LEASE.plus(Duration.ofSeconds(2)).plus(Duration.ofSeconds(2));
     /** A fault is over at the latest so long after its planned end. */

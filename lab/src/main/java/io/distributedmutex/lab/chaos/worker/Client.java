@@ -115,7 +115,7 @@ final class Client {
         try {
             lease = request.send();
         } catch (RuntimeException e) {
-            // An interrupt of ours is over with the call.
+            // Our interrupt ends with the call.
             Thread.interrupted();
             telling.tell(Kind.NOT_ACQUIRED, call, key, 0, 0, name(e));
             return null;
@@ -183,7 +183,7 @@ final class Client {
                 : String.valueOf(outcome.getMessage()) + ": " + outcome.getCause();
     }
 
-    /** An interrupt that comes while its thread is in one call, or never. */
+    /** An interrupt that hits a thread within one call, or never comes. */
     private static final class Interruption {
         private final Thread thread;
         private boolean over;
@@ -198,7 +198,7 @@ final class Client {
             }
         }
 
-        /** From now on it does not come. If it came, it is forgotten. */
+        /** The call has ended: no interrupt comes any more, and one that came is cleared. */
         synchronized void end() {
             over = true;
             Thread.interrupted();

@@ -11,8 +11,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
- * The reports of a chaos worker about itself. A thread of its own looks every 10 ms at the deadlines of held leases, since
- * renewals move them unseen, and at its own pace: if it was late, the process stood still, and the checks have to know.
+ * The reports of a chaos worker about itself. A thread of its own looks every 10 ms at the deadlines of held leases, since a
+ * renewal moves a deadline and tells nobody. That thread also looks at the clock. If it comes late, the process stood still,
+ * and it reports that, since the checks have to know.
  */
 final class Telling {
 
@@ -21,7 +22,7 @@ final class Telling {
     private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /** A deadline that moves by less is the same one, seen at another moment. */
     private static final long SAME_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
-    /** Between two looks at the clock with a look at the lease in between. */
+    /** How long a look at the lease may take, by a look at the clock before it and one after it. */
     private static final long CLOSE_NANOS = TimeUnit.MICROSECONDS.toNanos(200);
 
     private static final int LOOKS = 5;
@@ -98,8 +99,8 @@ final class Telling {
     }
 
     /**
-     * Tells the time that is left: of a moment before the lease was asked, so that it is never more than the lease itself
-     * believes, and soon before, so that it is not much less.
+     * Reports the time that is left, as of a moment just before the lease was asked. So it is never more than the lease
+     * itself believes, and not much less.
      */
     private void deadline(Kind kind, Told told) {
         long before = System.nanoTime();

@@ -18,9 +18,9 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The work of one process of a chaos run: threads that ask for keys in every way that the library has, hold them for short
- * or too long, and meanwhile count up the register's number of that key, reading and writing it in two steps. Whatever
- * Redis does, they go on; each exception of the library is an outcome and is reported.
+ * The work of one process of a chaos run. Its threads ask for keys in every way that the library has, and hold them for a short
+ * time or for too long. Meanwhile they count up the register's number of that key, which they read and write in two steps.
+ * Whatever Redis does, they go on. Each exception of the library is an outcome, which they report.
  */
 public final class Worker {
 
@@ -34,7 +34,7 @@ public final class Worker {
     private static final long GRACE_MILLIS = 300;
 
     private static final long END_SECONDS = 20;
-    /** A saboteur does its wrong each so many calls. */
+    /** A saboteur misbehaves once in so many calls. */
     private static final int SABOTAGE_EACH = 20;
 
     private final int id;
@@ -127,7 +127,7 @@ public final class Worker {
         telling.tell(Kind.FAILED, 0, "", 0, 0, what);
     }
 
-    /** One thread's next deed. */
+    /** What a thread does next. */
     private final class Turn {
 
         private final Random random;
@@ -226,14 +226,14 @@ public final class Worker {
             client.extend(view, lease, Duration.ofMillis(between(700, 1_500)));
             countUp(lease, between(10, 300), true);
             if (random.nextBoolean()) {
-                // To less than is left, mostly: that only asks.
+                // Mostly to less time than is left, which changes nothing in the store.
                 client.extend(view, lease, Duration.ofMillis(between(60, 400)));
             }
             countUp(lease, between(10, 100), true);
             client.release(view, lease, random.nextBoolean());
         }
 
-        /** Holds it for longer than it lasts, writes all the same, and gives back what is no longer its own, twice. */
+        /** Holds a lease for longer than it lasts, writes all the same, and releases it twice though it is lost. */
         private void beLate(String key) throws IOException, InterruptedException {
             DistributedMutex view = view(SHORT_LEASE, 2_000);
             Lease lease = client.acquire(view, key);

@@ -29,8 +29,8 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * One of the processes of {@code dmutex chaos}. It works until it reads {@code stop}, and tells on its standard output what it
- * does, an event a line. When its input ends, so does it: nothing outlives the run.
+ * One of the processes of {@code dmutex chaos}. It works until it reads {@code stop}. It reports on its standard output what
+ * it does, an event on each line. When its input ends, it ends too, so that no worker outlives the run.
  */
 @Command(name = "chaos-worker", description = "For 'dmutex chaos' alone.")
 public final class WorkerCommand implements Callable<Integer> {

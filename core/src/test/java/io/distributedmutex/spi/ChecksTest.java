@@ -1,4 +1,4 @@
-package io.distributedmutex.internal;
+package io.distributedmutex.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -117,5 +117,42 @@ class ChecksTest {
     })
     void everyDurationCanBeShown(Duration duration, String shown) {
         assertThat(Checks.shown(duration)).isEqualTo(shown);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 1_790_000_000_000_000L, (1L << 53) - 1})
+    void aFencingTokenIsKeptAsItIs(long token) {
+        assertThat(Checks.fencingToken("token", token)).isEqualTo(token);
+        assertThat(Checks.fencingToken("token", Long.toString(token))).isEqualTo(token);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0, -1, Long.MIN_VALUE, 1L << 53, Long.MAX_VALUE})
+    void aNumberThatIsNoFencingTokenIsRefused(long token) {
+        String message = "token must be a number from 1 to 2^53 - 1, but is '" + token + "'";
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Checks.fencingToken("token", token))
+                .withMessage(message);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Checks.fencingToken("token", Long.toString(token)))
+                .withMessage(message);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", " 1", "1 ", "+1", "0x1", "1.0", "1e3", "١", "12345678901234567"})
+    void aTextThatIsNoFencingTokenIsRefused(String token) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Checks.fencingToken("token", token))
+                .withMessage("token must be a number from 1 to 2^53 - 1, but is '" + token + "'");
+    }
+
+    @Test
+    void theMessageForATextThatIsNoFencingTokenIsOneShortLine() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Checks.fencingToken("token", "a\n" + "b".repeat(100)))
+                .withMessage("token must be a number from 1 to 2^53 - 1, but is 'a\\u000A" + "b".repeat(38) + "...'");
+        assertThatNullPointerException()
+                .isThrownBy(() -> Checks.fencingToken("token", null))
+                .withMessage("token");
     }
 }

@@ -1,4 +1,4 @@
-package io.distributedmutex.redis.takeover;
+package io.distributedmutex.testing;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -9,14 +9,17 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 
-/** A process of a test's, such as a {@link LockProcess}, as the test sees it. */
-final class Child implements AutoCloseable {
+/**
+ * A process of a test, on this class path, that takes commands on standard input and answers on standard output, line by line.
+ * An answer begins with a word that says what it is.
+ */
+public final class ChildProcess implements AutoCloseable {
 
-    private static final long BOUND_SECONDS = 40;
+    private static final long END_SECONDS = 10;
 
     /** After the last line. */
     private static final String ENDED = "-";
@@ -25,7 +28,7 @@ final class Child implements AutoCloseable {
     private final PrintStream input;
     private final LinkedBlockingQueue<String> lines = new LinkedBlockingQueue<>();
 
-    private Child(Process process) {
+    private ChildProcess(Process process) {
         this.process = process;
         this.input = new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8);
         Thread reader = new Thread(this::read, "child-" + process.pid());
@@ -33,24 +36,8 @@ final class Child implements AutoCloseable {
         reader.start();
     }
 
-    static Child start(String uri) {
-        return startAll(uri, 1).get(0);
-    }
-
-    /** Starts so many at a time. */
-    static List<Child> startAll(String uri, int number) {
-        return startAll(LockProcess.class, uri, number);
-    }
-
-    /** The same with another main class, which takes the URI and further arguments. */
-    static List<Child> startAll(Class<?> main, String uri, int number, String... arguments) {
-        List<Child> children =
-                Stream.generate(() -> begin(main, uri, arguments)).limit(number).toList();
-        children.forEach(child -> child.expect("ready"));
-        return children;
-    }
-
-    private static Child begin(Class<?> main, String uri, String... arguments) {
+    /** Starts a main class. Waits for nothing. */
+    public static ChildProcess start(Class<?> main, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx128m",
@@ -59,11 +46,10 @@ final class Child implements AutoCloseable {
                 "-Dtest.log.level=ERROR",
                 "-cp",
                 System.getProperty("java.class.path"),
-                main.getName(),
-                uri));
+                main.getName()));
         command.addAll(List.of(arguments));
         try {
-            return new Child(new ProcessBuilder(command)
+            return new ChildProcess(new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start());
         } catch (IOException e) {
@@ -71,70 +57,93 @@ final class Child implements AutoCloseable {
         }
     }
 
-    void tell(String command) {
+    /** Gives it a command, and waits for nothing. */
+    public void tell(String command) {
         input.println(command);
     }
 
-    /** The words of the next line. */
-    String[] next() {
-        String[] words = nextWithin(Duration.ofSeconds(BOUND_SECONDS));
-        if (words == null) {
-            throw new AssertionError("no line within " + BOUND_SECONDS + " s");
-        }
-        return words;
+    /** Gives it a command, and returns the words of its next line, which must begin with a word. */
+    public String[] ask(String command, String word) {
+        tell(command);
+        return expectNext(word);
     }
 
-    /** The words of the next line; null if there is none in time. */
-    String[] nextWithin(Duration patience) {
+    /** Waits for its next line, which must begin with a word, and returns the words of it. */
+    public String[] expectNext(String word) {
+        String line = next(word, deadline());
+        if (!line.startsWith(word)) {
+            throw new AssertionError("'" + line + "' and not '" + word + "' from process " + process.pid());
+        }
+        return line.split(" ");
+    }
+
+    /** Waits for its next line, and returns the words of it. */
+    public String[] expectNext() {
+        return next("line", deadline()).split(" ");
+    }
+
+    /** Its next line's words, if it has printed one by the end of a time that may be short. */
+    public Optional<String[]> nextWithin(Duration patience) {
         try {
             String line = lines.poll(patience.toNanos(), TimeUnit.NANOSECONDS);
             if (ENDED.equals(line)) {
                 throw new AssertionError("process " + process.pid() + " ended");
             }
-            return line == null ? null : line.split(" ");
+            return Optional.ofNullable(line).map(text -> text.split(" "));
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }
     }
 
-    /** Waits for the line that begins with a word, and returns its words. Lines before it are dropped. */
-    String[] expect(String word) {
+    /** Waits for the line that begins with a word, and returns the words of it. Lines before it are dropped. */
+    public String[] expect(String word) {
         return collectUntil(word, new ArrayList<>());
     }
 
     /** The same, and keeps the lines before it. */
-    String[] collectUntil(String word, List<String> before) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(BOUND_SECONDS);
-        try {
-            while (true) {
-                String line = lines.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
-                if (line == null) {
-                    throw new AssertionError("no '" + word + "' within " + BOUND_SECONDS + " s");
-                }
-                if (line.equals(ENDED)) {
-                    throw new AssertionError("process " + process.pid() + " ended without '" + word + "'");
-                }
-                if (line.startsWith(word)) {
-                    return line.split(" ");
-                }
-                before.add(line);
+    public String[] collectUntil(String word, List<String> before) {
+        long deadline = deadline();
+        while (true) {
+            String line = next(word, deadline);
+            if (line.startsWith(word)) {
+                return line.split(" ");
             }
+            before.add(line);
+        }
+    }
+
+    private static long deadline() {
+        return System.nanoTime() + Await.BOUND.toNanos();
+    }
+
+    private String next(String expected, long deadline) {
+        try {
+            String line = lines.poll(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            if (line == null) {
+                throw new AssertionError(
+                        "no '" + expected + "' within " + Await.BOUND.toSeconds() + " s from process " + process.pid());
+            }
+            if (line.equals(ENDED)) {
+                throw new AssertionError("process " + process.pid() + " ended without '" + expected + "'");
+            }
+            return line;
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }
     }
 
-    boolean isSilent() {
+    /** Whether every line that it has printed was taken. */
+    public boolean isSilent() {
         return lines.isEmpty();
     }
 
     /** Kill -9. */
-    void kill() {
+    public void kill() {
         process.destroyForcibly();
     }
 
-    /** SIGSTOP or SIGCONT, by name without SIG. */
-    void signal(String name) {
+    /** Sends a signal, by its name without SIG. */
+    public void signal(String name) {
         try {
             int code = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid()))
                     .start()
@@ -151,11 +160,11 @@ final class Child implements AutoCloseable {
     public void close() {
         process.destroyForcibly();
         try {
-            if (!process.waitFor(10, TimeUnit.SECONDS)) {
+            if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
                 throw new AssertionError("process " + process.pid() + " does not end");
             }
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
         }
     }
 
