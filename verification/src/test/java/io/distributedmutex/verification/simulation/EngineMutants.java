@@ -22,12 +22,6 @@ final class EngineMutants {
 
     /** Those that lives of deadlocks find; see {@link CirclesTest}. */
     static final List<Mutant> DEADLOCKS = List.of(
-            new Mutant(
-                    "a circle counts without a second round",
-                    DETECTOR,
-                    "confirm(known.confirming(0), wait);",
-                    "confirmed(known, wait);"),
-            new Mutant("a lease is confirmed whatever its token", QUEUE, " || !here.token().equals(token)) {", ") {"),
             new Mutant("every wait of a circle finds it", DETECTOR, "if (wait.isYoungerThan(probe)) {", "if (false) {"),
             new Mutant(
                     "the youngest by another order on each side",
@@ -39,8 +33,6 @@ final class EngineMutants {
                     DETECTOR,
                     "pauseNanos = Math.min(pauseNanos + pauseNanos / 2, LONGEST_PAUSE_NANOS);",
                     "pauseNanos = LONGEST_PAUSE_NANOS * 1_000;"),
-            new Mutant(
-                    "a probe that took long counts", DETECTOR, " && instance.now() - begunNanos <= ROUNDS_NANOS;", ";"),
             new Mutant("a circle is told of each time", DETECTOR, " || !wait.isNew(probe)) {", ") {"),
             new Mutant("a wait is not known to others", DETECTOR, "                            more.add(this);\n", ""),
             new Mutant(
