@@ -157,7 +157,9 @@ final class InMemoryData {
             join(client, label, request);
         }
         Value holder = Objects.requireNonNull(value, "granted a moment ago");
-        return new AcquireReply.Refused(remainingMillis(holder), holder.label, lastFence, released);
+        boolean owned = holder.kind == Kind.LEASE && !holder.token.equals(NOBODY);
+        return new AcquireReply.Refused(
+                remainingMillis(holder), holder.label, owned ? holder.token : null, lastFence, released);
     }
 
     /** As release.lua. */

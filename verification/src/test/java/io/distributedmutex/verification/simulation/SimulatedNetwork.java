@@ -41,6 +41,9 @@ final class SimulatedNetwork implements LockStore {
     private boolean cut;
     private long lastArrival;
     private long lastReply;
+    /** How long a push may take; 0 for as long as any packet. */
+    private long slowestPushNanos;
+
     private @Nullable StoreEvents events;
 
     SimulatedNetwork(
@@ -63,6 +66,11 @@ final class SimulatedNetwork implements LockStore {
     void heal() {
         faultsOneIn = 0;
         cut = false;
+    }
+
+    /** Pushes take any time up to this. */
+    void slowPushes(long nanos) {
+        slowestPushNanos = nanos;
     }
 
     /** Nothing gets through any more. */
@@ -92,25 +100,18 @@ final class SimulatedNetwork implements LockStore {
     }
 
     @Override
-    public void start(String holderLabel, StoreEvents target) {
+    public void start(String holderLabel, String instance, StoreEvents target) {
         events = target;
-        store.start(holderLabel, new StoreEvents() {
+        store.start(holderLabel, instance, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 server.granted(label, key, fencingToken, fencingTokens);
-                if (cut || fault()) {
-                    return;
-                }
-                long delay = fault() ? random.nextLong(4_000_000_000L) : latency();
-                Runnable push = () -> {
-                    if (!cut) {
-                        process.whenRunning(() -> target.granted(key, token, fencingToken, fencingTokens));
-                    }
-                };
-                after(delay, push);
-                if (fault()) {
-                    after(delay + random.nextLong(3_000_000_000L), push);
-                }
+                push(() -> target.granted(key, token, fencingToken, fencingTokens));
+            }
+
+            @Override
+            public void message(String text) {
+                push(() -> target.message(text));
             }
 
             @Override
@@ -118,6 +119,23 @@ final class SimulatedNetwork implements LockStore {
                 process.whenRunning(target::reconnected);
             }
         });
+    }
+
+    private void push(Runnable received) {
+        if (cut || fault()) {
+            return;
+        }
+        long usual = slowestPushNanos > 0 ? random.nextLong(slowestPushNanos) : latency();
+        long delay = fault() ? random.nextLong(4_000_000_000L) : usual;
+        Runnable push = () -> {
+            if (!cut) {
+                process.whenRunning(received);
+            }
+        };
+        after(delay, push);
+        if (fault()) {
+            after(delay + random.nextLong(3_000_000_000L), push);
+        }
     }
 
     @Override
@@ -165,6 +183,11 @@ final class SimulatedNetwork implements LockStore {
             server.disturbed();
             return store.forceRelease(key);
         });
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return call(true, () -> store.send(instance, message));
     }
 
     @Override
