@@ -33,12 +33,16 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DistributedMutex implements AutoCloseable {
 
+    private static final int MAXIMUM_NAME_LENGTH = 128;
+
     private final Engine engine;
     private final LockOptions options;
+    private final @Nullable String owner;
 
-    private DistributedMutex(Engine engine, LockOptions options) {
+    private DistributedMutex(Engine engine, LockOptions options, @Nullable String owner) {
         this.engine = engine;
         this.options = options;
+        this.owner = owner;
     }
 
     /**
@@ -72,7 +76,24 @@ public final class DistributedMutex implements AutoCloseable {
      * @throws IllegalArgumentException if the options are out of bounds or contradict each other
      */
     public DistributedMutex with(UnaryOperator<LockOptions.Builder> change) {
-        return new DistributedMutex(engine, change.apply(options.toBuilder()).build());
+        return new DistributedMutex(engine, change.apply(options.toBuilder()).build(), owner);
+    }
+
+    /**
+     * A cheap view of this instance for one piece of work: what is acquired through it belongs to an owner of this name, instead
+     * of to the thread. {@linkplain OnDeadlock Deadlocks} are found among owners, and messages name them. For work that has no
+     * thread of its own: futures, reactive code, a request that many threads serve. Without it {@link #acquireAsync} acquires for
+     * nobody, and such leases are not part of any deadlock that is found.
+     *
+     * <p>An owner means one piece of work that goes on only when all that it waits for is there. So give each its own name, such
+     * as a request's id. Locks of {@link #asLock} stay reentrant by thread.
+     *
+     * @param owner 1 to 128 characters; the same name is the same owner, in this instance
+     * @return the view; closing it closes the instance
+     * @throws IllegalArgumentException if it is empty, longer, or not well-formed Unicode
+     */
+    public DistributedMutex owner(String owner) {
+        return new DistributedMutex(engine, options, Checks.text("owner", owner, MAXIMUM_NAME_LENGTH));
     }
 
     /**
@@ -89,12 +110,13 @@ public final class DistributedMutex implements AutoCloseable {
      *
      * @param key the key
      * @return the lease; use try-with-resources
-     * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left
+     * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left.
+     *     {@link DeadlockException} if this wait was ended to break a deadlock
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
     public Lease acquire(String key) {
-        return engine.acquire(key, options);
+        return engine.acquire(key, options, owner);
     }
 
     /**
@@ -104,12 +126,13 @@ public final class DistributedMutex implements AutoCloseable {
      * @param waitTime from 0 (one attempt) to 365 days; a fraction of a millisecond is rounded up
      * @return the lease; use try-with-resources
      * @throws IllegalArgumentException if the time is out of bounds
-     * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left
+     * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left.
+     *     {@link DeadlockException} if this wait was ended to break a deadlock
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
     public Lease acquire(String key, Duration waitTime) {
-        return engine.acquire(key, waiting(waitTime));
+        return engine.acquire(key, waiting(waitTime), owner);
     }
 
     /**
@@ -122,7 +145,7 @@ public final class DistributedMutex implements AutoCloseable {
      * @throws StoreException if the store could not be reached within its command time-out, or refused; not retried
      */
     public Optional<Lease> tryAcquire(String key) {
-        return Optional.ofNullable(engine.tryAcquire(key, options));
+        return Optional.ofNullable(engine.tryAcquire(key, options, owner));
     }
 
     /**
@@ -132,7 +155,7 @@ public final class DistributedMutex implements AutoCloseable {
      * @param key the key
      * @param waitTime from 0, which makes this {@link #tryAcquire(String)}, to 365 days; a fraction of a millisecond is
      *     rounded up
-     * @return the lease, or empty if others held the key all the time
+     * @return the lease, or empty if others held the key all the time, or this wait was ended to break a deadlock
      * @throws IllegalArgumentException if the time is out of bounds
      * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
      * @throws LockInterruptedException if the thread is interrupted while it waits; its flag is kept, nothing is left
@@ -141,10 +164,10 @@ public final class DistributedMutex implements AutoCloseable {
     public Optional<Lease> tryAcquire(String key, Duration waitTime) {
         LockOptions waiting = waiting(waitTime);
         if (waiting.waitTime().isZero()) {
-            return Optional.ofNullable(engine.tryAcquire(key, waiting));
+            return Optional.ofNullable(engine.tryAcquire(key, waiting, owner));
         }
         try {
-            return Optional.of(engine.acquire(key, waiting));
+            return Optional.of(engine.acquire(key, waiting, owner));
         } catch (LockNotAcquiredException e) {
             return Optional.empty();
         }
@@ -164,7 +187,7 @@ public final class DistributedMutex implements AutoCloseable {
      *     callback thread of the instance and may block. Interrupts have no effect
      */
     public CompletableFuture<Lease> acquireAsync(String key) {
-        return engine.acquireAsync(key, options);
+        return engine.acquireAsync(key, options, owner);
     }
 
     /**
@@ -246,7 +269,7 @@ public final class DistributedMutex implements AutoCloseable {
      * @return a view without a state of its own
      */
     public Lock asLock(String key) {
-        return new LockView(engine, key, options);
+        return new LockView(engine, key, options, owner);
     }
 
     /**
@@ -321,6 +344,8 @@ public final class DistributedMutex implements AutoCloseable {
         private @Nullable Executor callbackExecutor;
         private @Nullable Boolean countWallClockSteps;
         private boolean lazy;
+        private OnDeadlock onDeadlock = OnDeadlock.REPORT;
+        private Duration deadlocksAfter = Duration.ofSeconds(1);
         private UnaryOperator<LockStore> decorator = UnaryOperator.identity();
 
         private Builder(Supplier<? extends LockStore> store, boolean makesStore) {
@@ -415,6 +440,32 @@ public final class DistributedMutex implements AutoCloseable {
         }
 
         /**
+         * What to do about owners (threads, or {@linkplain DistributedMutex#owner named work}) that wait for each other's keys in a
+         * circle, in this process or across several. Default {@link OnDeadlock#REPORT}.
+         *
+         * @param onDeadlock what to do
+         * @return this builder
+         */
+        public Builder deadlocks(OnDeadlock onDeadlock) {
+            this.onDeadlock = Objects.requireNonNull(onDeadlock, "deadlocks");
+            return this;
+        }
+
+        /**
+         * How long a wait lasts before it is looked at for deadlocks. Default 1 s; from 10 ms to 1 h. Nothing is done before; later a
+         * waiter that holds something sends a message to who holds its key, at first twice a second and in the end every 3 s.
+         *
+         * @param deadlocksAfter a fraction of a millisecond is rounded up
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of bounds
+         */
+        public Builder deadlocksAfter(Duration deadlocksAfter) {
+            this.deadlocksAfter =
+                    Checks.roundedUp("deadlocksAfter", deadlocksAfter, Duration.ofMillis(10), Duration.ofHours(1));
+            return this;
+        }
+
+        /**
          * Makes the store at the first use instead of in {@link #build}, on a thread of its own. {@link #build} then never fails for
          * a store that is not there. A call that needs the store waits until it is made, and fails as making it failed; the next
          * call, or the next attempt of a waiter, tries again. Only for {@link #builder(Supplier)}.
@@ -491,8 +542,8 @@ public final class DistributedMutex implements AutoCloseable {
             String label = holderLabel != null ? holderLabel : DefaultLabel.of(application);
             boolean started = false;
             try {
-                DistributedMutex mutex =
-                        new DistributedMutex(new Engine(store, environment, label, listeners), options);
+                DistributedMutex mutex = new DistributedMutex(
+                        new Engine(store, environment, label, listeners, onDeadlock, deadlocksAfter), options, null);
                 started = true;
                 return mutex;
             } finally {

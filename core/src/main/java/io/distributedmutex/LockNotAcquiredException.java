@@ -5,7 +5,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The key was not acquired within the wait time, because others held it. */
-public final class LockNotAcquiredException extends LockException {
+public sealed class LockNotAcquiredException extends LockException permits DeadlockException {
 
     private static final long serialVersionUID = 1L;
 

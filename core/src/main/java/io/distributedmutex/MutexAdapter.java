@@ -62,7 +62,7 @@ public final class MutexAdapter {
     /**
      * An adapter in which a thread that holds a key waits for it like any other thread, and fails if the key is not free in
      * time. The original does this; it serves to limit a rate by locks that expire. A thread that waits for its own key is
-     * reported as a suspected deadlock.
+     * reported as a deadlock, and under {@link OnDeadlock#FAIL} its wait is ended.
      *
      * @return an adapter with the same mutex and logger, and with no hold in common with this one
      */
@@ -161,7 +161,7 @@ public final class MutexAdapter {
             log.debug("acquired '{}', fencing token {}", Messages.shown(key), lease.fencingToken());
             return true;
         } catch (LockNotAcquiredException e) {
-            log.error("timed out: {}", e.getMessage());
+            log.error("{}: {}", e instanceof DeadlockException ? "gave up" : "timed out", e.getMessage());
         } catch (LockException e) {
             failed("acquire failed", e);
         }

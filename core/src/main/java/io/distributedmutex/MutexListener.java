@@ -1,7 +1,6 @@
 package io.distributedmutex;
 
 import java.time.Duration;
-import java.util.List;
 
 /**
  * Hears of everything that happens to the locks of one instance. All methods default to doing nothing.
@@ -83,12 +82,13 @@ public interface MutexListener {
     default void onReleaseUnconfirmed(String key, StoreException error) {}
 
     /**
-     * Threads of this instance seem to wait for each other in a circle. This is no proof, as another thread may release a
-     * lease than the one that acquired it.
+     * Owners wait for each other's keys in a circle, of which this instance has the youngest wait. Told once for each circle,
+     * and only there. Under {@link OnDeadlock#FAIL} that wait has ended already. An owner is the thread that acquired a lease:
+     * where another thread releases it, this may be a false alarm.
      *
-     * @param keys the keys of the circle, in order, the one now asked for first
+     * @param circle who waits for what
      */
-    default void onDeadlockSuspected(List<String> keys) {}
+    default void onDeadlock(Deadlock circle) {}
 
     /**
      * This instance released a key by force.

@@ -34,7 +34,8 @@ public record MutexStatus(String holderLabel, List<Held> held, List<Waiting> wai
      * @param state {@link LeaseState#HELD} or {@link LeaseState#AT_RISK}
      * @param heldFor the time since it was granted
      * @param remaining how long it is still valid unless renewed
-     * @param thread the name of the thread that acquired it; empty if that was a future
+     * @param thread the name of the thread that acquired it, or of its {@linkplain DistributedMutex#owner owner}; empty if that
+     *     was a future without one
      */
     public record Held(
             String key,
@@ -50,7 +51,8 @@ public record MutexStatus(String holderLabel, List<Held> held, List<Waiting> wai
      * @param key the key as the user gave it
      * @param waited the time since it began to wait
      * @param left how long it waits still; empty if it waits without limit
-     * @param thread the name of the thread; empty if it is a future
+     * @param thread the name of the thread, or of its {@linkplain DistributedMutex#owner owner}; empty if it is a future without
+     *     one
      */
     public record Waiting(String key, Duration waited, Optional<Duration> left, Optional<String> thread) {}
 }

@@ -8,6 +8,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.MutexStatus;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
@@ -17,6 +18,7 @@ import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.StoreEvents;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Iterator;
@@ -42,9 +44,6 @@ public final class Engine implements StoreEvents {
 
     private static final long VERIFY_PAUSE_NANOS = 5_000_000L;
 
-    /** A wait is worth a look for deadlocks after this long. */
-    private static final long DEADLOCK_CHECK_NANOS = 50_000_000L;
-
     private final LockStore store;
     private final Environment environment;
     private final Instance instance;
@@ -62,8 +61,16 @@ public final class Engine implements StoreEvents {
      *
      * @param label the holder's label
      * @param listeners those who hear of everything
+     * @param onDeadlock what to do about owners that wait in a circle
+     * @param deadlocksAfter how long a wait lasts before it is looked at
      */
-    public Engine(LockStore store, Environment environment, String label, List<MutexListener> listeners) {
+    public Engine(
+            LockStore store,
+            Environment environment,
+            String label,
+            List<MutexListener> listeners,
+            OnDeadlock onDeadlock,
+            Duration deadlocksAfter) {
         this.store = store;
         this.environment = environment;
         this.instance = new Instance(store, environment, label, listeners) {
@@ -73,28 +80,33 @@ public final class Engine implements StoreEvents {
                 work.wakeClosing();
             }
         };
-        this.deadlocks = new DeadlockDetector(this::owner, instance.events);
-        store.start(label, this);
+        this.deadlocks = new DeadlockDetector(instance, queues, onDeadlock, deadlocksAfter.toNanos());
+        store.start(label, Token.half(instance.id), this);
     }
 
     // ---- what users ask
 
-    /** Waits for the wait time of the options; interruptible. */
-    public Lease acquire(String key, LockOptions options) {
-        return acquire(key, options, options.waitTime().toNanos(), true);
+    /**
+     * Waits for the wait time of the options; interruptible.
+     *
+     * @param owner the name of who acquires; null for the thread
+     */
+    public Lease acquire(String key, LockOptions options, @Nullable String owner) {
+        return acquire(key, options, owner, options.waitTime().toNanos(), true);
     }
 
     /**
      * Waits.
      *
+     * @param owner the name of who acquires; null for the thread
      * @param waitNanos how long at most; {@link Long#MAX_VALUE} for no limit
      */
-    Lease acquire(String key, LockOptions options, long waitNanos, boolean interruptible) {
+    Lease acquire(String key, LockOptions options, @Nullable String owner, long waitNanos, boolean interruptible) {
         Checks.key(key);
         if (interruptible && Thread.interrupted()) {
             throw Outcomes.interrupted(key, new InterruptedException("interrupted before waiting"));
         }
-        ThreadWaiter waiter = new ThreadWaiter(key, options, now(), waitNanos);
+        ThreadWaiter waiter = new ThreadWaiter(key, options, owner, now(), waitNanos);
         if (waitNanos <= 0) {
             awaitAnswer(waiter, interruptible);
         } else {
@@ -104,35 +116,48 @@ public final class Engine implements StoreEvents {
         return lease != null ? lease : notAcquired(waiter);
     }
 
-    /** Returns null if the key is taken. */
-    public @Nullable Lease tryAcquire(String key, LockOptions options) {
+    /**
+     * Returns null if the key is taken.
+     *
+     * @param owner the name of who acquires; null for the thread
+     */
+    public @Nullable Lease tryAcquire(String key, LockOptions options, @Nullable String owner) {
         Checks.key(key);
         KeyQueue queue = queues.get(key);
-        LockNotAcquiredException refusal = queue == null ? null : queue.refusal();
+        LockNotAcquiredException refusal =
+                queue == null ? null : queue.refusal(owner != null ? owner : Thread.currentThread());
         if (refusal != null) {
             checkOpen(key);
             instance.events.notAcquired(key, FlightEvents.beginAcquire(), 0, refusal);
             return null;
         }
         try {
-            return acquire(key, options, 0, false);
+            return acquire(key, options, owner, 0, false);
         } catch (LockNotAcquiredException e) {
             return null;
         }
     }
 
-    /** Waits for the wait time of the options, without a thread. */
-    public CompletableFuture<Lease> acquireAsync(String key, LockOptions options) {
+    /**
+     * Waits for the wait time of the options, without a thread.
+     *
+     * @param owner the name of who acquires; null if it has none
+     */
+    public CompletableFuture<Lease> acquireAsync(String key, LockOptions options, @Nullable String owner) {
         Checks.key(key);
         CompletableFuture<Lease> future = new CompletableFuture<>();
         FutureWaiter waiter =
-                new FutureWaiter(key, options, now(), options.waitTime().toNanos(), future);
+                new FutureWaiter(key, options, owner, now(), options.waitTime().toNanos(), future);
         if (waiter.waitNanos == 0) {
             tryOnce(waiter);
         } else {
             KeyQueue queue = enqueue(waiter);
+            DeadlockDetector.Wait watched = deadlocks.watchLater(waiter);
             // Whatever ends it before we do: cancel, orTimeout, complete, completeOnTimeout and the like.
             CompletableFuture<Lease> unused = future.whenComplete((lease, error) -> {
+                if (watched != null) {
+                    watched.end();
+                }
                 if (!waiter.isSettled()) {
                     String by = future.isCancelled() ? "cancelled" : "completed by its user";
                     queue.giveUpBecause(waiter, Outcomes.notAcquired(key, "the future was " + by));
@@ -272,7 +297,8 @@ public final class Engine implements StoreEvents {
 
     private void await(KeyQueue queue, ThreadWaiter waiter, boolean interruptible) {
         boolean interrupted = false;
-        boolean checked = false;
+        boolean watched = false;
+        DeadlockDetector.Wait wait = null;
         try {
             while (!waiter.isSettled()) {
                 long left = waiter.leftNanos(now());
@@ -280,13 +306,17 @@ public final class Engine implements StoreEvents {
                     queue.timeOut(waiter);
                     continue;
                 }
-                if (!checked && now() - waiter.startNanos >= DEADLOCK_CHECK_NANOS) {
-                    checked = true;
-                    deadlocks.waiting(queue.key, waiter);
-                    // The log may have parked this thread, and so have used up a wake-up that was ours: look again.
-                    continue;
+                if (!watched) {
+                    long unwatched = deadlocks.afterNanos() - (now() - waiter.startNanos);
+                    if (unwatched <= 0) {
+                        watched = true;
+                        wait = deadlocks.watch(waiter);
+                        // The log may have parked this thread, and so have used up a wake-up that was ours: look again.
+                        continue;
+                    }
+                    left = Math.min(left, unwatched);
                 }
-                instance.scheduler.park(queue, checked ? left : Math.min(left, DEADLOCK_CHECK_NANOS));
+                instance.scheduler.park(queue, left);
                 if (Thread.interrupted()) {
                     if (interruptible) {
                         InterruptedException cause = new InterruptedException("interrupted while waiting");
@@ -304,8 +334,8 @@ public final class Engine implements StoreEvents {
             abandon(waiter, queue);
             throw t;
         } finally {
-            if (checked) {
-                deadlocks.resolved();
+            if (wait != null) {
+                wait.end();
             }
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -449,6 +479,11 @@ public final class Engine implements StoreEvents {
     }
 
     @Override
+    public void message(String text) {
+        deadlocks.received(text);
+    }
+
+    @Override
     public void reconnected() {
         // What threads wait for goes first. A poll that finds the key held by what is given back behind it gets a push
         // then.
@@ -471,11 +506,6 @@ public final class Engine implements StoreEvents {
     @Nullable
     KeyQueue queue(String key) {
         return queues.get(key);
-    }
-
-    private @Nullable Thread owner(String key) {
-        KeyQueue queue = queues.get(key);
-        return queue == null ? null : queue.owner();
     }
 
     private long now() {

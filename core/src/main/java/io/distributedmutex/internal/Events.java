@@ -1,5 +1,6 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.Deadlock;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
@@ -55,7 +56,7 @@ final class Events {
     interface Held extends Lease {
 
         /** What the log may show of its token. */
-        String tokenPrefix();
+        String tokenExcerpt();
     }
 
     void acquired(String key, Held lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
@@ -107,7 +108,7 @@ final class Events {
                 aloud,
                 "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} still: {}",
                 Messages.shown(lease.key()),
-                lease.tokenPrefix(),
+                lease.tokenExcerpt(),
                 Messages.about(lease.remaining()),
                 cause.getMessage()));
     }
@@ -120,9 +121,9 @@ final class Events {
         Log.quietly(() -> {
             String line = "recovered {} (token {}...): the lease is renewed again";
             if (aloud) {
-                Log.LOGGER.info(line, Messages.shown(lease.key()), lease.tokenPrefix());
+                Log.LOGGER.info(line, Messages.shown(lease.key()), lease.tokenExcerpt());
             } else {
-                Log.LOGGER.debug(line, Messages.shown(lease.key()), lease.tokenPrefix());
+                Log.LOGGER.debug(line, Messages.shown(lease.key()), lease.tokenExcerpt());
             }
         });
     }
@@ -146,7 +147,7 @@ final class Events {
                 "LOST {} ({}, token {}..., fencing token {}): {}",
                 Messages.shown(lease.key()),
                 reason,
-                lease.tokenPrefix(),
+                lease.tokenExcerpt(),
                 lease.fencingToken(),
                 detail));
     }
@@ -161,20 +162,25 @@ final class Events {
                 "release of {} (token {}...) was not confirmed by the store; the key is free at its lease's end at the"
                         + " latest: {}",
                 Messages.shown(key),
-                Token.prefix(token),
+                Token.excerpt(token),
                 error.getMessage()));
     }
 
-    void deadlockSuspected(List<String> keys) {
+    /**
+     * Owners wait for each other in a circle.
+     *
+     * @param broken whether the first of them has been made to give up
+     */
+    void deadlock(Deadlock circle, boolean broken) {
         if (isHeard()) {
-            tell(l -> l.onDeadlockSuspected(keys));
+            tell(l -> l.onDeadlock(circle));
         }
         Log.quietly(() -> Log.LOGGER.warn(
-                "DEADLOCK suspected: {}: {}; it lasts until a lease ends or a wait time is over",
-                keys.size() == 1
-                        ? "a thread waits for a key that it holds itself"
-                        : "threads of this process wait for each other's keys in a circle",
-                keys));
+                "DEADLOCK: {}; {}",
+                circle,
+                broken
+                        ? "the first of them was made to give up"
+                        : "it lasts until a lease ends or a wait time is over"));
     }
 
     void forcedRelease(LockInfo evicted, String by) {

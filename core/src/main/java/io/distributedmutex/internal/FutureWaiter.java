@@ -15,15 +15,15 @@ final class FutureWaiter extends Waiter {
     /** The end of the wait; null if it has none. */
     private @Nullable Timer timeout;
 
-    FutureWaiter(String key, LockOptions options, long startNanos, long waitNanos, CompletableFuture<Lease> future) {
-        super(key, options, startNanos, waitNanos);
+    FutureWaiter(
+            String key,
+            LockOptions options,
+            @Nullable String owner,
+            long startNanos,
+            long waitNanos,
+            CompletableFuture<Lease> future) {
+        super(key, options, owner, startNanos, waitNanos);
         this.future = future;
-    }
-
-    @Override
-    @Nullable
-    Thread thread() {
-        return null;
     }
 
     @Override

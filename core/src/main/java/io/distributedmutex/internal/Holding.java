@@ -40,10 +40,9 @@ final class Holding extends Belief implements LeaseHandle.Keeper {
     private static final long RENEWAL_GRID_NANOS = 25_000_000L;
 
     private final Owner queue;
-    /** The {@link Token}. */
-    private final long tokenHigh;
+    /** Of the {@link Token}, whose other half is the instance's. */
+    private final long acquisition;
 
-    private final long tokenLow;
     private final long since;
     /** How often it may pass on: a fencing token for each. */
     private int passesLeft;
@@ -74,11 +73,10 @@ final class Holding extends Belief implements LeaseHandle.Keeper {
             Waiter waiter) {
         super(deadline, leaseMillis, whole);
         this.queue = queue;
-        this.tokenHigh = token.high();
-        this.tokenLow = token.low();
+        this.acquisition = token.acquisition();
         this.passesLeft = fencingTokens - 1;
         this.since = queue.instance.now();
-        this.current = new LeaseHandle(this, fencingToken, waiter.options, waiter.thread(), since);
+        this.current = new LeaseHandle(this, fencingToken, waiter.options, waiter.owner, since);
     }
 
     /** The key's queue, as what is held there sees it. */
@@ -111,7 +109,7 @@ final class Holding extends Belief implements LeaseHandle.Keeper {
 
     @Override
     public String token() {
-        return new Token(tokenHigh, tokenLow).text();
+        return new Token(instance().id, acquisition).text();
     }
 
     @Override
@@ -145,7 +143,7 @@ final class Holding extends Belief implements LeaseHandle.Keeper {
 
     /** Under the monitor: makes another lease of it, for a waiter who still waits. */
     void pass(Waiter waiter, long now) {
-        LeaseHandle passed = new LeaseHandle(this, current.fencingToken() + 1, waiter.options, waiter.thread(), now);
+        LeaseHandle passed = new LeaseHandle(this, current.fencingToken() + 1, waiter.options, waiter.owner, now);
         passesLeft--;
         current = passed;
         begin(waiter);

@@ -11,6 +11,9 @@ abstract class Instance {
     /** The holder's label. */
     final String label;
 
+    /** What all its tokens begin with. */
+    final long id;
+
     final Scheduler scheduler;
     final Work work;
     final Events events;
@@ -20,6 +23,7 @@ abstract class Instance {
 
     Instance(LockStore store, Environment environment, String label, List<MutexListener> listeners) {
         this.label = label;
+        this.id = Token.drawHalf(environment);
         this.environment = environment;
         this.scheduler = new Scheduler(environment);
         this.work = new Work(scheduler);
@@ -32,9 +36,19 @@ abstract class Instance {
         return scheduler.now();
     }
 
+    /** What time it is for people; see {@link Environment#epochMillis}. */
+    long epochMillis() {
+        return environment.epochMillis();
+    }
+
+    /** A text of {@link Token#HALF} characters that nobody else draws. */
+    String newName() {
+        return Token.half(Token.drawHalf(environment));
+    }
+
     /** A token that nobody else has. */
     Token newToken() {
-        return Token.draw(environment);
+        return Token.draw(environment, id);
     }
 
     /** A key's queue has nothing in it any more and takes nothing. */

@@ -127,7 +127,7 @@ final class KeyQueue extends Holding.Owner {
                 + Messages.about(Duration.ofNanos(waiter.waitNanos)) + ": ";
         Holding here = holding;
         if (here != null) {
-            return heldHere(waited, here, waiter.thread());
+            return heldHere(waited, here, waiter.owner);
         }
         KeyRequest asked = request;
         if (asked != null && asked.error != null) {
@@ -147,14 +147,15 @@ final class KeyQueue extends Holding.Owner {
     }
 
     /**
-     * @param asking the thread that wants the key; null if that is none
+     * @param asking who wants the key; null if that has no name
      */
-    private LockNotAcquiredException heldHere(String prefix, Holding here, @Nullable Thread asking) {
+    private LockNotAcquiredException heldHere(String prefix, Holding here, @Nullable Object asking) {
         Duration remaining = Duration.ofNanos(Math.max(0, here.deadline() - instance.now()));
-        Thread owner = here.current().owner();
+        Object owner = here.current().owner();
+        String kind = owner instanceof Thread ? " thread" : " owner";
         String who = owner == null || asking == null
                 ? "this instance ("
-                : owner == asking ? "the same thread of this instance (" : "another thread of this instance (";
+                : (owner.equals(asking) ? "the same" : "another") + kind + " of this instance (";
         return new LockNotAcquiredException(
                 prefix + "held by " + who + Messages.shown(instance.label) + ")"
                         + Outcomes.stillFor(remaining.toMillis()),
@@ -492,11 +493,52 @@ final class KeyQueue extends Holding.Owner {
 
     /** Why a try fails without the store being asked: the key is held here. Null if it is not. */
     @Nullable
-    LockNotAcquiredException refusal() {
+    LockNotAcquiredException refusal(Object asking) {
         Holding here = holding;
         return here != null && here.deadline() > instance.now()
-                ? heldHere(Outcomes.notAcquired(key), here, Thread.currentThread())
+                ? heldHere(Outcomes.notAcquired(key), here, asking)
                 : null;
+    }
+
+    // ---- what deadlock detection asks
+
+    /**
+     * What those who wait here wait for: the owner of a token.
+     *
+     * @param isHere whether this instance holds the key
+     */
+    record Obstacle(String token, boolean isHere) {}
+
+    /** A lease that is held here, by somebody who has a name. */
+    record Tenure(Object owner, long fencingToken, long heldNanos) {}
+
+    /** What is in the way of those who wait here, as far as it is known: the store's latest answer may be a poll old. */
+    synchronized @Nullable Obstacle obstacle() {
+        Holding here = holding;
+        if (here != null) {
+            return new Obstacle(here.token(), true);
+        }
+        KeyRequest asked = request;
+        String token = asked == null ? null : asked.holderToken;
+        return token == null ? null : new Obstacle(token, false);
+    }
+
+    /** The lease that is held here under a token; null if there is none, or nobody has it whom we could tell from others. */
+    synchronized @Nullable Tenure tenure(String token) {
+        Holding here = holding;
+        long now = instance.now();
+        if (here == null || now >= here.current().deadline() || !here.token().equals(token)) {
+            return null;
+        }
+        LeaseHandle lease = here.current();
+        Object owner = lease.owner();
+        return owner == null ? null : new Tenure(owner, lease.fencingToken(), now - lease.grantedNanos());
+    }
+
+    /** Whether what is held here is an owner's. */
+    boolean isHeldBy(Object owner) {
+        Holding here = holding;
+        return here != null && owner.equals(here.current().owner());
     }
 
     /** Adds what is held and who waits here to these. */
@@ -519,12 +561,6 @@ final class KeyQueue extends Holding.Owner {
     /** What a lease is of. */
     private static Holding held(LeaseHandle lease) {
         return (Holding) lease.keeper();
-    }
-
-    @Nullable
-    Thread owner() {
-        Holding here = holding;
-        return here == null ? null : here.current().owner();
     }
 
     // ---- ending

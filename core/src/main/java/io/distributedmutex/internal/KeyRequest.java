@@ -63,6 +63,9 @@ final class KeyRequest {
     @Nullable
     String holder;
 
+    @Nullable
+    String holderToken;
+
     long holderRemainingMillis = -1;
     long answeredNanos;
 
@@ -162,6 +165,7 @@ final class KeyRequest {
         answered = true;
         answeredNanos = now;
         holder = reply.holder();
+        holderToken = reply.ownerToken();
         holderRemainingMillis = reply.remainingMillis();
         lastFencingToken = Math.max(lastFencingToken, reply.lastFencingToken());
         error = null;

@@ -71,8 +71,8 @@ public final class LazyStore implements LockStore {
     }
 
     @Override
-    public void start(String label, StoreEvents events) {
-        start = made -> made.start(label, events);
+    public void start(String label, String instance, StoreEvents events) {
+        start = made -> made.start(label, instance, events);
     }
 
     private <T> CompletionStage<T> ask(Function<LockStore, CompletionStage<T>> request) {
@@ -169,6 +169,11 @@ public final class LazyStore implements LockStore {
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
         return ask(made -> made.forceRelease(key));
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return ask(made -> made.send(instance, message));
     }
 
     /** Does not wait for a store that is being made: it is closed as soon as it is there. */

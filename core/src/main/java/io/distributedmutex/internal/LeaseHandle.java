@@ -39,13 +39,13 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
 
     private volatile LeaseState state = LeaseState.HELD;
     private volatile @Nullable LossReason lossReason;
-    /** Who waits when this thread waits for a key; for deadlock detection. */
-    private volatile @Nullable Thread owner;
+    /** Whose it is, for deadlock detection and messages: a thread, or a name; null if nobody's, and once it has ended. */
+    private volatile @Nullable Object owner;
 
     /** Who is told of the end; null if nobody, {@link #ALL_TOLD} once they have been. Guarded by the monitor. */
     private @Nullable Observers observers;
 
-    LeaseHandle(Keeper keeper, long fencingToken, LockOptions options, @Nullable Thread owner, long grantedNanos) {
+    LeaseHandle(Keeper keeper, long fencingToken, LockOptions options, @Nullable Object owner, long grantedNanos) {
         this.keeper = keeper;
         this.fencingToken = fencingToken;
         this.options = options;
@@ -347,13 +347,18 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
     }
 
     @Nullable
-    Thread owner() {
+    Object owner() {
         return owner;
     }
 
+    /** What an owner is called: its thread's name, or the name that its user gave it. */
+    static String nameOf(Object owner) {
+        return owner instanceof Thread thread ? thread.getName() : owner.toString();
+    }
+
     @Override
-    public String tokenPrefix() {
-        return Token.prefix(keeper.token());
+    public String tokenExcerpt() {
+        return Token.excerpt(keeper.token());
     }
 
     /** The end of the minimum hold. */
@@ -387,7 +392,7 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
                 state,
                 Duration.ofNanos(now - grantedNanos),
                 Duration.ofNanos(deadline() - now),
-                Optional.ofNullable(owner).map(Thread::getName));
+                Optional.ofNullable(owner).map(LeaseHandle::nameOf));
     }
 
     void toldReleased(long now) {

@@ -10,6 +10,7 @@ import io.distributedmutex.spi.Messages;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
+import org.jspecify.annotations.Nullable;
 
 /** A key as a {@link Lock}, reentrant by thread. Has no state: the holds are the engine's. */
 public final class LockView implements Lock {
@@ -17,18 +18,24 @@ public final class LockView implements Lock {
     private final Engine engine;
     private final String key;
     private final LockOptions options;
+    private final @Nullable String owner;
 
-    /** Makes a view of a key that is checked here. */
-    public LockView(Engine engine, String key, LockOptions options) {
+    /**
+     * Makes a view of a key that is checked here.
+     *
+     * @param owner the name of who locks; null for the thread
+     */
+    public LockView(Engine engine, String key, LockOptions options, @Nullable String owner) {
         this.engine = engine;
         this.key = Checks.key(key);
         this.options = options;
+        this.owner = owner;
     }
 
     @Override
     public void lock() {
         if (!reenter()) {
-            holds(engine.acquire(key, options, Waiter.FOREVER, false));
+            holds(engine.acquire(key, options, owner, Waiter.FOREVER, false));
         }
     }
 
@@ -45,7 +52,7 @@ public final class LockView implements Lock {
         if (reenter()) {
             return true;
         }
-        Lease lease = engine.tryAcquire(key, options);
+        Lease lease = engine.tryAcquire(key, options, owner);
         if (lease != null) {
             holds(lease);
         }
@@ -104,7 +111,7 @@ public final class LockView implements Lock {
 
     private void acquireInterruptibly(long waitNanos) throws InterruptedException {
         try {
-            holds(engine.acquire(key, options, waitNanos, true));
+            holds(engine.acquire(key, options, owner, waitNanos, true));
         } catch (LockInterruptedException e) {
             // This method's way to tell is the exception alone.
             Thread.interrupted();

@@ -1,5 +1,7 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.Deadlock;
+import io.distributedmutex.DeadlockException;
 import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.MutexClosedException;
@@ -28,6 +30,14 @@ final class Outcomes {
 
     static LockNotAcquiredException notAcquired(String key, String why) {
         return new LockNotAcquiredException(notAcquired(key) + why, key, null, null);
+    }
+
+    static DeadlockException deadlock(String key, Deadlock circle) {
+        return new DeadlockException(
+                notAcquired(key) + "deadlock: " + circle,
+                key,
+                circle.waits().get(1 % circle.waits().size()).holderLabel(),
+                circle);
     }
 
     static MutexClosedException closed(String key, String how) {

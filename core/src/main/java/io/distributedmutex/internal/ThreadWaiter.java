@@ -3,6 +3,7 @@ package io.distributedmutex.internal;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockOptions;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /** A thread that waits, parked. */
 final class ThreadWaiter extends Waiter {
@@ -12,14 +13,13 @@ final class ThreadWaiter extends Waiter {
     /** Whether the thread has left with an exception: what it is granted is given back. */
     private volatile boolean abandoned;
 
-    /** The calling thread. */
-    ThreadWaiter(String key, LockOptions options, long startNanos, long waitNanos) {
-        super(key, options, startNanos, waitNanos);
-    }
-
-    @Override
-    Thread thread() {
-        return thread;
+    /**
+     * The calling thread.
+     *
+     * @param owner the name of who waits; null for the thread itself
+     */
+    ThreadWaiter(String key, LockOptions options, @Nullable String owner, long startNanos, long waitNanos) {
+        super(key, options, owner != null ? owner : Thread.currentThread(), startNanos, waitNanos);
     }
 
     @Override

@@ -21,6 +21,12 @@ abstract class Waiter {
 
     final String key;
     final LockOptions options;
+    /**
+     * Who waits, for deadlock detection and messages: a thread, or the name that a user gave its work; null for a future
+     * without a name. Two are the same if they are equal.
+     */
+    final @Nullable Object owner;
+
     final long startNanos;
     /** How long to wait for other holders; {@link #FOREVER} for no limit. */
     final long waitNanos;
@@ -39,9 +45,10 @@ abstract class Waiter {
     private volatile @Nullable LeaseHandle lease;
     private volatile @Nullable LockException failure;
 
-    Waiter(String key, LockOptions options, long startNanos, long waitNanos) {
+    Waiter(String key, LockOptions options, @Nullable Object owner, long startNanos, long waitNanos) {
         this.key = key;
         this.options = options;
+        this.owner = owner;
         this.startNanos = startNanos;
         this.waitNanos = waitNanos;
     }
@@ -95,11 +102,8 @@ abstract class Waiter {
                 key,
                 Duration.ofNanos(waited),
                 isPatient() ? Optional.empty() : Optional.of(Duration.ofNanos(Math.max(0, waitNanos - waited))),
-                Optional.ofNullable(thread()).map(Thread::getName));
+                Optional.ofNullable(owner).map(LeaseHandle::nameOf));
     }
-
-    /** The thread that waits, for deadlock detection and messages; null if none does. */
-    abstract @Nullable Thread thread();
 
     /** Under the monitor: stands in the queue now. A thread minds the end of its wait itself; a future has a timer. */
     abstract void joined(Instance instance, Runnable atTheEnd);

@@ -30,6 +30,8 @@ public sealed interface AcquireReply {
      *
      * @param remainingMillis how long the holder's lease lasts still; -1 if it has no expiry
      * @param holder the holder's label; null if another library wrote the value
+     * @param ownerToken the token that owns the key, whose beginning is the {@linkplain LockStore#start instance} that holds it;
+     *     null if another library wrote the value, or nobody owns a key that is kept taken for its minimum hold
      * @param lastFencingToken if it queued, a number below the fencing tokens of all grants that will be made for the key, and
      *     not below those that were made: a push that grants this one or a smaller one was made before this reply, and may no
      *     longer be true. 0 if it did not queue
@@ -38,6 +40,8 @@ public sealed interface AcquireReply {
     record Refused(
             long remainingMillis,
             @Nullable String holder,
+            @Nullable String ownerToken,
             long lastFencingToken,
-            @Nullable Ownership released) implements AcquireReply {}
+            @Nullable Ownership released)
+            implements AcquireReply {}
 }

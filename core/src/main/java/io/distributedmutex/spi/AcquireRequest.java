@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  * granted again.
  *
  * @param key the key as the user gave it
- * @param token 22 characters that are new for every acquisition
+ * @param token 22 characters: 11 that name the instance, and 11 that are new for every acquisition
  * @param leaseMillis how long the lease shall last
  * @param queue whether to wait in the store's queue if the key is not free; also the waiter's sign of life when repeated
  * @param claimMillis how long a grant out of the queue lasts unless its owner claims it by extending it

@@ -14,6 +14,16 @@ public interface Environment extends AutoCloseable {
     long nanoTime();
 
     /**
+     * What time it is, as a rule, and roughly the same on other machines. Decides nothing but which of several waits counts
+     * as the youngest. By default the system's clock.
+     *
+     * @return milliseconds since 1970
+     */
+    default long epochMillis() {
+        return System.currentTimeMillis();
+    }
+
+    /**
      * Schedules a timer, replacing its earlier time unless it has started. It never runs before {@code atNanos}. Does nothing
      * once the environment is closed.
      *

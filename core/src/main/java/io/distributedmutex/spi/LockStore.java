@@ -23,9 +23,11 @@ public interface LockStore extends AutoCloseable {
      * Starts the store for an instance. Called once, before any other method.
      *
      * @param label the holder's label, written into the leases of this instance; at most 128 characters
-     * @param events hears of grants and reconnects
+     * @param instance the instance's id, with which all its tokens begin: 11 characters of base64url. What others
+     *     {@link #send} to it goes to {@link StoreEvents#message}
+     * @param events hears of grants, reconnects and messages
      */
-    void start(String label, StoreEvents events);
+    void start(String label, String instance, StoreEvents events);
 
     /**
      * Asks for a key. If the key is free and nobody queues, or the token owns it already, the requester is granted it (in the
@@ -83,6 +85,16 @@ public interface LockStore extends AutoCloseable {
      * @return who held it, or empty if it was free
      */
     CompletionStage<Optional<LockInfo>> forceRelease(String key);
+
+    /**
+     * Sends a message to an instance. It may be lost, late or repeated; nothing that a store promises depends on it. It serves
+     * to find deadlocks.
+     *
+     * @param instance the receiver's id, as it was {@linkplain #start started} with; may be that of nobody, or of this instance
+     * @param message any text of at most 65,536 characters
+     * @return whether an instance of that id was there to receive it
+     */
+    CompletionStage<Boolean> send(String instance, String message);
 
     /** Closes connections and ends threads. Pending operations complete exceptionally. Idempotent. */
     @Override

@@ -13,6 +13,14 @@ public interface StoreEvents {
      */
     void granted(String key, String token, long fencingToken, int fencingTokens);
 
+    /**
+     * A message came for this instance: another one {@linkplain LockStore#send sent} it, or anybody who can reach the store
+     * and means to deceive. May be lost, late or repeated.
+     *
+     * @param text what was sent
+     */
+    void message(String text);
+
     /** The store has connected again. Grants may have been missed, so waiters should ask again. */
     void reconnected();
 }

@@ -13,7 +13,7 @@ import java.util.concurrent.CompletionStage;
 /** A store that grants what it is asked for, for tests of what is before it. */
 final class GrantingStore implements LockStore {
     @Override
-    public void start(String label, StoreEvents events) {}
+    public void start(String label, String instance, StoreEvents events) {}
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
@@ -42,6 +42,11 @@ final class GrantingStore implements LockStore {
 
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
         throw new UnsupportedOperationException();
     }
 

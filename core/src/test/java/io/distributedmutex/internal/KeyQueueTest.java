@@ -9,6 +9,7 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.LockStore;
@@ -34,13 +35,17 @@ class KeyQueueTest {
     @Test
     void theOwnerCanBeAskedForAtAnyMomentOfAGrant() throws InterruptedException {
         ObservedEnvironment environment = new ObservedEnvironment();
-        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
+        Engine engine = new Engine(
+                new GrantingStore(), environment, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         List<Throwable> failures = new CopyOnWriteArrayList<>();
         List<Thread> questions = new CopyOnWriteArrayList<>();
         environment.observer = () -> {
             KeyQueue queue = engine.queue(KEY);
             if (queue != null) {
-                Thread question = new Thread(queue::owner);
+                Thread question = new Thread(() -> {
+                    boolean unused = queue.isHeldBy("somebody else");
+                    queue.obstacle();
+                });
                 question.setUncaughtExceptionHandler((thread, failure) -> failures.add(failure));
                 questions.add(question);
                 question.start();
@@ -48,14 +53,14 @@ class KeyQueueTest {
                 join(question, 100);
             }
         };
-        Lease lease = engine.acquire(KEY, LockOptions.defaults());
+        Lease lease = engine.acquire(KEY, LockOptions.defaults(), null);
         environment.observer = () -> {};
         for (Thread question : questions) {
             question.join();
         }
         assertThat(questions).as("times when the owner was asked for").isNotEmpty();
         assertThat(failures).isEmpty();
-        assertThat(engine.queue(KEY).owner()).isSameAs(Thread.currentThread());
+        assertThat(engine.queue(KEY).isHeldBy(Thread.currentThread())).isTrue();
         lease.close();
         assertThat(engine.queue(KEY)).as("a queue with nothing in it").isNull();
         engine.close();
@@ -64,7 +69,8 @@ class KeyQueueTest {
     @Test
     void aTryWhoseQueueRetiresInThatMomentMakesAnother() {
         ObservedEnvironment environment = new ObservedEnvironment();
-        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
+        Engine engine = new Engine(
+                new GrantingStore(), environment, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         List<KeyQueue> retired = new ArrayList<>();
         environment.observer = () -> {
             KeyQueue queue = engine.queue(KEY);
@@ -73,7 +79,7 @@ class KeyQueueTest {
                 queue.drain();
             }
         };
-        Lease lease = engine.tryAcquire(KEY, LockOptions.defaults());
+        Lease lease = engine.tryAcquire(KEY, LockOptions.defaults(), null);
         assertThat(retired).as("queues that retired").hasSize(1);
         assertThat(lease.isValid()).isTrue();
         assertThat(engine.queue(KEY)).isNotNull().isNotSameAs(retired.get(0));
@@ -85,8 +91,9 @@ class KeyQueueTest {
     @Test
     void aTryIsSentBehindAReleaseThatWasDecidedBeforeIt() {
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
-        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        Engine engine =
+                new Engine(store, new StandingTime(), "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults(), null);
         KeyQueue queue = engine.queue(OneKeyStore.KEY);
         List<CompletableFuture<Lease>> tries = new ArrayList<>();
         List<Boolean> sentBefore = new ArrayList<>();
@@ -94,7 +101,7 @@ class KeyQueueTest {
             // In a step, so that the release is decided at once and sent when this one is done.
             queue.then(() -> {
                 lease.close();
-                tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE));
+                tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE, null));
                 sentBefore.add(tries.get(0).isDone());
             });
         }
@@ -109,11 +116,12 @@ class KeyQueueTest {
     @Test
     void aTryForAKeyThatOthersWaitForHereIsSentAtOnceAndOnce() {
         OneKeyStore store = new OneKeyStore(false);
-        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
+        Engine engine =
+                new Engine(store, new StandingTime(), "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         store.takenByAnother();
-        CompletableFuture<Lease> waiting = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        CompletableFuture<Lease> waiting = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults(), null);
         assertThat(store.deliver()).as("the answer to the request").isTrue();
-        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
+        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE, null);
         assertThat(store.deliver()).as("the answer to the try").isTrue();
         assertThat(tried).isCompletedExceptionally();
         assertThat(store.deliver()).as("a second answer").isFalse();
@@ -128,11 +136,12 @@ class KeyQueueTest {
     @Test
     void aTryWhoseQueueRetiresBeforeItsTurnIsMadeWithoutTheQueue() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
-        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        Engine engine =
+                new Engine(store, new StandingTime(), "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults(), null);
         KeyQueue queue = engine.queue(OneKeyStore.KEY);
         List<CompletableFuture<Lease>> tries = new CopyOnWriteArrayList<>();
-        Thread trying = new Thread(() -> tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE)));
+        Thread trying = new Thread(() -> tries.add(engine.acquireAsync(OneKeyStore.KEY, ONCE, null)));
         synchronized (queue) {
             trying.start();
             // It has found the queue, and wants its monitor.
@@ -153,7 +162,7 @@ class KeyQueueTest {
     void whatATryAcquiresWhenTheInstanceClosesIsGivenBack() throws InterruptedException {
         ObservedEnvironment environment = new ObservedEnvironment();
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, environment, "test", List.of());
+        Engine engine = new Engine(store, environment, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         List<Thread> closing = new ArrayList<>();
         environment.observer = () -> {
             if (engine.queue(OneKeyStore.KEY) != null && closing.isEmpty()) {
@@ -165,7 +174,7 @@ class KeyQueueTest {
             }
         };
         assertThatExceptionOfType(MutexClosedException.class)
-                .isThrownBy(() -> engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults()))
+                .isThrownBy(() -> engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults(), null))
                 .withMessage("'k' not acquired: closed meanwhile");
         closing.get(0).join();
         assertThat(store.isEmpty()).as(store.contents()).isTrue();
@@ -174,18 +183,20 @@ class KeyQueueTest {
     @Test
     void aTryThatFindsTheKeyHeldHereWhenTheInstanceClosesSaysThatItIsClosed() {
         ObservedEnvironment environment = new ObservedEnvironment();
-        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
-        Lease held = engine.acquire(KEY, LockOptions.defaults());
+        Engine engine = new Engine(
+                new GrantingStore(), environment, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        Lease held = engine.acquire(KEY, LockOptions.defaults(), null);
         environment.observer = engine::close;
         assertThatExceptionOfType(MutexClosedException.class)
-                .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults()));
+                .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults(), null));
         assertThat(held.isValid()).isFalse();
     }
 
     @Test
     void aStepThatThrowsKeepsNoOtherFromBeingDone() {
-        Engine engine = new Engine(new GrantingStore(), new StandingTime(), "test", List.of());
-        Lease lease = engine.acquire(KEY, LockOptions.defaults());
+        Engine engine = new Engine(
+                new GrantingStore(), new StandingTime(), "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        Lease lease = engine.acquire(KEY, LockOptions.defaults(), null);
         List<String> done = new ArrayList<>();
         try (CapturedLog log = new CapturedLog()) {
             KeyQueue queue = engine.queue(KEY);
@@ -214,9 +225,9 @@ class KeyQueueTest {
                     }
                     return null;
                 });
-        Engine engine = new Engine(broken, time, "test", List.of());
+        Engine engine = new Engine(broken, time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         assertThatExceptionOfType(StoreRefusedException.class)
-                .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults()))
+                .isThrownBy(() -> engine.tryAcquire(KEY, LockOptions.defaults(), null))
                 .withMessage("'k' not acquired: the store failed: java.lang.IllegalStateException: thrown by the test")
                 .satisfies(e -> assertThat(e.reason()).isEqualTo(StoreRefusedException.Reason.OTHER));
         engine.close();
@@ -227,9 +238,10 @@ class KeyQueueTest {
     @Test
     void aPushOfTheVeryTokenThatTheLatestAnswerKnewIsStale() {
         OneKeyStore store = new OneKeyStore(true);
-        Engine engine = new Engine(store, new StandingTime(), "test", List.of());
+        Engine engine =
+                new Engine(store, new StandingTime(), "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         store.takenByAnother();
-        CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults(), null);
         engine.granted(OneKeyStore.KEY, StandingTime.token(1), OneKeyStore.BLOCK, 1);
         assertThat(asked).isNotDone();
         store.releasedByTheOther();
@@ -243,8 +255,8 @@ class KeyQueueTest {
     void closingEndsWithTheLastAnswerOfTheStore() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(false);
         StandingTime time = new StandingTime();
-        Engine engine = new Engine(store, time, "test", List.of());
-        CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+        Engine engine = new Engine(store, time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        CompletableFuture<Lease> asked = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults(), null);
         assertThat(store.deliver()).isTrue();
         assertThat(asked).isCompleted();
         closesWithTheAnswerToTheRelease(engine, time, store);
@@ -265,18 +277,18 @@ class KeyQueueTest {
     void closingWaitsForTheReleaseOfWhatATryAcquiredAlsoAfterManyTries() throws InterruptedException {
         OneKeyStore store = new OneKeyStore(false);
         StandingTime time = new StandingTime();
-        Engine engine = new Engine(store, time, "test", List.of());
+        Engine engine = new Engine(store, time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         for (int i = 0; i < 3; i++) {
-            engine.acquireAsync(OneKeyStore.KEY, ONCE).thenAccept(Lease::close);
+            engine.acquireAsync(OneKeyStore.KEY, ONCE, null).thenAccept(Lease::close);
             assertThat(store.deliver()).as("the answer to the try").isTrue();
             assertThat(store.deliver()).as("the answer to the release").isTrue();
         }
-        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE);
+        CompletableFuture<Lease> tried = engine.acquireAsync(OneKeyStore.KEY, ONCE, null);
         assertThat(store.deliver()).isTrue();
         assertThat(tried).isCompleted();
         closesWithTheAnswerToTheRelease(engine, time, store);
         assertThatExceptionOfType(MutexClosedException.class)
-                .isThrownBy(() -> engine.acquireAsync(OneKeyStore.KEY, ONCE))
+                .isThrownBy(() -> engine.acquireAsync(OneKeyStore.KEY, ONCE, null))
                 .withMessage("'k' not acquired: this DistributedMutex is closed");
         assertThat(store.deliver()).as("the store was asked").isFalse();
     }
@@ -285,12 +297,13 @@ class KeyQueueTest {
     @Test
     void aLeaseForgetsItsThreadWithItsEnd() {
         StandingTime time = new StandingTime();
-        Engine engine = new Engine(new GrantingStore(), time, "test", List.of());
-        LeaseHandle released = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults());
+        Engine engine =
+                new Engine(new GrantingStore(), time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        LeaseHandle released = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults(), null);
         assertThat(released.owner()).isSameAs(Thread.currentThread());
         released.close();
         assertThat(released.owner()).isNull();
-        LeaseHandle lost = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults());
+        LeaseHandle lost = (LeaseHandle) engine.acquire(KEY, LockOptions.defaults(), null);
         time.pass(60_000_000_000L);
         assertThat(lost.state()).isEqualTo(LeaseState.LOST);
         assertThat(lost.owner()).isNull();

@@ -4,6 +4,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.OnDeadlock;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -31,9 +32,10 @@ class LeaseInterleavingsTest {
     public static class RealLease {
         private final StandingTime time = new StandingTime();
         private final OneKeyStore store = new OneKeyStore(true);
-        private final Engine engine = new Engine(store, time, "test", List.of());
+        private final Engine engine =
+                new Engine(store, time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         private final AtomicInteger told = new AtomicInteger();
-        private final Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults());
+        private final Lease lease = engine.acquire(OneKeyStore.KEY, LockOptions.defaults(), null);
 
         public RealLease() {
             lease.onLost(lost -> told.incrementAndGet());

@@ -1,6 +1,8 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.OnDeadlock;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
 import org.jetbrains.lincheck.datastructures.Operation;
@@ -39,8 +41,9 @@ class LockViewInterleavingsTest {
     /** The view; the number of the thread is for the specification, which has no threads. */
     @Param(name = "thread", gen = ThreadIdGen.class)
     public static class View {
-        private final Engine engine = new Engine(new OneKeyStore(true), new StandingTime(), "test", List.of());
-        private final Lock lock = new LockView(engine, OneKeyStore.KEY, LockOptions.defaults());
+        private final Engine engine = new Engine(
+                new OneKeyStore(true), new StandingTime(), "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        private final Lock lock = new LockView(engine, OneKeyStore.KEY, LockOptions.defaults(), null);
 
         @Operation
         public boolean tryLock(@Param(name = "thread") int thread) {

@@ -99,7 +99,7 @@ final class OneKeyStore implements LockStore {
     // ---- what the instance asks
 
     @Override
-    public void start(String label, StoreEvents listener) {
+    public void start(String label, String instance, StoreEvents listener) {
         events = listener;
     }
 
@@ -119,7 +119,7 @@ final class OneKeyStore implements LockStore {
             if (request.queue()) {
                 queue.add(token);
             }
-            return new AcquireReply.Refused(HELD_MILLIS, OTHER, fence, released);
+            return new AcquireReply.Refused(HELD_MILLIS, OTHER, null, fence, released);
         });
     }
 
@@ -196,6 +196,11 @@ final class OneKeyStore implements LockStore {
 
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
         throw new UnsupportedOperationException();
     }
 

@@ -3,6 +3,8 @@ package io.distributedmutex.internal;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
+import io.distributedmutex.OnDeadlock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -178,13 +180,13 @@ class QueueInterleavingsTest {
 
         Key(boolean answersAtOnce) {
             store = new OneKeyStore(answersAtOnce);
-            engine = new Engine(store, time, "test", List.of());
+            engine = new Engine(store, time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         }
 
         void acquire() {
             CompletableFuture<Lease> future;
             try {
-                future = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults());
+                future = engine.acquireAsync(OneKeyStore.KEY, LockOptions.defaults(), null);
             } catch (MutexClosedException e) {
                 return;
             }
@@ -201,7 +203,7 @@ class QueueInterleavingsTest {
 
         void tryAcquire() {
             try {
-                Lease lease = engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults());
+                Lease lease = engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults(), null);
                 if (lease != null) {
                     acquired(lease);
                 }

@@ -6,6 +6,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.OnDeadlock;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -29,7 +30,13 @@ class SuspendedMachineTest {
     private final Engine ignoringSteps = engine(machine.clockWithUptimeThatIgnoresSteps());
 
     private static Engine engine(SystemClock clock) {
-        return new Engine(new GrantingStore(), new SystemEnvironment(clock), "test", List.of());
+        return new Engine(
+                new GrantingStore(),
+                new SystemEnvironment(clock),
+                "test",
+                List.of(),
+                OnDeadlock.REPORT,
+                Duration.ofSeconds(1));
     }
 
     @AfterEach
@@ -127,6 +134,6 @@ class SuspendedMachineTest {
     }
 
     private static Lease acquire(Engine engine) {
-        return engine.acquire("k", LockOptions.builder().leaseTime(LEASE).build());
+        return engine.acquire("k", LockOptions.builder().leaseTime(LEASE).build(), null);
     }
 }

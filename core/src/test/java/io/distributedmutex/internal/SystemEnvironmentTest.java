@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ch.qos.logback.classic.Level;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testing.Await;
@@ -160,8 +161,9 @@ class SystemEnvironmentTest {
     /** Each process that goes on from it would believe in the lease. */
     @Test
     void thereIsNoCheckpointWhileALeaseIsHeld() throws Exception {
-        Engine engine = new Engine(new GrantingStore(), environment, "test", List.of());
-        Lease lease = engine.acquire("k", LockOptions.defaults());
+        Engine engine = new Engine(
+                new GrantingStore(), environment, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
+        Lease lease = engine.acquire("k", LockOptions.defaults(), null);
         assertThatThrownBy(Core::checkpoint).hasMessageContaining("holds leases or waits for some");
         lease.close();
         Core.checkpoint();
@@ -177,7 +179,9 @@ class SystemEnvironmentTest {
     }
 
     private static String newToken(Environment from) {
-        return Token.draw(from).text();
+        byte[] halves = new byte[16];
+        from.randomBytes(halves);
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(halves);
     }
 
     // ---- callbacks

@@ -2,6 +2,8 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.OnDeadlock;
+import java.time.Duration;
 import java.util.List;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
@@ -29,12 +31,13 @@ class TryAcquireInterleavingsTest {
     public static class Tries {
         private final StandingTime time = new StandingTime();
         private final OneKeyStore store = new OneKeyStore(true);
-        private final Engine engine = new Engine(store, time, "test", List.of());
+        private final Engine engine =
+                new Engine(store, time, "test", List.of(), OnDeadlock.REPORT, Duration.ofSeconds(1));
         private final Lease[] leases = new Lease[5];
 
         @Operation
         public boolean tryAcquire(@Param(name = "thread") int thread) {
-            Lease lease = engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults());
+            Lease lease = engine.tryAcquire(OneKeyStore.KEY, LockOptions.defaults(), null);
             if (lease != null) {
                 leases[thread] = lease;
             }

@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
 final class Deployment implements AutoCloseable {
 
     private static final Duration LATE = Duration.ofSeconds(3);
-    private static final Duration LOOK = Duration.ofMillis(50);
+    /** How long a wait lasts before it is looked at for deadlocks. */
+    static final Duration LOOK = Duration.ofMillis(50);
 
     final InMemoryLockStore server;
 
@@ -51,11 +52,14 @@ final class Deployment implements AutoCloseable {
         this.time = time;
         this.server = time == null ? new InMemoryLockStore() : new InMemoryLockStore(time);
         this.observer = server.sibling();
-        this.observer.start("observer", new StoreEvents() {
+        this.observer.start("observer", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 throw new AssertionError("the observer asks for nothing");
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {}
@@ -84,8 +88,10 @@ final class Deployment implements AutoCloseable {
     Instance instance(String label, UnaryOperator<DistributedMutex.Builder> change) {
         Environment environment = time == null ? new SystemEnvironment() : time.newEnvironment();
         FaultyLockStore store = new FaultyLockStore(server.sibling(), environment);
-        DistributedMutex mutex = change.apply(
-                        DistributedMutex.builder(store).environment(environment).holderLabel(label))
+        DistributedMutex mutex = change.apply(DistributedMutex.builder(store)
+                        .environment(environment)
+                        .holderLabel(label)
+                        .deadlocksAfter(LOOK))
                 .build();
         Instance instance = new Instance(mutex, store);
         instances.add(instance);

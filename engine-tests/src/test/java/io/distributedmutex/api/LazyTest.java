@@ -124,7 +124,7 @@ class LazyTest {
             return server.sibling();
         });
         List<CompletableFuture<?>> answers = new ArrayList<>();
-        store.start("app", new Deaf());
+        store.start("app", "instance-id", new Deaf());
         for (int i = 0; i < 100; i++) {
             String token = "token-of-22-letters-" + (10 + i % 90);
             answers.add(store.acquire(new AcquireRequest(KEY, token, 1_000, false, 1_000, 2_000, null))
@@ -188,6 +188,9 @@ class LazyTest {
     private static final class Deaf implements StoreEvents {
         @Override
         public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+        @Override
+        public void message(String text) {}
 
         @Override
         public void reconnected() {}

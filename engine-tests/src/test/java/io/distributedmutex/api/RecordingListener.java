@@ -1,5 +1,6 @@
 package io.distributedmutex.api;
 
+import io.distributedmutex.Deadlock;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
@@ -64,8 +65,8 @@ final class RecordingListener implements MutexListener {
     }
 
     @Override
-    public void onDeadlockSuspected(List<String> keys) {
-        record("deadlock " + keys);
+    public void onDeadlock(Deadlock circle) {
+        record("deadlock " + circle.keys());
     }
 
     @Override

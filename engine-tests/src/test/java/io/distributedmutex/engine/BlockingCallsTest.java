@@ -4,6 +4,7 @@ import static io.distributedmutex.engine.World.KEY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.distributedmutex.Deadlock;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockInterruptedException;
@@ -34,16 +35,17 @@ class BlockingCallsTest {
             .build();
 
     @Test
-    void aWaiterLooksForADeadlockAfter50MillisecondsAndWaitsForItsWaitTime() {
+    void aWaiterLooksForADeadlockAfterASecondAndWaitsForItsWaitTime() {
         try (World world = new World()) {
             PassingTime time = new PassingTime(world.time);
             Lease held = world.held(world.instance("a"), KEY);
-            Instance b = world.instance("b", OPTIONS, time);
+            Instance b = world.instance(
+                    "b", OPTIONS.toBuilder().waitTime(SECOND.multipliedBy(3)).build(), time);
             world.advanceMillis(10_000);
             assertThatExceptionOfType(LockNotAcquiredException.class)
                     .isThrownBy(() -> b.mutex().acquire(KEY))
-                    .withMessageStartingWith("'tenant:1' not acquired within 1 s: held by a for ");
-            assertThat(time.parks()).containsExactly(Duration.ofMillis(50), Duration.ofMillis(950));
+                    .withMessageStartingWith("'tenant:1' not acquired within 3 s: held by a for ");
+            assertThat(time.parks()).containsExactly(SECOND, SECOND.multipliedBy(2));
             held.close();
         }
     }
@@ -52,14 +54,15 @@ class BlockingCallsTest {
     void aWaitThatIsOverIsNoPartOfACircleOfThreads() throws Exception {
         ExecutorService other = Executors.newSingleThreadExecutor();
         try (World world = new World()) {
-            List<List<String>> suspected = new ArrayList<>();
+            List<Deadlock> found = new ArrayList<>();
             DistributedMutex mutex = DistributedMutex.builder(world.server.sibling())
                     .environment(new PassingTime(world.time))
                     .options(OPTIONS)
+                    .deadlocksAfter(Duration.ofMillis(50))
                     .listener(new MutexListener() {
                         @Override
-                        public void onDeadlockSuspected(List<String> keys) {
-                            suspected.add(keys);
+                        public void onDeadlock(Deadlock circle) {
+                            found.add(circle);
                         }
                     })
                     .build();
@@ -72,7 +75,7 @@ class BlockingCallsTest {
                     .withThrowableThat()
                     .withCauseInstanceOf(LockNotAcquiredException.class);
             world.time.runDue();
-            assertThat(suspected).isEmpty();
+            assertThat(found).isEmpty();
             mine.close();
             others.close();
             mutex.close();

@@ -178,8 +178,8 @@ final class Injection {
     LockStore around(LockStore inner) {
         return new LockStore() {
             @Override
-            public void start(String label, StoreEvents events) {
-                inner.start(label, events);
+            public void start(String label, String instance, StoreEvents events) {
+                inner.start(label, instance, events);
             }
 
             @Override
@@ -210,6 +210,11 @@ final class Injection {
             @Override
             public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
                 return asked("forceRelease", () -> inner.forceRelease(key));
+            }
+
+            @Override
+            public CompletionStage<Boolean> send(String instance, String message) {
+                return asked("send", () -> inner.send(instance, message));
             }
 
             @Override

@@ -115,7 +115,7 @@ class ServerClockTest {
         try (World world = new World();
                 InMemoryLockStore dead = world.server.sibling()) {
             Lease held = world.held(world.instance("holder"), KEY);
-            dead.start("dead", new Deaf());
+            dead.start("dead", "instance-id", new Deaf());
             AcquireReply queued = dead.acquire(
                             new AcquireRequest(KEY, "dead-token", 60_000, true, CLAIM_MILLIS, 2_000, null))
                     .toCompletableFuture()
@@ -171,6 +171,9 @@ class ServerClockTest {
     private static final class Deaf implements StoreEvents {
         @Override
         public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+        @Override
+        public void message(String text) {}
 
         @Override
         public void reconnected() {}

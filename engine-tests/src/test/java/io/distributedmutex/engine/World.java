@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.function.UnaryOperator;
 
 /** Instances on one in-memory store, on a clock that moves only when it is told to; everything on the test's thread. */
 final class World implements AutoCloseable {
@@ -31,11 +32,14 @@ final class World implements AutoCloseable {
     private final InMemoryLockStore observer = server.sibling();
 
     World() {
-        observer.start("observer", new StoreEvents() {
+        observer.start("observer", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 throw new AssertionError("the observer asks for nothing");
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {}
@@ -69,11 +73,19 @@ final class World implements AutoCloseable {
     }
 
     Instance instance(String label, LockOptions options, Environment environment) {
+        return instance(label, options, environment, builder -> builder);
+    }
+
+    Instance instance(
+            String label,
+            LockOptions options,
+            Environment environment,
+            UnaryOperator<DistributedMutex.Builder> change) {
         FaultyLockStore store = new FaultyLockStore(server.sibling(), time);
-        DistributedMutex mutex = DistributedMutex.builder(store)
-                .environment(environment)
-                .holderLabel(label)
-                .options(options)
+        DistributedMutex mutex = change.apply(DistributedMutex.builder(store)
+                        .environment(environment)
+                        .holderLabel(label)
+                        .options(options))
                 .build();
         Instance instance = new Instance(mutex, store);
         instances.add(instance);

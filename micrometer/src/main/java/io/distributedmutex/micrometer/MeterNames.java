@@ -13,7 +13,7 @@ final class MeterNames {
     static final String RECOVERED = "distributed.mutex.recovered";
     static final String UNCONFIRMED = "distributed.mutex.releases.unconfirmed";
     static final String FORCED = "distributed.mutex.forced.releases";
-    static final String DEADLOCKS = "distributed.mutex.deadlocks.suspected";
+    static final String DEADLOCKS = "distributed.mutex.deadlocks";
 
     static final String STORE_REQUESTS = "distributed.mutex.store.requests";
 

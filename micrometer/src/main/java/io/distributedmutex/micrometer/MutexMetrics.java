@@ -1,5 +1,6 @@
 package io.distributedmutex.micrometer;
 
+import io.distributedmutex.Deadlock;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
@@ -77,7 +78,7 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
         this.tags = tags;
         registerGauges();
         deadlocks = Counter.builder(MeterNames.DEADLOCKS)
-                .description("Circles of threads of this process that seem to wait for each other")
+                .description("Circles of owners that wait for each other, of which this instance has the youngest wait")
                 .tags(tags)
                 .register(registry);
         registered.add(deadlocks);
@@ -238,7 +239,7 @@ public final class MutexMetrics implements MutexListener, AutoCloseable {
     }
 
     @Override
-    public void onDeadlockSuspected(List<String> keys) {
+    public void onDeadlock(Deadlock circle) {
         deadlocks.increment();
     }
 

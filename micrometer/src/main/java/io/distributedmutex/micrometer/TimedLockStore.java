@@ -50,8 +50,8 @@ final class TimedLockStore implements LockStore {
     }
 
     @Override
-    public void start(String label, StoreEvents events) {
-        store.start(label, events);
+    public void start(String label, String instance, StoreEvents events) {
+        store.start(label, instance, events);
     }
 
     @Override
@@ -82,6 +82,12 @@ final class TimedLockStore implements LockStore {
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
         return timed(StoreRequest.FORCE_RELEASE, () -> store.forceRelease(key));
+    }
+
+    /** Not timed: no lock waits for it. */
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return store.send(instance, message);
     }
 
     @Override

@@ -178,16 +178,14 @@ class MutexMetricsTest {
     }
 
     @Test
-    void suspectedDeadlocksAreCountedWithoutAName() {
+    void deadlocksAreCountedWithoutAName() {
         try (Lease held = mutex.acquire(KEY)) {
             assertThatExceptionOfType(LockNotAcquiredException.class).isThrownBy(() -> mutex.acquire(KEY));
         }
         scene.settle();
-        Meter deadlocks = registry.get("distributed.mutex.deadlocks.suspected").meter();
+        Meter deadlocks = registry.get("distributed.mutex.deadlocks").meter();
         assertThat(deadlocks.getId().getTags()).isEmpty();
-        assertThat(registry.get("distributed.mutex.deadlocks.suspected")
-                        .counter()
-                        .count())
+        assertThat(registry.get("distributed.mutex.deadlocks").counter().count())
                 .isEqualTo(1);
     }
 

@@ -54,7 +54,7 @@ class PrometheusTextTest {
                 distributed_mutex_acquire_seconds_max{name="none",outcome="refused"} 0.0
                 distributed_mutex_acquire_seconds_max{name="none",outcome="unreachable"} 0.0
                 distributed_mutex_at_risk_total{name="none"} 0.0
-                distributed_mutex_deadlocks_suspected_total 0.0
+                distributed_mutex_deadlocks_total 0.0
                 distributed_mutex_forced_releases_total{name="none"} 0.0
                 distributed_mutex_held 0.0
                 distributed_mutex_hold_seconds_count{name="none"} 0

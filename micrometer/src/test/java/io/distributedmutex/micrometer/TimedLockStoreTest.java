@@ -120,9 +120,12 @@ class TimedLockStoreTest {
 
     @Test
     void aRequestIsTimedUntilItsAnswerAndBeforeAnybodyHearsOfThat() {
-        store.start("label", new StoreEvents() {
+        store.start("label", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {}

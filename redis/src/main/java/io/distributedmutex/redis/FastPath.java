@@ -195,7 +195,7 @@ final class FastPath {
             }
             if (decided == null) {
                 // If it took the lock, what withdrew it gives that back.
-                complete(new AcquireReply.Refused(0, null, 0, null));
+                complete(new AcquireReply.Refused(0, null, null, 0, null));
                 return;
             }
             CompletableFuture<AcquireReply> unused = decided.whenComplete((reply, error) -> {

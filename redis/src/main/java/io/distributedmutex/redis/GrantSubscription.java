@@ -7,20 +7,25 @@ import io.lettuce.core.RedisFuture;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import java.net.SocketAddress;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The connection on which grants are pushed, and its one channel. Only the server's confirmation makes it subscribed. After a
+ * The connection on which grants are pushed, and its channel. Only the server's confirmation makes it subscribed. After a
  * reconnect Lettuce asks once; a server that is busy or refuses at that moment would never be asked again. So this class asks
  * until the server confirms. Pushes in between are lost, so the instance then hears that grants may have been missed.
+ *
+ * <p>There is a second channel, for messages of other instances. Locks do without it, so it is asked for with each
+ * confirmation of the first, and a server that refuses it is told of once.
  */
 final class GrantSubscription {
 
@@ -45,6 +50,7 @@ final class GrantSubscription {
     private final Connections connections;
     private final long timeoutNanos;
     private final ClientName client;
+    private final String messages;
     private final KeyPrefix prefix;
     private final StoreEvents events;
     private final ScheduledExecutorService executor;
@@ -53,6 +59,11 @@ final class GrantSubscription {
     private final AtomicLong malformed = new AtomicLong();
 
     private volatile boolean closed;
+
+    /** Whether the server has confirmed the channel of messages on this connection. */
+    private volatile boolean hearsMessages;
+
+    private final AtomicBoolean refusalTold = new AtomicBoolean();
 
     /** Whether the server has confirmed that this connection is subscribed, to the channel of its name. */
     private volatile boolean subscribed;
@@ -89,6 +100,7 @@ final class GrantSubscription {
      * @param commands tells whether commands work
      * @param timeoutNanos how long the server may take to answer
      * @param client whose channel to subscribe to, and who gets a new name with each connection
+     * @param messages the channel of messages to the instance
      * @param prefix of the store's locks
      * @param events hears of grants
      */
@@ -97,6 +109,7 @@ final class GrantSubscription {
             CommandConnection commands,
             long timeoutNanos,
             ClientName client,
+            String messages,
             KeyPrefix prefix,
             StoreEvents events) {
         this.connections = connections;
@@ -104,6 +117,7 @@ final class GrantSubscription {
         this.commands = commands;
         this.timeoutNanos = timeoutNanos;
         this.client = client;
+        this.messages = messages;
         this.prefix = prefix;
         this.events = events;
         this.executor = connection.getResources().eventExecutorGroup();
@@ -112,18 +126,24 @@ final class GrantSubscription {
     /**
      * Subscribes.
      *
-     * @return completes when grants can be received, or with what went wrong
+     * @return completes when grants can be received, with whether messages can too; or with what went wrong
      */
-    Future<Void> start() {
+    Future<Boolean> start() {
         connection.addListener(new RedisPubSubAdapter<String, String>() {
             @Override
             public void message(String from, String message) {
-                received(message);
+                if (from.equals(messages)) {
+                    told(message);
+                } else {
+                    received(message);
+                }
             }
 
             @Override
             public void subscribed(String to, long count) {
-                if (to.equals(channel())) {
+                if (to.equals(messages)) {
+                    hearsMessages = true;
+                } else if (to.equals(channel())) {
                     confirmed();
                 } else if (!to.equals(channelOf(client.current()))) {
                     // Lettuce subscribes anew to whatever it was subscribed to when the connection was lost.
@@ -137,6 +157,8 @@ final class GrantSubscription {
                 missed |= from.equals(channel());
             }
         });
+        // In this order: who finds grants confirmed looks whether messages are.
+        CompletionStage<Boolean> second = askForMessages();
         RedisFuture<Void> first = connection.async().subscribe(channel());
         connection.addListener(new RedisConnectionStateListener() {
             @Override
@@ -153,7 +175,29 @@ final class GrantSubscription {
         if (!connection.isOpen()) {
             lost();
         }
-        return first;
+        return first.thenCombine(second, (grants, heard) -> heard).toCompletableFuture();
+    }
+
+    /** Completes with whether the server grants it. */
+    private CompletionStage<Boolean> askForMessages() {
+        return connection.async().subscribe(messages).handle((subscribed, error) -> {
+            if (error != null && this.subscribed && RedisErrors.refusal(error) != null) {
+                warnOfNoMessages(error);
+            }
+            return error == null;
+        });
+    }
+
+    private void warnOfNoMessages(Throwable refusal) {
+        if (refusalTold.compareAndSet(false, true)) {
+            log.warn(
+                    "{} does not let this user subscribe to channels {}*, so deadlocks with other instances are not found; the"
+                            + " user needs &{}*: {}",
+                    commands.errors().server(),
+                    RedisLockStore.MESSAGES,
+                    RedisLockStore.MESSAGES,
+                    commands.errors().connecting(refusal).getMessage());
+        }
     }
 
     /** Whether grants arrive. If they do not, it is made sure that somebody cares for it, since somebody waits for one. */
@@ -188,6 +232,7 @@ final class GrantSubscription {
     private void lost() {
         missed = true;
         subscribed = false;
+        hearsMessages = false;
         nextName = ClientName.draw();
         synchronized (this) {
             unanswered = false;
@@ -215,6 +260,9 @@ final class GrantSubscription {
             alone = false;
             unanswered = false;
             looks = 0;
+        }
+        if (!hearsMessages && !closed) {
+            CompletionStage<Boolean> unused = askForMessages();
         }
         if (missed && commands.isOpen()) {
             tellReconnected();
@@ -356,6 +404,14 @@ final class GrantSubscription {
         }
         try {
             events.granted(push.key(), push.token(), push.fencingToken(), push.fencingTokens());
+        } catch (Throwable e) {
+            log.error("a listener of store events failed", e);
+        }
+    }
+
+    private void told(String message) {
+        try {
+            events.message(message);
         } catch (Throwable e) {
             log.error("a listener of store events failed", e);
         }

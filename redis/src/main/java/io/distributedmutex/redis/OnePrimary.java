@@ -83,8 +83,8 @@ final class OnePrimary implements Topology, RoleListener {
     }
 
     @Override
-    public Future<Void> subscribe(ClientName client, KeyPrefix prefix, StoreEvents events) {
-        return primary.subscribe(client, prefix, events);
+    public Future<Boolean> subscribe(ClientName client, String messages, KeyPrefix prefix, StoreEvents events) {
+        return primary.subscribe(client, messages, prefix, events);
     }
 
     @Override

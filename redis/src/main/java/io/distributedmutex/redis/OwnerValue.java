@@ -8,10 +8,11 @@ import org.jspecify.annotations.Nullable;
  * The value of a lock that one of our instances wrote; the head of {@code scripts/common.lua} says in which forms. The token is
  * {@code -} when the lock is released already but kept taken for its minimum hold.
  *
+ * @param token the owner's token; null if nobody owns it any more
  * @param fencingToken the owner's fencing token; 0 if the value does not tell it
  * @param label the owner's label
  */
-record OwnerValue(long fencingToken, String label) {
+record OwnerValue(@Nullable String token, long fencingToken, String label) {
 
     private static final int TOKEN_LENGTH = 22;
 
@@ -54,7 +55,11 @@ record OwnerValue(long fencingToken, String label) {
             return null;
         }
         String label = new String(value, position + 1, labelBytes, StandardCharsets.UTF_8);
-        return label.length() <= MAXIMUM_LABEL_CHARACTERS ? new OwnerValue(fencingToken, label) : null;
+        if (label.length() > MAXIMUM_LABEL_CHARACTERS) {
+            return null;
+        }
+        String token = tokenEnd == TOKEN_LENGTH ? new String(value, 0, TOKEN_LENGTH, StandardCharsets.US_ASCII) : null;
+        return new OwnerValue(token, fencingToken, label);
     }
 
     /** Whether a text has the form of a token. */

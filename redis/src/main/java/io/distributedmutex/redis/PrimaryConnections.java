@@ -37,9 +37,9 @@ final class PrimaryConnections {
         return connections;
     }
 
-    Future<Void> subscribe(ClientName client, KeyPrefix prefix, StoreEvents events) {
+    Future<Boolean> subscribe(ClientName client, String messages, KeyPrefix prefix, StoreEvents events) {
         GrantSubscription started =
-                new GrantSubscription(connections, commands, timeout.toNanos(), client, prefix, events);
+                new GrantSubscription(connections, commands, timeout.toNanos(), client, messages, prefix, events);
         commands.onReconnect(started::commandsReconnected);
         subscription = started;
         return started.start();

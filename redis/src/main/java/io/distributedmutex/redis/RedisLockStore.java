@@ -31,8 +31,9 @@ import org.jspecify.annotations.Nullable;
  * Leases in one Redis deployment: a standalone server, or the primary that Sentinels name. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections: one for commands, one for pushed grants. Every operation is one script and one round trip,
- * or the {@linkplain FastPath fast path} of native commands. Nothing is sent twice. Without a connection operations fail at once, with {@link StoreUnreachableException} or with what the
+ * <p>A store has two connections: one for commands, one for pushed grants and messages. Every operation is one script and one
+ * round trip, or the {@linkplain FastPath fast path} of native commands. Nothing is sent twice. Without a connection
+ * operations fail at once, with {@link StoreUnreachableException} or with what the
  * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
  * sent wait at most 1 s for the first attempt to reconnect. The head of {@code scripts/common.lua} says what stands in Redis,
  * and under which keys.
@@ -43,6 +44,9 @@ public final class RedisLockStore implements LockStore {
 
     /** What the names of the channels begin with by which grants are pushed, each to one instance. */
     static final String GRANTS = "dmutex:grants:";
+
+    /** What the names of the channels begin with on which instances send each other messages; their ids follow. */
+    static final String MESSAGES = "dmutex:instance:";
 
     private static final byte[] EMPTY = {};
 
@@ -114,17 +118,17 @@ public final class RedisLockStore implements LockStore {
      *     is longer; or, with {@link Builder#startCheck}, does not let us do all that locks need
      */
     @Override
-    public void start(String label, StoreEvents events) {
+    public void start(String label, String instance, StoreEvents events) {
         this.label = label.getBytes(StandardCharsets.UTF_8);
-        NettyThreadLocals.leavingNone(() -> subscribe(events));
+        NettyThreadLocals.leavingNone(() -> subscribe(instance, events));
     }
 
-    private void subscribe(StoreEvents events) {
+    private void subscribe(String instance, StoreEvents events) {
         StartCheck check = startCheck
                 ? new StartCheck(topology.server(), errors, commandTimeout, prefix.text(), client.current())
                 : null;
         try {
-            Connections.await(topology.subscribe(client, prefix, events), errors, commandTimeout);
+            Connections.await(topology.subscribe(client, MESSAGES + instance, prefix, events), errors, commandTimeout);
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;
@@ -214,6 +218,17 @@ public final class RedisLockStore implements LockStore {
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
         return look(Script.FORCE_RELEASE, key);
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return topology.commands("")
+                .send(
+                        Request.command(
+                                "message to an instance",
+                                CommandType.PUBLISH,
+                                new Arguments().add(MESSAGES + instance).add(message)),
+                        Replies::received);
     }
 
     /**

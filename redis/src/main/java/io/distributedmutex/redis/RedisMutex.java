@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexListener;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
@@ -231,6 +232,31 @@ public final class RedisMutex {
          */
         public Builder countWallClockSteps(boolean countWallClockSteps) {
             mutex.countWallClockSteps(countWallClockSteps);
+            return this;
+        }
+
+        /**
+         * What to do about deadlocks, as {@link DistributedMutex.Builder#deadlocks} describes it. Default:
+         * {@link OnDeadlock#REPORT}.
+         *
+         * @param onDeadlock what to do
+         * @return this builder
+         */
+        public Builder deadlocks(OnDeadlock onDeadlock) {
+            mutex.deadlocks(onDeadlock);
+            return this;
+        }
+
+        /**
+         * How long a wait lasts before it is looked at for deadlocks, as {@link DistributedMutex.Builder#deadlocksAfter}
+         * describes it. Default 1 s.
+         *
+         * @param deadlocksAfter a fraction of a millisecond is rounded up
+         * @return this builder
+         * @throws IllegalArgumentException if it is out of bounds
+         */
+        public Builder deadlocksAfter(Duration deadlocksAfter) {
+            mutex.deadlocksAfter(deadlocksAfter);
             return this;
         }
 

@@ -44,7 +44,11 @@ final class Replies {
         if (reply.size() == 5 && integer(reply, 0) == 0) {
             OwnerValue owner = OwnerValue.parse(bytes(reply, 2));
             return new AcquireReply.Refused(
-                    ttl(integer(reply, 1)), owner == null ? null : owner.label(), fencingToken(reply, 4, 0), released);
+                    ttl(integer(reply, 1)),
+                    owner == null ? null : owner.label(),
+                    owner == null ? null : owner.token(),
+                    fencingToken(reply, 4, 0),
+                    released);
         }
         throw new UnexpectedReplyException("1 and 4 elements, or 0 and 5 elements");
     }
@@ -169,6 +173,14 @@ final class Replies {
             return integer;
         }
         throw new UnexpectedReplyException("an integer as element " + index);
+    }
+
+    /** Whether anybody received what was published. */
+    static Boolean received(List<@Nullable Object> reply) {
+        if (reply.size() != 1 || integer(reply, 0) < 0) {
+            throw new UnexpectedReplyException("how many received it");
+        }
+        return integer(reply, 0) > 0;
     }
 
     private static Ownership ownership(long code) {

@@ -29,14 +29,15 @@ interface Topology {
     RedisAsyncCommands<byte[], byte[]> server();
 
     /**
-     * Subscribes to grants, once; from then on the subscription is kept through all reconnects.
+     * Subscribes to grants and messages, once; from then on the subscription is kept through all reconnects.
      *
      * @param client whose channel to subscribe to
+     * @param messages the channel on which other instances send messages to this one
      * @param prefix of the store's locks
      * @param events hears of grants
-     * @return completes when grants can be received, or with what went wrong
+     * @return completes when grants can be received, with whether messages can too; or with what went wrong
      */
-    Future<Void> subscribe(ClientName client, KeyPrefix prefix, StoreEvents events);
+    Future<Boolean> subscribe(ClientName client, String messages, KeyPrefix prefix, StoreEvents events);
 
     /**
      * Whether grants for the locks of a key's slot arrive now; true as long as nobody subscribed.

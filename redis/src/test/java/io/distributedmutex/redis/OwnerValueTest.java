@@ -14,18 +14,19 @@ class OwnerValueTest {
 
     @Test
     void readsWhatOursWrite() {
-        assertThat(parse(TOKEN + "|1795426252920462|host:42")).isEqualTo(new OwnerValue(1795426252920462L, "host:42"));
-        assertThat(parse(TOKEN + "|7|")).isEqualTo(new OwnerValue(7, ""));
-        assertThat(parse(TOKEN + "|7|a|b||c")).isEqualTo(new OwnerValue(7, "a|b||c"));
-        assertThat(parse(TOKEN + "|7|übermütig 🔑\n")).isEqualTo(new OwnerValue(7, "übermütig 🔑\n"));
+        assertThat(parse(TOKEN + "|1795426252920462|host:42"))
+                .isEqualTo(new OwnerValue(TOKEN, 1795426252920462L, "host:42"));
+        assertThat(parse(TOKEN + "|7|")).isEqualTo(new OwnerValue(TOKEN, 7, ""));
+        assertThat(parse(TOKEN + "|7|a|b||c")).isEqualTo(new OwnerValue(TOKEN, 7, "a|b||c"));
+        assertThat(parse(TOKEN + "|7|übermütig 🔑\n")).isEqualTo(new OwnerValue(TOKEN, 7, "übermütig 🔑\n"));
     }
 
     @Test
     void readsALockThatDoesNotTellItsFencingToken() {
-        assertThat(parse(TOKEN + "||label")).isEqualTo(new OwnerValue(0, "label"));
-        assertThat(parse(TOKEN + "!|label")).isEqualTo(new OwnerValue(0, "label"));
-        assertThat(parse(TOKEN + "||")).isEqualTo(new OwnerValue(0, ""));
-        assertThat(parse("-||label")).isEqualTo(new OwnerValue(0, "label"));
+        assertThat(parse(TOKEN + "||label")).isEqualTo(new OwnerValue(TOKEN, 0, "label"));
+        assertThat(parse(TOKEN + "!|label")).isEqualTo(new OwnerValue(TOKEN, 0, "label"));
+        assertThat(parse(TOKEN + "||")).isEqualTo(new OwnerValue(TOKEN, 0, ""));
+        assertThat(parse("-||label")).isEqualTo(new OwnerValue(null, 0, "label"));
     }
 
     @ParameterizedTest
@@ -49,7 +50,7 @@ class OwnerValueTest {
 
     @Test
     void readsALockThatIsKeptForItsMinimumHold() {
-        assertThat(parse("-|7|host:42")).isEqualTo(new OwnerValue(7, "host:42"));
+        assertThat(parse("-|7|host:42")).isEqualTo(new OwnerValue(null, 7, "host:42"));
     }
 
     @ParameterizedTest
@@ -114,7 +115,7 @@ class OwnerValueTest {
     void brokenUtf8InTheLabelIsReplacedNotThrown() {
         byte[] value = (TOKEN + "|7|x").getBytes(StandardCharsets.UTF_8);
         value[value.length - 1] = (byte) 0xFF;
-        assertThat(OwnerValue.parse(value)).isEqualTo(new OwnerValue(7, "\uFFFD"));
+        assertThat(OwnerValue.parse(value)).isEqualTo(new OwnerValue(TOKEN, 7, "\uFFFD"));
     }
 
     private static OwnerValue parse(String value) {

@@ -34,15 +34,15 @@ class RepliesTest {
     @Test
     void readsARefusal() {
         assertThat(Replies.acquire(reply(0L, 1500L, text(OURS), 0L, text("9"))))
-                .isEqualTo(new AcquireReply.Refused(1500, "host:42", 9, null));
+                .isEqualTo(new AcquireReply.Refused(1500, "host:42", "AZaz09-_AAAAAAAAAAAAAA", 9, null));
         assertThat(Replies.acquire(reply(0L, -1L, text("foreign"), 1L, text("0"))))
-                .isEqualTo(new AcquireReply.Refused(-1, null, 0, Ownership.HELD));
+                .isEqualTo(new AcquireReply.Refused(-1, null, null, 0, Ownership.HELD));
     }
 
     @Test
     void aKeyThatIsGoneHasNoTimeLeft() {
         assertThat(Replies.acquire(reply(0L, -2L, text(OURS), 0L, text("9"))))
-                .isEqualTo(new AcquireReply.Refused(0, "host:42", 9, null));
+                .isEqualTo(new AcquireReply.Refused(0, "host:42", "AZaz09-_AAAAAAAAAAAAAA", 9, null));
     }
 
     @Test

@@ -6,8 +6,10 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -73,6 +75,24 @@ public final class ChildProcess implements AutoCloseable {
             throw new AssertionError("'" + line + "' and not '" + word + "' from process " + process.pid());
         }
         return line.split(" ");
+    }
+
+    /** Waits for its next line, and returns the words of it. */
+    public String[] expectNext() {
+        return next("line", deadline()).split(" ");
+    }
+
+    /** Its next line's words, if it has printed one by the end of a time that may be short. */
+    public Optional<String[]> nextWithin(Duration patience) {
+        try {
+            String line = lines.poll(patience.toNanos(), TimeUnit.NANOSECONDS);
+            if (ENDED.equals(line)) {
+                throw new AssertionError("process " + process.pid() + " ended");
+            }
+            return Optional.ofNullable(line).map(text -> text.split(" "));
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** Waits for the line that begins with a word, and returns the words of it. Lines before it are dropped. */

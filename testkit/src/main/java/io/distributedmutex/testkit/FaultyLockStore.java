@@ -54,7 +54,9 @@ public final class FaultyLockStore implements LockStore {
         /** {@link LockStore#inspect}. */
         INSPECT,
         /** {@link LockStore#forceRelease}. */
-        FORCE_RELEASE;
+        FORCE_RELEASE,
+        /** {@link LockStore#send}, whose key is empty. */
+        SEND;
 
         @Override
         public boolean test(Call call) {
@@ -66,7 +68,7 @@ public final class FaultyLockStore implements LockStore {
      * A call of an operation.
      *
      * @param operation which
-     * @param key the key it is about
+     * @param key the key it is about; empty for a message
      * @param token the token it is for; null for the operations that have none
      */
     public record Call(
@@ -214,7 +216,7 @@ public final class FaultyLockStore implements LockStore {
         return released.size();
     }
 
-    /** Drops pushes from now on. */
+    /** Drops pushes from now on: grants and messages. */
     public void dropPushes() {
         pushing(Pushing.DROP);
     }
@@ -309,12 +311,17 @@ public final class FaultyLockStore implements LockStore {
     }
 
     @Override
-    public void start(String label, StoreEvents events) {
+    public void start(String label, String instance, StoreEvents events) {
         listener = events;
-        store.start(label, new StoreEvents() {
+        store.start(label, instance, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 push(() -> events.granted(key, token, fencingToken, fencingTokens));
+            }
+
+            @Override
+            public void message(String text) {
+                push(() -> events.message(text));
             }
 
             @Override
@@ -352,6 +359,11 @@ public final class FaultyLockStore implements LockStore {
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
         return call(new Call(Operation.FORCE_RELEASE, key, null), () -> store.forceRelease(key));
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return call(new Call(Operation.SEND, "", null), () -> store.send(instance, message));
     }
 
     /** Closes the wrapped store; calls that wait fail. */

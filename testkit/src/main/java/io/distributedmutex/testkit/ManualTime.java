@@ -51,6 +51,9 @@ public final class ManualTime implements Environment {
     /** How many moments of 5 s a thread waits for somebody to mind the clock: two, so that a standstill of the machine is one. */
     private static final int PATIENCE_MOMENTS = 2;
 
+    /** 2025-01-01T00:00:00Z. */
+    private static final long EPOCH_MILLIS = 1_735_689_600_000L;
+
     private static final long ORIGIN_NANOS =
             Long.MAX_VALUE - Duration.ofMinutes(5).toNanos();
 
@@ -227,6 +230,12 @@ public final class ManualTime implements Environment {
     @Override
     public long nanoTime() {
         return ORIGIN_NANOS + elapsedNanos;
+    }
+
+    /** The year 2025 begins with this clock. */
+    @Override
+    public long epochMillis() {
+        return EPOCH_MILLIS + elapsedNanos / 1_000_000;
     }
 
     @Override
@@ -466,6 +475,11 @@ public final class ManualTime implements Environment {
         @Override
         public long nanoTime() {
             return ManualTime.this.nanoTime();
+        }
+
+        @Override
+        public long epochMillis() {
+            return ManualTime.this.epochMillis();
         }
 
         @Override

@@ -43,6 +43,8 @@ class FaultyLockStoreTest {
         assertThat(client.renew(KEY, token, Duration.ofMinutes(1))).isEqualTo(Ownership.HELD);
         assertThat(client.waiters(KEY)).isOne();
         assertThat(client.forceRelease(KEY)).isPresent();
+        assertThat(client.send(other.instance, "text")).isTrue();
+        assertThat(other.awaitMessage()).isEqualTo("text");
         assertThat(client.release(KEY, token)).isEqualTo(Ownership.TAKEN);
         assertThat(client.cancel(KEY, token)).isEqualTo(Ownership.TAKEN);
 
@@ -206,13 +208,27 @@ class FaultyLockStoreTest {
     }
 
     @Test
+    void messagesArePushesToo() {
+        store.dropPushes();
+        assertThat(other.send(client.instance, "dropped")).isTrue();
+        client.mustHaveNoMessage();
+        store.repeatPushes();
+        assertThat(other.send(client.instance, "twice")).isTrue();
+        assertThat(client.awaitMessage()).isEqualTo("twice");
+        assertThat(client.awaitMessage()).isEqualTo("twice");
+    }
+
+    @Test
     void aReconnectionIsAnnounced() {
         AtomicInteger told = new AtomicInteger();
         FaultyLockStore announced = new FaultyLockStore(data.sibling(), time);
         announced.announceReconnection();
-        announced.start("x", new StoreEvents() {
+        announced.start("x", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {

@@ -23,11 +23,14 @@ final class Client {
 
     Client(LockStore store, int number) {
         this.store = store;
-        store.start(LABELS.get(number), new StoreEvents() {
+        store.start(LABELS.get(number), "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 pushes.add(new Push(key, token, fencingToken, fencingTokens));
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {

@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -26,7 +28,7 @@ final class FakeRedis implements AutoCloseable {
     private final ServerSocket listener;
     private final Function<List<String>, @Nullable String> replies;
     private final Queue<Socket> sockets = new ConcurrentLinkedQueue<>();
-    private final Queue<Socket> subscribers = new ConcurrentLinkedQueue<>();
+    private final Set<Socket> subscribers = ConcurrentHashMap.newKeySet();
     private volatile String version = "7.0.0";
     private volatile boolean resp3;
     private volatile boolean ignoresSubscriptions;

@@ -90,7 +90,7 @@ class RedisOperationsTest {
     void aForeignLockIsRespectedAndHasNoLabel() {
         redis.command("SET", "lock:k", "somebody else's");
 
-        assertThat(get(store.tryAcquire("k", newToken()))).isEqualTo(new Refused(-1, null, 0, null));
+        assertThat(get(store.tryAcquire("k", newToken()))).isEqualTo(new Refused(-1, null, null, 0, null));
         assertThat(get(store.store().inspect("k")))
                 .contains(new LockInfo("k", Optional.empty(), OptionalLong.empty(), Optional.empty(), 0));
         assertThat(get(store.store().release("k", newToken(), 0))).isEqualTo(Ownership.TAKEN);

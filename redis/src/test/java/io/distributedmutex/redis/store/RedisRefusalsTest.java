@@ -45,7 +45,8 @@ import org.slf4j.LoggerFactory;
 class RedisRefusalsTest {
 
     /** What docs/operations.md lists, without what only `dmutex list` needs and what may be missing. */
-    private static final String ALL_THAT_IS_NEEDED = "resetkeys ~lock:* ~dmutex:* resetchannels &dmutex:grants:* -@all"
+    private static final String ALL_THAT_IS_NEEDED = "resetkeys ~lock:* ~dmutex:* resetchannels &dmutex:grants:*"
+            + " &dmutex:instance:* -@all"
             + " +eval +evalsha +get +set +del +exists +time +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset"
             + " +hdel +setrange +getrange +xadd +xsetid +publish +subscribe";
 
@@ -294,6 +295,35 @@ class RedisRefusalsTest {
 
         assertRefused(refused, Reason.PERMISSION);
         assertThat(refused).hasMessageContaining("the user lacks &dmutex:grants:* (");
+    }
+
+    /** Locks do without: deadlocks with other instances are not found, which one line says. */
+    @Test
+    void aUserWithoutTheChannelsOfMessagesIsWarnedOnceAndLocks() {
+        user(ALL_THAT_IS_NEEDED);
+        redis.command("ACL", "SETUSER", "bob", "resetchannels", "&dmutex:grants:*");
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        Logger logger = (Logger) LoggerFactory.getLogger(RedisLockStore.class);
+        log.start();
+        logger.addAppender(log);
+        try (StartedStore store = as("bob");
+                StartedStore waiter = as("bob")) {
+            String token = newToken();
+            String next = newToken();
+            assertThat(get(store.tryAcquire("k", token))).isInstanceOf(Granted.class);
+            get(waiter.queue("k", next));
+            get(store.store().release("k", token, 0));
+            assertThat(waiter.nextGrant().token()).isEqualTo(next);
+            assertRefused(failureOf(store.store().send(waiter.instance, "text")), Reason.PERMISSION);
+            get(waiter.store().release("k", next, 0));
+        } finally {
+            logger.detachAppender(log);
+        }
+        assertThat(log.list.stream().map(ILoggingEvent::getFormattedMessage))
+                .hasSize(2)
+                .allMatch(line ->
+                        line.contains("does not let this user subscribe to channels dmutex:instance:*, so deadlocks"
+                                + " with other instances are not found; the user needs &dmutex:instance:*"));
     }
 
     @Test

@@ -28,16 +28,25 @@ final class StartedStore implements AutoCloseable {
     record Grant(String key, String token, long fencingToken, int fencingTokens) {}
 
     private final RedisLockStore store;
+    /** What messages to it are sent to. */
+    final String instance = newToken().substring(0, 11);
+
     private final BlockingQueue<Grant> grants = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> messages = new LinkedBlockingQueue<>();
     private final AtomicInteger reconnections = new AtomicInteger();
 
     StartedStore(RedisLockStore store, String label) {
         this.store = store;
         try {
-            store.start(label, new StoreEvents() {
+            store.start(label, instance, new StoreEvents() {
                 @Override
                 public void granted(String key, String token, long fencingToken, int fencingTokens) {
                     grants.add(new Grant(key, token, fencingToken, fencingTokens));
+                }
+
+                @Override
+                public void message(String text) {
+                    messages.add(text);
                 }
 
                 @Override
@@ -76,6 +85,15 @@ final class StartedStore implements AutoCloseable {
     Grant nextGrant() {
         try {
             return grants.poll(Await.BOUND.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Nullable
+    String nextMessage() {
+        try {
+            return messages.poll(Await.BOUND.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }

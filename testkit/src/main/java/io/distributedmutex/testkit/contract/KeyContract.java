@@ -12,7 +12,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** Any string is a key, and different strings are different keys. */
-abstract class KeyContract extends ContractPage {
+abstract class KeyContract extends MessageContract {
 
     /** All different, and each of a kind that has harmed a lock library. */
     private static List<String> oddKeys() {

@@ -55,15 +55,24 @@ public final class ContractClient {
 
     public final LockStore store;
     public final String label;
+    /** What messages to it are sent to. */
+    public final String instance = newToken().substring(0, 11);
+
     private final BlockingQueue<Push> pushes = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> messages = new LinkedBlockingQueue<>();
 
     public ContractClient(LockStore store, String label) {
         this.store = store;
         this.label = label;
-        store.start(label, new StoreEvents() {
+        store.start(label, instance, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 pushes.add(new Push(key, token, fencingToken, fencingTokens));
+            }
+
+            @Override
+            public void message(String text) {
+                messages.add(text);
             }
 
             @Override
@@ -148,7 +157,28 @@ public final class ContractClient {
         return await(store.forceRelease(key));
     }
 
+    public boolean send(String to, String message) {
+        return await(store.send(to, message));
+    }
+
     // ---- what was seen
+
+    /** The next message, which must come soon. */
+    public String awaitMessage() {
+        try {
+            String message = messages.poll(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            assertNotNull(message, () -> "no message reached " + label);
+            return message;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return fail("interrupted", e);
+        }
+    }
+
+    /** Asserts that no message has come; a round trip before gives a wrong one time to come. */
+    public void mustHaveNoMessage() {
+        assertEquals(Optional.empty(), Optional.ofNullable(messages.peek()), () -> "a message reached " + label);
+    }
 
     /** The next push, which must come soon and be for this token. */
     public Push awaitPush(String key, String token) {

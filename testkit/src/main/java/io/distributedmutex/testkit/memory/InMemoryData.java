@@ -231,7 +231,9 @@ final class InMemoryData {
         }
         long last = request.queue() ? join(client, label, request) : 0;
         Value holder = Objects.requireNonNull(value, "granted a moment ago");
-        return new AcquireReply.Refused(remainingMillis(holder), holder.label, last, released);
+        boolean owned = holder.kind == Kind.LEASE && !holder.token.equals(NOBODY);
+        return new AcquireReply.Refused(
+                remainingMillis(holder), holder.label, owned ? holder.token : null, last, released);
     }
 
     /** As release.lua. */

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>Every operation is done when the call returns. Its reply is there, and the {@link StoreEvents} of other instances have
- * received the grants that follow from it, on the calling thread. If another thread delivers grants at that moment, it
+ * received the grants and messages that follow from it, on the calling thread. If another thread delivers grants at that moment, it
  * delivers these too, so that each instance hears of its grants one at a time and in order. No lock is held meanwhile, so
  * replies and grants may call the store. The methods below {@link #close} are the test's hands: they act on the data that all
  * siblings share, also when this store object is closed. Thread-safe.
@@ -75,8 +75,8 @@ public final class InMemoryLockStore implements LockStore {
     }
 
     @Override
-    public void start(String label, StoreEvents events) {
-        InMemoryClient connected = server.connect(label, events);
+    public void start(String label, String instance, StoreEvents events) {
+        InMemoryClient connected = server.connect(label, instance, events);
         if (!client.compareAndSet(null, connected)) {
             server.listen(connected, false);
             throw new IllegalStateException(
@@ -119,6 +119,18 @@ public final class InMemoryLockStore implements LockStore {
         return run((data, self) -> data.forceRelease(key));
     }
 
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        started();
+        return closed
+                ? CompletableFuture.failedStage(ended())
+                : CompletableFuture.completedStage(server.send(instance, message));
+    }
+
+    private static StoreUnreachableException ended() {
+        return new StoreUnreachableException("closed: this in-memory store was closed", null);
+    }
+
     /**
      * Ends this store object: its operations fail from now on, it hears of no more grants, and is dropped from a queue
      * when its turn comes. What it holds stays held until it expires. Idempotent.
@@ -133,7 +145,7 @@ public final class InMemoryLockStore implements LockStore {
         }
     }
 
-    /** Cuts the push connection: grants to this instance count as not received, and it is dropped from queues. */
+    /** Cuts the push connection: grants and messages to this instance count as not received, and it is dropped from queues. */
     public void disconnectPushes() {
         server.listen(started(), false);
     }
@@ -235,7 +247,7 @@ public final class InMemoryLockStore implements LockStore {
         try {
             return CompletableFuture.completedStage(server.run(data -> {
                 if (closed) {
-                    throw new StoreUnreachableException("closed: this in-memory store was closed", null);
+                    throw ended();
                 }
                 return operation.apply(data, self);
             }));

@@ -59,11 +59,11 @@ final class InMemoryServer {
     }
 
     /** Makes a client that listens. */
-    InMemoryClient connect(String label, StoreEvents events) {
+    InMemoryClient connect(String label, String instance, StoreEvents events) {
         lock.lock();
         try {
             clients++;
-            InMemoryClient client = new InMemoryClient("client-" + clients, label, events);
+            InMemoryClient client = new InMemoryClient("client-" + clients, label, instance, events);
             listening.put(client.id(), client);
             return client;
         } finally {
@@ -82,6 +82,22 @@ final class InMemoryServer {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Sends a message to those who listen under an id, as PUBLISH does. Returns whether anybody does. */
+    boolean send(String instance, String message) {
+        List<InMemoryClient> receivers;
+        lock.lock();
+        try {
+            receivers = listening.values().stream()
+                    .filter(client -> client.instance().equals(instance))
+                    .toList();
+            receivers.forEach(client -> client.add(message));
+        } finally {
+            lock.unlock();
+        }
+        receivers.forEach(InMemoryClient::deliver);
+        return !receivers.isEmpty();
     }
 
     void stepClock(Duration step) {

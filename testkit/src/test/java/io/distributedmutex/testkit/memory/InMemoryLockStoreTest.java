@@ -151,8 +151,8 @@ class InMemoryLockStoreTest extends LockStoreContract {
     @Test
     void aStoreObjectServesOneInstanceAndSaysHowAnotherIsServed() {
         InMemoryLockStore store = data.sibling();
-        store.start("one", recordingIn(new ArrayList<>()));
-        assertThatThrownBy(() -> store.start("other", recordingIn(new ArrayList<>())))
+        store.start("one", "instance-id", recordingIn(new ArrayList<>()));
+        assertThatThrownBy(() -> store.start("other", "instance-id", recordingIn(new ArrayList<>())))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage(
                         "started already: a store object serves one instance; give the other instance a store object"
@@ -164,7 +164,7 @@ class InMemoryLockStoreTest extends LockStoreContract {
     void anInstanceWithoutPushConnectionIsDroppedFromTheQueueAndToldWhenItIsBack() {
         List<String> told = new ArrayList<>();
         InMemoryLockStore store = data.sibling();
-        store.start("recorder", recordingIn(told));
+        store.start("recorder", "instance-id", recordingIn(told));
         ContractClient holder = open();
         String first = newToken();
         String second = newToken();
@@ -192,7 +192,7 @@ class InMemoryLockStoreTest extends LockStoreContract {
         String first = newToken();
         String second = newToken();
         String third = newToken();
-        store.start("eager", new StoreEvents() {
+        store.start("eager", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 told.add("begin " + token);
@@ -203,6 +203,9 @@ class InMemoryLockStoreTest extends LockStoreContract {
                 }
                 told.add("end " + token);
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {}
@@ -220,11 +223,14 @@ class InMemoryLockStoreTest extends LockStoreContract {
     @Test
     void aListenerThatThrowsHarmsNobody() {
         InMemoryLockStore store = data.sibling();
-        store.start("thrower", new StoreEvents() {
+        store.start("thrower", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 throw new IllegalStateException("expected by the test");
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {
@@ -248,9 +254,9 @@ class InMemoryLockStoreTest extends LockStoreContract {
         InMemoryLockStore store = data.sibling();
         assertThatThrownBy(() -> store.inspect(KEY)).isInstanceOf(IllegalStateException.class);
 
-        store.start("once", recordingIn(new ArrayList<>()));
+        store.start("once", "instance-id", recordingIn(new ArrayList<>()));
 
-        assertThatThrownBy(() -> store.start("twice", recordingIn(new ArrayList<>())))
+        assertThatThrownBy(() -> store.start("twice", "instance-id", recordingIn(new ArrayList<>())))
                 .isInstanceOf(IllegalStateException.class);
         store.close();
         assertThat(failure(store.inspect(KEY)))
@@ -329,7 +335,7 @@ class InMemoryLockStoreTest extends LockStoreContract {
         holder.take("a", first);
         holder.take("b", first);
         InMemoryLockStore store = data.sibling();
-        store.start("closer", new StoreEvents() {
+        store.start("closer", "instance-id", new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 told.add(key);
@@ -337,6 +343,9 @@ class InMemoryLockStoreTest extends LockStoreContract {
                 holder.release("b", first);
                 store.close();
             }
+
+            @Override
+            public void message(String text) {}
 
             @Override
             public void reconnected() {
@@ -359,7 +368,7 @@ class InMemoryLockStoreTest extends LockStoreContract {
         InMemoryLockStore store = data.sibling();
         store.close();
 
-        store.start("late", recordingIn(new ArrayList<>()));
+        store.start("late", "instance-id", recordingIn(new ArrayList<>()));
 
         assertThat(failure(store.inspect(KEY))).isInstanceOf(StoreUnreachableException.class);
     }
@@ -369,6 +378,11 @@ class InMemoryLockStoreTest extends LockStoreContract {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 told.add("granted " + token);
+            }
+
+            @Override
+            public void message(String text) {
+                told.add("message " + text);
             }
 
             @Override

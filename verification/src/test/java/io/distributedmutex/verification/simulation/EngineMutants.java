@@ -18,6 +18,29 @@ final class EngineMutants {
     private static final String ENGINE = CORE + "Engine.java";
     private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/memory/InMemoryData.java";
 
+    private static final String DETECTOR = CORE + "DeadlockDetector.java";
+
+    /** Those that lives of deadlocks find; see {@link CirclesTest}. */
+    static final List<Mutant> DEADLOCKS = List.of(
+            new Mutant("every wait of a circle finds it", DETECTOR, "if (wait.isYoungerThan(probe)) {", "if (false) {"),
+            new Mutant(
+                    "the youngest by another order on each side",
+                    DETECTOR,
+                    "? startedMillis > probe.startedMillis()",
+                    "? waitedMillis() % 2 == 0"),
+            new Mutant(
+                    "probes are not repeated",
+                    DETECTOR,
+                    "pauseNanos = Math.min(pauseNanos + pauseNanos / 2, LONGEST_PAUSE_NANOS);",
+                    "pauseNanos = LONGEST_PAUSE_NANOS * 1_000;"),
+            new Mutant("a circle is told of each time", DETECTOR, " || !wait.isNew(probe)) {", ") {"),
+            new Mutant("a wait is not known to others", DETECTOR, "                            more.add(this);\n", ""),
+            new Mutant(
+                    "a victim that goes on waiting",
+                    DETECTOR,
+                    "queue.giveUpBecause(wait.waiter, outcome);",
+                    "wait.waiter.fail(outcome);"));
+
     static final List<Mutant> ALL = List.of(
             new Mutant(
                     "a grant's deadline counted from the reply",

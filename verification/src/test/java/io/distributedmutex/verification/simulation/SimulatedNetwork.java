@@ -53,6 +53,9 @@ final class SimulatedNetwork implements LockStore {
     private boolean cut;
     private long lastArrival;
     private long lastReply;
+    /** How long a push may take; 0 for as long as any packet. */
+    private long slowestPushNanos;
+
     private @Nullable StoreEvents events;
 
     SimulatedNetwork(
@@ -78,6 +81,11 @@ final class SimulatedNetwork implements LockStore {
     void heal() {
         faultsOneIn = 0;
         cut = false;
+    }
+
+    /** Pushes take any time up to this. */
+    void slowPushes(long nanos) {
+        slowestPushNanos = nanos;
     }
 
     /** Nothing gets through any more. */
@@ -107,25 +115,18 @@ final class SimulatedNetwork implements LockStore {
     }
 
     @Override
-    public void start(String holderLabel, StoreEvents target) {
+    public void start(String holderLabel, String instance, StoreEvents target) {
         events = target;
-        store.start(holderLabel, new StoreEvents() {
+        store.start(holderLabel, instance, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
                 server.granted(label, key, token, fencingToken, fencingTokens, false);
-                if (cut || fault()) {
-                    return;
-                }
-                long delay = fault() ? random.nextLong(4_000_000_000L) : latency();
-                Runnable push = () -> {
-                    if (!cut) {
-                        process.whenRunning(() -> target.granted(key, token, fencingToken, fencingTokens));
-                    }
-                };
-                after(delay, push);
-                if (fault()) {
-                    after(delay + random.nextLong(3_000_000_000L), push);
-                }
+                push(() -> target.granted(key, token, fencingToken, fencingTokens));
+            }
+
+            @Override
+            public void message(String text) {
+                push(() -> target.message(text));
             }
 
             @Override
@@ -133,6 +134,23 @@ final class SimulatedNetwork implements LockStore {
                 process.whenRunning(target::reconnected);
             }
         });
+    }
+
+    private void push(Runnable received) {
+        if (cut || fault()) {
+            return;
+        }
+        long usual = slowestPushNanos > 0 ? random.nextLong(slowestPushNanos) : latency();
+        long delay = fault() ? random.nextLong(4_000_000_000L) : usual;
+        Runnable push = () -> {
+            if (!cut) {
+                process.whenRunning(received);
+            }
+        };
+        after(delay, push);
+        if (fault()) {
+            after(delay + random.nextLong(3_000_000_000L), push);
+        }
     }
 
     @Override
@@ -294,6 +312,11 @@ final class SimulatedNetwork implements LockStore {
             server.disturbed();
             return store.forceRelease(key);
         });
+    }
+
+    @Override
+    public CompletionStage<Boolean> send(String instance, String message) {
+        return call(true, () -> store.send(instance, message));
     }
 
     @Override

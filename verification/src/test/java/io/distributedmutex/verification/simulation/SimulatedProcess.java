@@ -281,6 +281,11 @@ final class SimulatedProcess implements Environment {
         return clock.getAsLong();
     }
 
+    @Override
+    public long epochMillis() {
+        return Math.max(0, wallNanos() / 1_000_000);
+    }
+
     /** The program that uses the engine does something later. */
     HeldTimer later(Runnable task, long delayNanos) {
         return new HeldTimer(ownTime, task, delayNanos);

@@ -33,6 +33,21 @@ public final class Trial {
     }
 
     /**
+     * Lives a life of deadlocks.
+     *
+     * @param seed whose
+     * @return the first line of what it breaks, or null
+     */
+    public static @Nullable String brokenCircle(long seed) {
+        try {
+            CircleLife.Figures unused = CircleLife.live(seed);
+            return null;
+        } catch (SimulationFailure e) {
+            return e.getMessage().lines().findFirst().orElse("");
+        }
+    }
+
+    /**
      * Shortens a plan that breaks something.
      *
      * @param plan the plan

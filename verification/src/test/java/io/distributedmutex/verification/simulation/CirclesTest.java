@@ -1,0 +1,126 @@
+package io.distributedmutex.verification.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testing.Seeds;
+import java.lang.reflect.Method;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/**
+ * Deadlocks in many random lives, always the same: none is missed, none is made up. {@code -Dcircles.seed=N} lives one,
+ * {@code -Dcircles.count=N} more.
+ */
+@Isolated("uses all cores")
+@Timeout(value = 60, unit = TimeUnit.MINUTES)
+class CirclesTest {
+
+    private static final int COUNT = 50;
+    private static final int LATER = 5_000;
+
+    /** How many lives a mutant gets. */
+    private static final int MOST_LIVES = 1_000;
+
+    @Test
+    void everyDeadlockIsFoundAndNoneIsMadeUp() throws Exception {
+        Long replayed = Long.getLong("circles.seed");
+        live(
+                replayed != null ? replayed : Seeds.first(),
+                replayed != null ? 1 : Integer.getInteger("circles.count", COUNT));
+    }
+
+    @Test
+    @Tag("deep")
+    void everyDeadlockOfALaterLifeIsFoundAndNoneIsMadeUp() throws Exception {
+        live(Seeds.first() + COUNT, LATER);
+    }
+
+    private static void live(long first, int count) throws Exception {
+        AtomicInteger circles = new AtomicInteger();
+        AtomicInteger told = new AtomicInteger();
+        AtomicInteger victims = new AtomicInteger();
+        List<Callable<@Nullable String>> lives = IntStream.range(0, count)
+                .<Callable<@Nullable String>>mapToObj(i -> () -> {
+                    try {
+                        CircleLife.Figures figures = CircleLife.live(first + i);
+                        circles.addAndGet(figures.circles());
+                        told.addAndGet(figures.told());
+                        victims.addAndGet(figures.victims());
+                        return null;
+                    } catch (SimulationFailure e) {
+                        return "seed " + (first + i) + ": " + e.getMessage();
+                    }
+                })
+                .toList();
+        List<String> broken = inAllThreads(lives);
+        System.out.printf(
+                Locale.ROOT,
+                "circles: %d lives from seed %d, %d circles closed, %d of them told of, %d victims, %d lives broken%n",
+                count,
+                first,
+                circles.get(),
+                told.get(),
+                victims.get(),
+                broken.size());
+        assertThat(broken).isEmpty();
+        assertThat(told.get()).isGreaterThan(count / 2);
+        assertThat(victims.get()).isGreaterThan(count / 10);
+    }
+
+    /** {@code -Dmutants.only=TEXT} tries those with that text in their names. */
+    @Test
+    @Tag("deep")
+    void everyMutantOfTheDetectorIsCaught() throws Exception {
+        List<Callable<@Nullable String>> trials = new ArrayList<>();
+        String only = System.getProperty("mutants.only", "");
+        EngineMutants.DEADLOCKS.stream()
+                .filter(mutant -> mutant.name().contains(only))
+                .forEach(mutant -> trials.add(() -> survivor(mutant)));
+        assertThat(inAllThreads(trials)).isEmpty();
+    }
+
+    private static @Nullable String survivor(Mutant mutant) throws Exception {
+        Class<?> trial = new MutantLoader(mutant).loadClass(Trial.class.getName());
+        Method brokenCircle = trial.getMethod("brokenCircle", long.class);
+        for (int i = 0; i < MOST_LIVES; i++) {
+            String broken = (String) brokenCircle.invoke(null, Seeds.first() + i);
+            if (broken != null) {
+                System.out.printf(Locale.ROOT, "| %s | %d | %s |%n", mutant.name(), i + 1, broken);
+                return null;
+            }
+        }
+        return mutant.name();
+    }
+
+    /** What is not null of what they return. */
+    private static List<String> inAllThreads(List<Callable<@Nullable String>> tasks) throws Exception {
+        ExecutorService threads =
+                Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+        List<String> results = new ArrayList<>();
+        try (Silence silence = new Silence()) {
+            for (Future<@Nullable String> future : threads.invokeAll(tasks)) {
+                String result = future.get();
+                if (result != null) {
+                    results.add(result);
+                }
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+        return results;
+    }
+}
