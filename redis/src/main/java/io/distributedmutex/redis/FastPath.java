@@ -1,5 +1,8 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
@@ -200,13 +203,29 @@ final class FastPath {
                 if (reply != null) {
                     complete(reply);
                 } else {
-                    if (took) {
-                        // The script would have left nothing.
-                        CompletableFuture<Ownership> unusedAnswer = server.cancel(request.key(), request.token());
-                    }
-                    completeExceptionally(error);
+                    completeExceptionally(took ? failure(error) : error);
                 }
             });
+        }
+
+        /**
+         * What the caller hears if the script failed after {@code SET} took the lock. Who is refused for good leaves it at that,
+         * so the lock is given back here. After any other failure the caller asks again with the same token, or gives it back:
+         * here nothing must be sent, since it might arrive after the next request and undo that.
+         */
+        private Throwable failure(Throwable error) {
+            if (!(error instanceof StoreException failure) || !failure.isTransient()) {
+                CompletableFuture<Ownership> unused = server.cancel(request.key(), request.token());
+                return error;
+            }
+            if (!failure.isSurelyNotSent()) {
+                return failure;
+            }
+            // The script was not sent, but SET was.
+            String message = String.valueOf(failure.getMessage());
+            return failure instanceof StoreRefusedException refused
+                    ? new StoreRefusedException(refused.reason(), message, refused)
+                    : new StoreUnreachableException(message, failure);
         }
     }
 
