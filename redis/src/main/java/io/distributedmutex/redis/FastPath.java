@@ -84,7 +84,9 @@ final class FastPath {
      * @param lacking the error of a command that cannot be used here; null if all can
      */
     record Taken(
-            boolean took, AcquireReply.@Nullable Granted granted, @Nullable String lacking) {}
+            boolean took,
+            AcquireReply.@Nullable Granted granted,
+            @Nullable String lacking) {}
 
     /**
      * A fast path.
@@ -96,6 +98,17 @@ final class FastPath {
         this.server = server;
         this.nanoTime = nanoTime;
         this.originNanos = nanoTime.getAsLong();
+    }
+
+    /**
+     * Whether a lock that was taken is a grant.
+     *
+     * @param isOurs whether it is the token's still, and no script knows of that
+     * @param isWaitedFor whether others queue, looked at after it was taken
+     * @param isFollowed whether the first of those queued after it was taken
+     */
+    static boolean isGrant(boolean isOurs, boolean isWaitedFor, boolean isFollowed) {
+        return isOurs && (!isWaitedFor || isFollowed);
     }
 
     CompletionStage<AcquireReply> acquire(AcquireRequest request) {
@@ -247,13 +260,14 @@ final class FastPath {
             } else if (freed) {
                 complete(Ownership.HELD);
             } else {
-                CompletableFuture<Ownership> unused = server.release(key, token, 0).whenComplete((ownership, failure) -> {
-                    if (ownership != null) {
-                        complete(ownership);
-                    } else {
-                        completeExceptionally(failure);
-                    }
-                });
+                CompletableFuture<Ownership> unused = server.release(key, token, 0)
+                        .whenComplete((ownership, failure) -> {
+                            if (ownership != null) {
+                                complete(ownership);
+                            } else {
+                                completeExceptionally(failure);
+                            }
+                        });
             }
         }
     }

@@ -256,7 +256,14 @@ public final class RedisLockStore implements LockStore {
             all.begin(6).add("SET").add(keys.lock()).add(valueOf(token));
             all.add("NX").add("PX").add(request.leaseMillis());
             pipeline.end(0, all.length());
-            all.begin(7).add("XADD").add(keys.fence()).add("MAXLEN").add(0).add("*").add("").add("");
+            all.begin(7)
+                    .add("XADD")
+                    .add(keys.fence())
+                    .add("MAXLEN")
+                    .add(0)
+                    .add("*")
+                    .add("")
+                    .add("");
             pipeline.end(1, all.length());
             all.begin(2).add("EXISTS").add(keys.queue());
             pipeline.end(2, all.length());

@@ -270,7 +270,8 @@ class FastPathTest {
 
     private static StoreException failureOf(CompletionStage<?> stage) {
         try {
-            throw new AssertionError("completed with " + stage.toCompletableFuture().join());
+            throw new AssertionError(
+                    "completed with " + stage.toCompletableFuture().join());
         } catch (CompletionException e) {
             return (StoreException) e.getCause();
         }

@@ -24,7 +24,9 @@ public final class ScriptDigests {
                         Script.FORCE_RELEASE)
                 .collect(Collectors.toMap(
                         script -> digest(script.text()),
-                        script -> script == Script.FREE ? "free" : script.operation().replace(' ', '_')));
+                        script -> script == Script.FREE
+                                ? "free"
+                                : script.operation().replace(' ', '_')));
     }
 
     private static String digest(byte[] text) {

@@ -80,7 +80,8 @@ final class Differences {
                     Objects.equals(refused.holder(), other.holder()) ? null : "holder",
                     ofMillis("remaining time", refused.remainingMillis(), other.remainingMillis()),
                     ofOwnership(refused.released(), other.released(), wasCounted),
-                    isLast(key, refused, after.inMemory()) && isLast(key, other, after.redis())
+                    isLast(key, refused, after.inMemory())
+                                    && isLast(key, other, after.redis())
                                     && (refused.lastFencingToken() == 0) == (other.lastFencingToken() == 0)
                             ? null
                             : "last fencing token, which is that of the counter");

@@ -140,8 +140,7 @@ final class RedisDump {
         if (key.remainingMillis() < 0) {
             oddities.add("a lease without an end: " + key);
         }
-        return new Held(
-                Kind.LEASE, owner.group(1), owner.group(3), fencingToken, key.remainingMillis());
+        return new Held(Kind.LEASE, owner.group(1), owner.group(3), fencingToken, key.remainingMillis());
     }
 
     private Contents contents() {

@@ -32,15 +32,12 @@ final class ScriptMutants {
                     "release",
                     "'-' .. string.sub(value, #token + 1)",
                     "value"),
-            new Mutant("a release that grants to nobody", "release", "if grant_next(nil) then return HANDED_ON end\n", ""),
+            new Mutant(
+                    "a release that grants to nobody", "release", "if grant_next(nil) then return HANDED_ON end\n", ""),
             new Mutant(
                     "a renewal that shortens", "renew", "if call('PTTL', lock) < tonumber(lease) then call", "do call"),
             new Mutant("a renewal that lengthens nothing", "renew", "call('PEXPIRE', lock, lease)", ""),
-            new Mutant(
-                    "a repeated request shortens",
-                    "acquire",
-                    "elseif left < tonumber(lease) then",
-                    "else"),
+            new Mutant("a repeated request shortens", "acquire", "elseif left < tonumber(lease) then", "else"),
             new Mutant(
                     "a repeated request does not lengthen",
                     "acquire",
@@ -134,14 +131,38 @@ final class ScriptMutants {
                     "if call('PTTL', companion) < tonumber(alive) then",
                     "if true then"),
             new Mutant("entries that outlive their queue", "acquire", "{queue, waiters}", "{queue}"),
-            new Mutant("a forced release that grants to nobody", "force_release", "if not grant_next(nil) then call('DEL', lock) end", "call('DEL', lock)"),
-            new Mutant("a forced release that frees nothing", "force_release", "if not grant_next(nil) then call('DEL', lock) end", "grant_next(nil)"),
+            new Mutant(
+                    "a forced release that grants to nobody",
+                    "force_release",
+                    "if not grant_next(nil) then call('DEL', lock) end",
+                    "call('DEL', lock)"),
+            new Mutant(
+                    "a forced release that frees nothing",
+                    "force_release",
+                    "if not grant_next(nil) then call('DEL', lock) end",
+                    "grant_next(nil)"),
             new Mutant("a release that frees nothing", "release", "call('DEL', lock)\nreturn HELD", "return HELD"),
-            new Mutant("a cancel that frees nothing", "cancel", "if not grant_next(nil) then call('DEL', lock) end", "grant_next(nil)"),
-            new Mutant("a short release of whatever stands there", "free", "redis.call('GET', KEYS[1]) == ARGV[1]", "true"),
+            new Mutant(
+                    "a cancel that frees nothing",
+                    "cancel",
+                    "if not grant_next(nil) then call('DEL', lock) end",
+                    "grant_next(nil)"),
+            new Mutant(
+                    "a short release of whatever stands there",
+                    "free",
+                    "redis.call('GET', KEYS[1]) == ARGV[1]",
+                    "true"),
             new Mutant("a short release that frees nothing", "free", "return redis.call('DEL', KEYS[1])", "return 1"),
-            new Mutant("a waiter that leaves no mark for the owner's release", "acquire", "call('SETRANGE', lock, 22, '!')", "local no_mark"),
+            new Mutant(
+                    "a waiter that leaves no mark for the owner's release",
+                    "acquire",
+                    "call('SETRANGE', lock, 22, '!')",
+                    "local no_mark"),
             new Mutant("an owner that is not known by its mark", "ownership", " or after == '!'", ""),
-            new Mutant("a lock taken at once while others wait", "acquire", "if is_barging(value, token) then value = false end\n", ""),
+            new Mutant(
+                    "a lock taken at once while others wait",
+                    "acquire",
+                    "if is_barging(value, token) then value = false end\n",
+                    ""),
             new Mutant("the loss of all data taken for an end", "ownership", "return STORE_LOST\n", "return GONE\n"));
 }

@@ -91,12 +91,15 @@ class CommandCountTest {
         List<CommandLog.Sent> sent = log.take();
         TreeMap<String, Long> run = CommandStats.since(before, redis);
         Figures.say("1,000 uncontended pairs: sent %s, commandstats %s", CommandLog.counts(sent), run);
-        assertThat(CommandLog.counts(sent)).isEqualTo(Map.of(
-                        "SET", 1_000, "XADD", 1_000, "EXISTS", 1_000, "GETRANGE", 1_000, "free", 1_000));
+        assertThat(CommandLog.counts(sent))
+                .isEqualTo(Map.of("SET", 1_000, "XADD", 1_000, "EXISTS", 1_000, "GETRANGE", 1_000, "free", 1_000));
         assertThat(sent.stream().map(CommandLog.Sent::client).collect(toSet()))
                 .as("connections that commands came by")
                 .hasSize(1);
-        assertThat(run).containsEntry("evalsha", 1_000L).containsEntry("get", 1_000L).containsEntry("del", 1_000L);
+        assertThat(run)
+                .containsEntry("evalsha", 1_000L)
+                .containsEntry("get", 1_000L)
+                .containsEntry("del", 1_000L);
     }
 
     @Test
@@ -240,7 +243,8 @@ class CommandCountTest {
                     (sent.size() - polls) / (double) handOffs,
                     run.get("evalsha"));
             assertThat(CommandLog.counts(sent).keySet()).isSubsetOf("acquire", "release", "free", "renew");
-            // The gate's release comes on top, which is not a hand-off of the twenty: the gate did not know of them, so it tried
+            // The gate's release comes on top, which is not a hand-off of the twenty: the gate did not know of them, so
+            // it tried
             // the short script first.
             assertThat(sent.size() - polls).isLessThanOrEqualTo(2 * handOffs + 2 + handOffs / 10 + lengthened.get());
             assertThat((double) polls).isLessThanOrEqualTo(mostPolls);

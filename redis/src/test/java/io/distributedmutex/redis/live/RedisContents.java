@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
-import java.time.Duration;
 import io.lettuce.core.cluster.SlotHash;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;

@@ -326,12 +326,16 @@ class RedisOperationsTest {
         redis.command("DEL", fence);
         redis.command(put);
         Refused refused = (Refused) get(store.queue("k", waiter));
-        assertThat(refused.lastFencingToken()).isGreaterThan(first.fencingToken()).isLessThan(1L << 53);
+        assertThat(refused.lastFencingToken())
+                .isGreaterThan(first.fencingToken())
+                .isLessThan(1L << 53);
         redis.command("DEL", fence);
         redis.command(put);
         get(store.store().forceRelease("k"));
         Granted granted = (Granted) get(store.queue("k", waiter));
-        assertThat(granted.fencingToken()).isGreaterThan(refused.lastFencingToken()).isLessThan(1L << 53);
+        assertThat(granted.fencingToken())
+                .isGreaterThan(refused.lastFencingToken())
+                .isLessThan(1L << 53);
         assertThat(redis.command("TYPE", fence)).isEqualTo("stream");
         assertThat(redis.command("XLEN", fence)).isEqualTo(0L);
     }
@@ -354,7 +358,9 @@ class RedisOperationsTest {
         long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         long millis;
         do {
-            assertThat(System.nanoTime()).as("the server's clock stood still for 20 s").isLessThan(deadline);
+            assertThat(System.nanoTime())
+                    .as("the server's clock stood still for 20 s")
+                    .isLessThan(deadline);
             List<?> time = (List<?>) redis.command("TIME");
             millis = Long.parseLong((String) time.get(0)) * 1000 + Long.parseLong((String) time.get(1)) / 1000;
         } while (millis <= afterMillis);

@@ -172,10 +172,15 @@ final class EngineMutants {
                     "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"),
             new Mutant("a withdrawal ignored by the fast path", FAST, "if (!withdrawn) {", "if (true) {"),
             new Mutant(
-                    "a withdrawal that comes after the follow-up's decision",
+                    "a key that was taken believed without a look at the queue",
                     FAST,
-                    "attempt.withdraw();",
-                    ""),
+                    "isOurs && (!isWaitedFor || isFollowed);",
+                    "isOurs;"),
+            new Mutant(
+                    "a key that was taken believed without a look at its owner",
+                    FAST,
+                    "isOurs && (!isWaitedFor || isFollowed);",
+                    "!isWaitedFor || isFollowed;"),
             new Mutant(
                     "no follow-up after an attempt that failed",
                     FAST,
@@ -205,10 +210,5 @@ final class EngineMutants {
                     "a key freed without a look at its owner",
                     STORE,
                     "value != null && value.isOwnedBy(token) && value.isBare();",
-                    "value != null && value.isBare();"),
-            new Mutant(
-                    "a key freed though others queue",
-                    STORE,
-                    "value != null && value.isOwnedBy(token) && value.isBare();",
-                    "value != null && value.isOwnedBy(token);"));
+                    "value != null && value.isBare();"));
 }
