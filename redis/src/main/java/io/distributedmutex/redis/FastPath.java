@@ -201,10 +201,13 @@ final class FastPath {
         private void followUp(boolean took) {
             CompletableFuture<AcquireReply> decided = null;
             synchronized (this) {
-                attempts.remove(request.token(), this);
-                if (!withdrawn) {
-                    // Sent here, so that a withdrawal which comes now is sent after it.
-                    decided = server.acquire(request);
+                try {
+                    if (!withdrawn) {
+                        decided = server.acquire(request);
+                    }
+                } finally {
+                    // Not before: a withdrawal that comes now finds this attempt, and is sent after the script.
+                    attempts.remove(request.token(), this);
                 }
             }
             if (decided == null) {

@@ -10,24 +10,28 @@ import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What the fast path sends, and what follows from each answer. What comes between its steps is simulated elsewhere. */
+@Timeout(60)
 class FastPathTest {
 
     private static final AcquireReply.Granted GRANTED = new AcquireReply.Granted(7, 1, null);
     private static final AcquireReply.Refused REFUSED = new AcquireReply.Refused(100, "other", 9, null);
 
-    private final List<String> sent = new ArrayList<>();
+    private final List<String> sent = Collections.synchronizedList(new ArrayList<>());
     private final CompletableFuture<Taken> taken = new CompletableFuture<>();
     private final CompletableFuture<Boolean> freed = new CompletableFuture<>();
     private final CompletableFuture<AcquireReply> acquired = new CompletableFuture<>();
     private final CompletableFuture<Ownership> released = new CompletableFuture<>();
+    private Runnable whileAcquiring = () -> {};
     private long nanos = 5;
     private final FastPath fastPath = new FastPath(
             new FastPath.Server() {
@@ -45,6 +49,7 @@ class FastPathTest {
 
                 @Override
                 public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
+                    whileAcquiring.run();
                     sent.add("acquire");
                     return acquired;
                 }
@@ -115,6 +120,22 @@ class FastPathTest {
 
         assertThat(reply.toCompletableFuture().join()).isInstanceOf(AcquireReply.Refused.class);
         assertThat(sent).containsExactly("take", "free");
+    }
+
+    @Test
+    void whatIsGivenUpWhileTheScriptIsSentIsCancelledBehindIt() throws Exception {
+        CompletionStage<AcquireReply> unused = acquire();
+        Thread givesUp = new Thread(() -> fastPath.cancel("key", "token"));
+        whileAcquiring = () -> {
+            givesUp.start();
+            while (givesUp.getState() != Thread.State.BLOCKED && givesUp.isAlive()) {
+                Thread.onSpinWait();
+            }
+        };
+        taken.complete(new Taken(true, null, null));
+        givesUp.join();
+
+        assertThat(sent).containsExactly("take", "acquire", "cancel");
     }
 
     /** Nobody asks again after that, or gives back what was refused. */
