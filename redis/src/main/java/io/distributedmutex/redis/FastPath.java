@@ -1,5 +1,8 @@
 package io.distributedmutex.redis;
 
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
@@ -97,6 +100,17 @@ final class FastPath {
         this.originNanos = nanoTime.getAsLong();
     }
 
+    /**
+     * Whether a lock that was taken is a grant.
+     *
+     * @param isOurs whether it is the token's still, and no script knows of that
+     * @param isWaitedFor whether others queue, looked at after it was taken
+     * @param isFollowed whether the first of those queued after it was taken
+     */
+    static boolean isGrant(boolean isOurs, boolean isWaitedFor, boolean isFollowed) {
+        return isOurs && (!isWaitedFor || isFollowed);
+    }
+
     CompletionStage<AcquireReply> acquire(AcquireRequest request) {
         String key = request.key();
         if (isUnusable || request.releasing() != null || isContended(key)) {
@@ -187,10 +201,13 @@ final class FastPath {
         private void followUp(boolean took) {
             CompletableFuture<AcquireReply> decided = null;
             synchronized (this) {
-                attempts.remove(request.token(), this);
-                if (!withdrawn) {
-                    // Sent here, so that a withdrawal which comes now is sent after it.
-                    decided = server.acquire(request);
+                try {
+                    if (!withdrawn) {
+                        decided = server.acquire(request);
+                    }
+                } finally {
+                    // Not before: a withdrawal that comes now finds this attempt, and is sent after the script.
+                    attempts.remove(request.token(), this);
                 }
             }
             if (decided == null) {
@@ -202,13 +219,29 @@ final class FastPath {
                 if (reply != null) {
                     complete(reply);
                 } else {
-                    if (took) {
-                        // The script would have left nothing.
-                        CompletableFuture<Ownership> unusedAnswer = server.cancel(request.key(), request.token());
-                    }
-                    completeExceptionally(error);
+                    completeExceptionally(took ? failure(error) : error);
                 }
             });
+        }
+
+        /**
+         * What the caller hears if the script failed after {@code SET} took the lock. Who is refused for good leaves it at that,
+         * so the lock is given back here. After any other failure the caller asks again with the same token, or gives it back:
+         * here nothing must be sent, since it might arrive after the next request and undo that.
+         */
+        private Throwable failure(Throwable error) {
+            if (!(error instanceof StoreException failure) || !failure.isTransient()) {
+                CompletableFuture<Ownership> unused = server.cancel(request.key(), request.token());
+                return error;
+            }
+            if (!failure.isSurelyNotSent()) {
+                return failure;
+            }
+            // The script was not sent, but SET was.
+            String message = String.valueOf(failure.getMessage());
+            return failure instanceof StoreRefusedException refused
+                    ? new StoreRefusedException(refused.reason(), message, refused)
+                    : new StoreUnreachableException(message, failure);
         }
     }
 

@@ -83,8 +83,7 @@ final class Replies {
         boolean granted = fencingToken > 0
                 && replies.get(2) instanceof Long queues
                 && replies.get(3) instanceof byte[] value
-                && OwnerValue.isTakenBy(value, token)
-                && (queues == 0 || OwnerValue.isFollowed(value));
+                && FastPath.isGrant(OwnerValue.isTakenBy(value, token), queues != 0, OwnerValue.isFollowed(value));
         return granted ? new FastPath.Taken(true, new AcquireReply.Granted(fencingToken, 1, null), null) : DOUBTFUL;
     }
 

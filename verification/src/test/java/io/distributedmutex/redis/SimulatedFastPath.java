@@ -75,6 +75,11 @@ public final class SimulatedFastPath {
                 nanoTime);
     }
 
+    /** Whether a key that was taken is a grant. */
+    public static boolean isGrant(boolean isOurs, boolean isWaitedFor, boolean isFollowed) {
+        return FastPath.isGrant(isOurs, isWaitedFor, isFollowed);
+    }
+
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
         return fastPath.acquire(request);
     }

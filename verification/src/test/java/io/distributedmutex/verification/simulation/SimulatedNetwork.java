@@ -274,7 +274,8 @@ final class SimulatedNetwork implements LockStore {
                 case 2 -> isWaitedFor = now(commands.isWaitedFor(request.key()));
                 default -> {
                     Owned owned = now(commands.owned(request.key(), request.token()));
-                    boolean granted = took && owned != Owned.NO && (!isWaitedFor || owned == Owned.FOLLOWED);
+                    boolean granted =
+                            took && SimulatedFastPath.isGrant(owned != Owned.NO, isWaitedFor, owned == Owned.FOLLOWED);
                     AcquireReply.Granted grant = granted ? new AcquireReply.Granted(fencingToken, 1, null) : null;
                     if (grant != null) {
                         server.acquired(label, request, grant, true);
