@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Timeout;
 class FastPathTest {
 
     private static final AcquireReply.Granted GRANTED = new AcquireReply.Granted(7, 1, null);
-    private static final AcquireReply.Refused REFUSED = new AcquireReply.Refused(100, "other", 9, null);
+    private static final AcquireReply.Refused REFUSED = new AcquireReply.Refused(100, "other", null, 9, null);
 
     private final List<String> sent = Collections.synchronizedList(new ArrayList<>());
     private final CompletableFuture<Taken> taken = new CompletableFuture<>();
