@@ -113,7 +113,11 @@ final class FastPath {
 
     CompletionStage<AcquireReply> acquire(AcquireRequest request) {
         String key = request.key();
-        if (isUnusable || request.releasing() != null || isContended(key)) {
+        String releasing = request.releasing();
+        if (releasing != null) {
+            withdraw(releasing);
+        }
+        if (releasing != null || isUnusable || isContended(key)) {
             return server.acquire(request);
         }
         Attempt attempt = new Attempt(request);

@@ -122,6 +122,18 @@ class FastPathTest {
         assertThat(sent).containsExactly("take", "free");
     }
 
+    /** It was granted by a push meanwhile. */
+    @Test
+    void noScriptFollowsWhatAnotherRequestReleased() {
+        CompletionStage<AcquireReply> reply = acquire();
+        CompletionStage<AcquireReply> unused =
+                fastPath.acquire(new AcquireRequest("key", "next", 1_000, true, 1_000, 2_000, "token"));
+        taken.complete(new Taken(false, null, null));
+
+        assertThat(reply.toCompletableFuture().join()).isInstanceOf(AcquireReply.Refused.class);
+        assertThat(sent).containsExactly("take", "acquire");
+    }
+
     @Test
     void whatIsGivenUpWhileTheScriptIsSentIsCancelledBehindIt() throws Exception {
         CompletionStage<AcquireReply> unused = acquire();
