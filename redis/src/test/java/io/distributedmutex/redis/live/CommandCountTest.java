@@ -149,7 +149,8 @@ class CommandCountTest {
             for (int i = 0; i < 20; i++) {
                 used.with(o -> renewed.toBuilder()).acquire("past-" + i).close();
             }
-            assertThat(used.with(o -> o.waitTime(Duration.ofMillis(20)))
+            // Long enough to stand in the queue, so that the cancel leaves something to go.
+            assertThat(used.with(o -> o.waitTime(Duration.ofMillis(400)))
                             .acquireAsync("long")
                             .handle((lease, error) -> error != null)
                             .join())

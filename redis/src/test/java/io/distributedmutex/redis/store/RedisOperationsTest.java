@@ -335,6 +335,7 @@ class RedisOperationsTest {
         String[] put = write.replace("FENCE", fence).split(" ");
         redis.command("DEL", fence);
         redis.command(put);
+        awaitServerClock(before.fencingToken() / 1000);
 
         // By the fast path; again with its contents, by the scripts; and out of the queue.
         Granted first = (Granted) get(store.tryAcquire("k", token));
@@ -342,12 +343,14 @@ class RedisOperationsTest {
         String waiter = newToken();
         redis.command("DEL", fence);
         redis.command(put);
+        awaitServerClock(first.fencingToken() / 1000);
         Refused refused = (Refused) get(store.queue("k", waiter));
         assertThat(refused.lastFencingToken())
                 .isGreaterThan(first.fencingToken())
                 .isLessThan(1L << 53);
         redis.command("DEL", fence);
         redis.command(put);
+        awaitServerClock(refused.lastFencingToken() / 1000);
         get(store.store().forceRelease("k"));
         Granted granted = (Granted) get(store.queue("k", waiter));
         assertThat(granted.fencingToken())
