@@ -194,7 +194,6 @@ final class EngineMutants {
                             + "                queues.remove(key);",
                     "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"),
             new Mutant("a withdrawal ignored by the fast path", FAST, "if (!withdrawn) {", "if (true) {"),
-            new Mutant("a release that another request carries withdraws nothing", FAST, "withdraw(releasing);", ""),
             new Mutant(
                     "a key that was taken believed without a look at the queue",
                     FAST,
