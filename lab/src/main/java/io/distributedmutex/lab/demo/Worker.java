@@ -5,7 +5,6 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.MutexAdapter;
-import io.distributedmutex.MutexStatus;
 import io.distributedmutex.lab.demo.Event.Kind;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -185,9 +184,8 @@ final class Worker {
     /** The adapter shows no lease, so Redis is asked for the token and the end. */
     private long entered(String key) {
         long now = System.nanoTime();
-        DistributedMutex mutex = this.mutex;
         LockInfo info = mutex == null ? null : mutex.inspect(key).orElse(null);
-        if (mutex == null || info == null || !info.holder().equals(Optional.of("worker " + id))) {
+        if (info == null || !info.holder().equals(Optional.of("worker " + id))) {
             fail("has '" + key + "', but Redis says: " + info);
             return 0;
         }
@@ -195,12 +193,7 @@ final class Worker {
         long remaining = info.remaining()
                 .map(left -> left.toNanos() * 99 / 100 - TimeUnit.MILLISECONDS.toNanos(2))
                 .orElse(0L);
-        // The adapter tells no fencing token, and Redis need not know it; the instance does.
-        long token = mutex.status().held().stream()
-                .filter(held -> held.key().equals(key))
-                .mapToLong(MutexStatus.Held::fencingToken)
-                .findAny()
-                .orElse(0);
+        long token = info.fencingToken().orElse(0);
         tell.accept(new Event(now, id, Kind.ENTER, key, token, remaining, ""));
         return token;
     }

@@ -317,7 +317,7 @@ final class SimulatedNetwork implements LockStore {
 
     @Override
     public CompletionStage<Boolean> send(String instance, String message) {
-        return call(true, () -> store.send(instance, message));
+        return call(0, true, () -> store.send(instance, message));
     }
 
     @Override
