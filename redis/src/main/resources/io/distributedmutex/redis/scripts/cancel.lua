@@ -19,8 +19,9 @@ end
 local value = redis.pcall('GET', lock)
 if type(value) == 'table' then return TAKEN end
 if not owns(value, token) then return why_not(value) end
+call('DEL', lock)
 
 -- include fence
 -- include grant
-if not grant_next(nil) then call('DEL', lock) end
+grant_next(nil)
 return HELD

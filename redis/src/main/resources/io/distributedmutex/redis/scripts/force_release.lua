@@ -6,8 +6,9 @@
 local value = call('GET', lock)
 if not value then return false end
 local before = {string.sub(value, 1, TOLD_BYTES), call('PTTL', lock), call('ZCARD', queue)}
+call('DEL', lock)
 
 -- include fence
 -- include grant
-if not grant_next(nil) then call('DEL', lock) end
+grant_next(nil)
 return before

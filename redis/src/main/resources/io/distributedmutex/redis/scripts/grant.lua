@@ -1,7 +1,7 @@
 -- The next waiter gets the lock. Needs fence.lua.
 
 -- Grants the lock to the first live waiter, and publishes a push to that one. Whoever owned it has given it up; its value is
--- still there, or not, and is replaced. A waiter is dropped if its sign of life is too old, if its entry is none of ours, or if
+-- gone, or is replaced. A waiter is dropped if its sign of life is too old, if its entry is none of ours, or if
 -- nobody received its push though it is subscribed. A dropped waiter that lives queues again with its next poll. Every turn of
 -- the loop removes an entry, and an instance has one entry, so the cost is constant per entry ever queued.
 -- Returns 'self' if the first live waiter is the client `self`, whom the caller then grants; 'other' if another got the lock;

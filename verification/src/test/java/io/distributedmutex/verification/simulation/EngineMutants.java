@@ -208,7 +208,7 @@ final class EngineMutants {
                     "no follow-up after an attempt that failed",
                     FAST,
                     "followUp(taken.took());",
-                    "complete(new AcquireReply.Refused(0, null, 0, null));"),
+                    "complete(new AcquireReply.Refused(0, null, null, 0, null));"),
             new Mutant(
                     "a cancel after a follow-up that the engine repeats",
                     FAST,
