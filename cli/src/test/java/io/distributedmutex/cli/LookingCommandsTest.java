@@ -49,7 +49,7 @@ class LookingCommandsTest {
 
     @Test
     void inspectShowsAHeldLock() {
-        Lease lease = mutex.acquire("job:42");
+        Lease lease = acquireOfAnother("job:42");
         CommandLineTool.Result result = run("inspect", "job:42");
         assertThat(result.exitCode()).isZero();
         assertThat(result.err()).isEmpty();
@@ -61,6 +61,21 @@ class LookingCommandsTest {
                         + "since          20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ, (\\d+ ms|\\d+ s) ago\n"
                         + "remaining      (60|[1-5]?\\d(\\.\\d)?) s\n"
                         + "waiters        0\n");
+    }
+
+    /** Redis keeps the fencing token only where the key was contended. */
+    private Lease acquireOfAnother(String key) {
+        redis.command("SET", "lock:" + key, "foreign");
+        assertThat(mutex.tryAcquire(key)).isEmpty();
+        redis.command("DEL", "lock:" + key);
+        return mutex.acquire(key);
+    }
+
+    @Test
+    void inspectDoesNotTellWhatOnlyTheHolderKnows() {
+        mutex.acquire("job:42");
+        assertThat(run("inspect", "job:42").out())
+                .contains("holder         tester\nfencing token  -\nsince          -\n");
     }
 
     @Test
@@ -79,7 +94,7 @@ class LookingCommandsTest {
 
     @Test
     void inspectSpeaksJson() {
-        Lease lease = mutex.acquire(AWKWARD);
+        Lease lease = acquireOfAnother(AWKWARD);
         CommandLineTool.Result result = run("inspect", "--json", AWKWARD);
         Matcher matcher = Pattern.compile("\\{\"key\":(.*),\"held\":true,\"holder\":\"tester\",\"fencingToken\":(\\d+),"
                         + "\"since\":\"(.*)\",\"remainingMillis\":(\\d+),\"waiters\":0}\n")

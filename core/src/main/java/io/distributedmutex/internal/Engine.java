@@ -24,6 +24,7 @@ import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -170,13 +171,22 @@ public final class Engine implements StoreEvents {
     /** Looks at a key. */
     public Optional<LockInfo> inspect(String key) {
         Checks.key(key);
-        return askAndWait(key, "inspected", to -> to.inspect(key));
+        return askAndWait(key, "inspected", to -> to.inspect(key)).map(this::withOwnFencingToken);
+    }
+
+    /** A store need not know the fencing token of a lease that it granted at once; its instance does. */
+    private LockInfo withOwnFencingToken(LockInfo info) {
+        boolean isOurs = info.holder().equals(Optional.of(instance.label));
+        KeyQueue queue = isOurs && info.fencingToken().isEmpty() ? queues.get(info.key()) : null;
+        OptionalLong own = queue == null ? OptionalLong.empty() : queue.fencingToken();
+        return own.isEmpty() ? info : new LockInfo(info.key(), info.holder(), own, info.remaining(), info.waiters());
     }
 
     /** Releases a key by force. */
     public Optional<LockInfo> forceRelease(String key) {
         Checks.key(key);
-        Optional<LockInfo> evicted = askAndWait(key, "released", to -> to.forceRelease(key));
+        Optional<LockInfo> evicted =
+                askAndWait(key, "released", to -> to.forceRelease(key)).map(this::withOwnFencingToken);
         evicted.ifPresent(info -> instance.events.forcedRelease(info, instance.label));
         return evicted;
     }

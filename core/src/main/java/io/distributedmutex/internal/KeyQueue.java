@@ -15,6 +15,7 @@ import io.distributedmutex.spi.Timer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -498,6 +499,14 @@ final class KeyQueue extends Holding.Owner {
         return here != null && here.deadline() > instance.now()
                 ? heldHere(Outcomes.notAcquired(key), here, asking)
                 : null;
+    }
+
+    /** That of the lease that is held here and valid; empty if there is none. */
+    synchronized OptionalLong fencingToken() {
+        Holding here = holding;
+        return here != null && instance.now() < here.deadline()
+                ? OptionalLong.of(here.current().fencingToken())
+                : OptionalLong.empty();
     }
 
     // ---- what deadlock detection asks

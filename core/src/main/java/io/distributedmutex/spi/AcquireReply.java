@@ -32,8 +32,9 @@ public sealed interface AcquireReply {
      * @param holder the holder's label; null if another library wrote the value
      * @param ownerToken the token that owns the key, whose beginning is the {@linkplain LockStore#start instance} that holds it;
      *     null if another library wrote the value, or nobody owns a key that is kept taken for its minimum hold
-     * @param lastFencingToken the highest fencing token given so far for the key: a push that grants this one or a smaller
-     *     one was made before this reply, and may no longer be true
+     * @param lastFencingToken if it queued, a number below the fencing tokens of all grants that will be made for the key, and
+     *     not below those that were made: a push that grants this one or a smaller one was made before this reply, and may no
+     *     longer be true. 0 if it did not queue
      * @param released what became of the lease given back first
      */
     record Refused(

@@ -30,8 +30,8 @@ public interface LockStore extends AutoCloseable {
     void start(String label, String instance, StoreEvents events);
 
     /**
-     * Asks for a key. If the key is free and nobody queues, or the token owns it already, the requester is granted it. If it
-     * is free but others queue, the first live one of them is granted it. In all other cases the requester is queued, if it
+     * Asks for a key. If the key is free and nobody queues, or the token owns it already, the requester is granted it (in the
+     * latter case perhaps with a greater fencing token than before, which counts then). If it is free but others queue, the first live one of them is granted it. In all other cases the requester is queued, if it
      * asked for that.
      *
      * @param request what is asked for

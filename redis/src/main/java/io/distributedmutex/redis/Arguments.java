@@ -22,9 +22,18 @@ final class Arguments {
     private static final byte[][] HEADS =
             IntStream.range(0, 32).mapToObj(Arguments::newHead).toArray(byte[][]::new);
 
-    private byte[] bytes = new byte[320];
+    private byte[] bytes = new byte[384];
     private int length;
     private int count;
+
+    /** Begins a command of so many bulk strings, which are added next: for several commands in a row. */
+    Arguments begin(int bulkStrings) {
+        byte[] head = head(bulkStrings);
+        room(head.length);
+        System.arraycopy(head, 0, bytes, length, head.length);
+        length += head.length;
+        return this;
+    }
 
     /** Adds bytes. */
     Arguments add(byte[] value) {

@@ -13,6 +13,7 @@ import io.netty.buffer.ByteBuf;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -43,7 +44,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
     private static final VarHandle PROGRESS;
 
     /** What takes the place of a call that was abandoned when Lettuce had begun to write it, and waits for a reply. */
-    private static final byte[] NOTHING = "*1\r\n$4\r\nPING\r\n".getBytes(StandardCharsets.US_ASCII);
+    static final byte[] NOTHING = "*1\r\n$4\r\nPING\r\n".getBytes(StandardCharsets.US_ASCII);
 
     static {
         try {
@@ -64,6 +65,9 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
     private volatile boolean withText;
 
     private volatile int progress;
+
+    /** The commands before its own, as they were last handed over; null if it has none. */
+    private Part @Nullable [] parts;
 
     /** Whether it was handed over once more because Lettuce had not taken it. */
     private boolean repeated;
@@ -112,6 +116,25 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         return result.completeExceptionally(error.apply(request, sent));
     }
 
+    /** Adds what is to be written: its parts, if it has some, and itself. */
+    void addTo(List<RedisCommand<byte[], byte[], ?>> commands) {
+        int count = request.parts();
+        if (count > 0) {
+            Part[] before = new Part[count];
+            for (int i = 0; i < count; i++) {
+                before[i] = new Part(this, request, i);
+                commands.add(before[i]);
+            }
+            parts = before;
+        }
+        commands.add(this);
+    }
+
+    /** It is about to be written, at least in part. Returns false if it ended before that, and must not be. */
+    boolean begin() {
+        return PROGRESS.compareAndSet(this, MADE, WRITTEN) || progress == WRITTEN;
+    }
+
     // ---- what Lettuce asks of a command
 
     @Override
@@ -121,7 +144,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
 
     @Override
     public void encode(ByteBuf target) {
-        if (PROGRESS.compareAndSet(this, MADE, WRITTEN) || progress == WRITTEN) {
+        if (begin()) {
             request.encode(withText, target);
         } else {
             target.writeBytes(NOTHING);
@@ -136,12 +159,19 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         }
         try {
             CommandOutput<byte[], byte[], List<Object>> received = output;
-            if (received.hasError()) {
+            Part[] before = parts;
+            if (before != null) {
+                connection.answered();
+                result.complete(parser.apply(elements(before, received)));
+            } else if (received.hasError()) {
                 refused(received.getError());
             } else {
                 connection.answered();
                 result.complete(parser.apply(elements(received)));
             }
+        } catch (RedisCommandExecutionException e) {
+            // The parser found the server's error among the replies of a pipeline.
+            completeExceptionally(e);
         } catch (RuntimeException e) {
             // Whatever a hostile server says, the caller gets a StoreException.
             fail((what, sent) -> connection.errors().unexpected(e, what));
@@ -155,6 +185,20 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
     private static List<@Nullable Object> elements(CommandOutput<byte[], byte[], List<Object>> received) {
         List<Object> reply = received.get();
         return reply == null ? List.of() : reply;
+    }
+
+    private static List<@Nullable Object> elements(
+            Part[] before, CommandOutput<byte[], byte[], List<Object>> received) {
+        List<@Nullable Object> replies = new ArrayList<>(before.length + 1);
+        for (Part part : before) {
+            replies.add(part.reply());
+        }
+        if (received.hasError()) {
+            replies.add(new Part.ServerError(received.getError()));
+        } else {
+            replies.addAll(elements(received));
+        }
+        return replies;
     }
 
     private void refused(String error) {

@@ -1,6 +1,7 @@
 package io.distributedmutex.redis;
 
 import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.protocol.RedisCommand;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayDeque;
@@ -219,20 +220,22 @@ final class HandOver {
 
     private int write() {
         int count = Math.max(1, Math.min(next.size() / WRITES_FOR_THOSE_THAT_WAIT, COMMANDS_PER_WRITE));
-        List<Call<?>> together = new ArrayList<>(count);
+        List<Call<?>> calls = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
-            together.add(next.removeFirst());
+            calls.add(next.removeFirst());
         }
         try {
-            if (count == 1) {
-                connection.dispatch(together.get(0));
+            List<RedisCommand<byte[], byte[], ?>> commands = new ArrayList<>(count + 3);
+            calls.forEach(call -> call.addTo(commands));
+            if (commands.size() == 1) {
+                connection.dispatch(calls.get(0));
             } else {
-                connection.dispatch(together);
+                connection.dispatch(commands);
             }
         } catch (RuntimeException e) {
-            together.forEach(call -> call.completeExceptionally(e));
+            calls.forEach(call -> call.completeExceptionally(e));
         } catch (Error e) {
-            together.forEach(call -> call.completeExceptionally(e));
+            calls.forEach(call -> call.completeExceptionally(e));
             throw e;
         }
         return count;

@@ -5,11 +5,11 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The value of a lock that one of our instances wrote: {@code token|fencing token|label}. The token is {@code -} when the
- * lock is released already but kept taken for its minimum hold.
+ * The value of a lock that one of our instances wrote; the head of {@code scripts/common.lua} says in which forms. The token is
+ * {@code -} when the lock is released already but kept taken for its minimum hold.
  *
  * @param token the owner's token; null if nobody owns it any more
- * @param fencingToken the owner's fencing token
+ * @param fencingToken the owner's fencing token; 0 if the value does not tell it
  * @param label the owner's label
  */
 record OwnerValue(@Nullable String token, long fencingToken, String label) {
@@ -35,14 +35,19 @@ record OwnerValue(@Nullable String token, long fencingToken, String label) {
         }
         int position = tokenEnd + 1;
         long fencingToken = 0;
-        while (position < value.length && value[position] >= '0' && value[position] <= '9') {
-            fencingToken = fencingToken * 10 + (value[position] - '0');
-            position++;
-            if (fencingToken > MAXIMUM_FENCING_TOKEN) {
+        if (value[tokenEnd] == '|') {
+            while (position < value.length && value[position] >= '0' && value[position] <= '9') {
+                fencingToken = fencingToken * 10 + (value[position] - '0');
+                position++;
+                if (fencingToken > MAXIMUM_FENCING_TOKEN) {
+                    return null;
+                }
+            }
+            if (fencingToken == 0 && position > tokenEnd + 1) {
                 return null;
             }
         }
-        if (fencingToken == 0 || position == value.length || value[position] != '|') {
+        if (position == value.length || value[position] != '|') {
             return null;
         }
         int labelBytes = value.length - position - 1;
@@ -63,10 +68,10 @@ record OwnerValue(@Nullable String token, long fencingToken, String label) {
     }
 
     private static int tokenEnd(byte[] value) {
-        if (value.length > 1 && value[0] == '-' && value[1] == '|') {
+        if (value.length > 1 && value[0] == '-' && isEnd(value[1])) {
             return 1;
         }
-        if (value.length <= TOKEN_LENGTH || value[TOKEN_LENGTH] != '|') {
+        if (value.length <= TOKEN_LENGTH || !isEnd(value[TOKEN_LENGTH])) {
             return -1;
         }
         for (int i = 0; i < TOKEN_LENGTH; i++) {
@@ -75,6 +80,29 @@ record OwnerValue(@Nullable String token, long fencingToken, String label) {
             }
         }
         return TOKEN_LENGTH;
+    }
+
+    /** Whether a token took the lock without a script, and no script has granted it since. */
+    static boolean isTakenBy(byte[] value, String token) {
+        int length = token.length();
+        if (value.length < length + 2 || !isEnd(value[length]) || value[length + 1] != '|') {
+            return false;
+        }
+        for (int i = 0; i < length; i++) {
+            if (value[i] != token.charAt(i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether somebody has queued since the owner took the lock without a script. */
+    static boolean isFollowed(byte[] value) {
+        return value.length > TOKEN_LENGTH && value[TOKEN_LENGTH] == '!';
+    }
+
+    private static boolean isEnd(byte separator) {
+        return separator == '|' || separator == '!';
     }
 
     private static boolean isBase64Url(int character) {

@@ -17,6 +17,7 @@ import io.lettuce.core.SslOptions;
 import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -30,8 +31,9 @@ import org.jspecify.annotations.Nullable;
  * Leases in one Redis deployment: a standalone server, or the primary that Sentinels name. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections: one for commands, one for pushed grants and messages. Every operation is one script and one round trip.
- * Nothing is sent twice. Without a connection operations fail at once, with {@link StoreUnreachableException} or with what the
+ * <p>A store has two connections: one for commands, one for pushed grants and messages. Every operation is one script and one
+ * round trip, or the {@linkplain FastPath fast path} of native commands. Nothing is sent twice. Without a connection
+ * operations fail at once, with {@link StoreUnreachableException} or with what the
  * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
  * sent wait at most 1 s for the first attempt to reconnect. The head of {@code scripts/common.lua} says what stands in Redis,
  * and under which keys.
@@ -48,12 +50,20 @@ public final class RedisLockStore implements LockStore {
 
     private static final byte[] EMPTY = {};
 
+    /** The native commands that acquire; see {@link FastPath}. */
+    private static final List<CommandType> TAKING =
+            List.of(CommandType.SET, CommandType.XADD, CommandType.EXISTS, CommandType.GETRANGE);
+
+    /** How much of a value is read: all of ours. Others' may be huge. */
+    private static final int LAST_BYTE_OF_OURS = 511;
+
     private final KeyPrefix prefix;
     private final Duration commandTimeout;
     private final boolean startCheck;
     private final RedisErrors errors;
     private final Topology topology;
     private final KeySearch search;
+    private final FastPath fastPath;
     private final ClientName client = new ClientName();
     private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -72,6 +82,7 @@ public final class RedisLockStore implements LockStore {
         // Of any key: one server has all.
         this.search = new KeySearch(topology.commands(""), prefix);
         this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases() : null;
+        this.fastPath = new FastPath(new Server(), System::nanoTime);
     }
 
     /**
@@ -131,19 +142,14 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        String waiter = request.queue() ? waiter(request) : "";
-        Arguments arguments = keysOf(request.key())
-                .add(request.token())
-                .add(request.leaseMillis())
-                .add(label)
-                .add(waiter);
+        String key = request.key();
+        if (isReserved(key)) {
+            return reserved(key);
+        }
+        CompletionStage<AcquireReply> answer = fastPath.acquire(request);
         String releasing = request.releasing();
         if (releasing != null) {
-            arguments.add(releasing);
-        }
-        CompletionStage<AcquireReply> answer = run(Script.ACQUIRE, request.key(), arguments, Replies::acquire);
-        if (releasing != null) {
-            remember(answer, request.key(), releasing, 0);
+            remember(answer, key, releasing, 0);
         }
         return answer;
     }
@@ -168,11 +174,10 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        Arguments arguments = keysOf(key).add(token);
-        if (keepMillis > 0) {
-            arguments.add(keepMillis);
+        if (isReserved(key)) {
+            return reserved(key);
         }
-        CompletionStage<Ownership> answer = ask(Script.RELEASE, key, arguments);
+        CompletionStage<Ownership> answer = fastPath.release(key, token, keepMillis);
         remember(answer, key, token, keepMillis);
         return answer;
     }
@@ -197,17 +202,12 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        ClientName.Names names = client.names();
-        Arguments arguments = keysOf(key).add(token).add(names.current());
-        if (!names.previous().isEmpty()) {
-            arguments.add(names.previous());
-        }
-        return ask(Script.CANCEL, key, arguments);
+        return isReserved(key) ? reserved(key) : fastPath.cancel(key, token);
     }
 
     @Override
     public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
-        return ask(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis));
+        return run(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis), Replies::ownership);
     }
 
     @Override
@@ -255,20 +255,116 @@ public final class RedisLockStore implements LockStore {
         }
     }
 
-    private CompletionStage<Ownership> ask(Script script, String key, Arguments arguments) {
-        return run(script, key, arguments, Replies::ownership);
-    }
-
     private CompletionStage<Optional<LockInfo>> look(Script script, String key) {
         return run(script, key, keysOf(key), reply -> Replies.lockInfo(key, reply));
     }
 
     private <T> CompletionStage<T> run(
             Script script, String key, Arguments arguments, Function<List<@Nullable Object>, T> parser) {
-        if (prefix.isReserved(key)) {
-            return CompletableFuture.failedFuture(errors.companion(key));
+        return isReserved(key)
+                ? reserved(key)
+                : topology.commands(key).send(Request.script(script, key, arguments), parser);
+    }
+
+    private boolean isReserved(String key) {
+        return prefix.isReserved(key);
+    }
+
+    private <T> CompletionStage<T> reserved(String key) {
+        return CompletableFuture.failedFuture(errors.companion(key));
+    }
+
+    /** What the fast path asks. */
+    private final class Server implements FastPath.Server {
+
+        @Override
+        public CompletableFuture<FastPath.Taken> take(AcquireRequest request) {
+            LockKeys keys = LockKeys.of(prefix.text() + request.key());
+            String token = request.token();
+            Arguments all = new Arguments();
+            Request.Pipeline pipeline = new Request.Pipeline(TAKING);
+            all.begin(6).add("SET").add(keys.lock()).add(valueOf(token));
+            all.add("NX").add("PX").add(request.leaseMillis());
+            pipeline.end(0, all.length());
+            all.begin(7)
+                    .add("XADD")
+                    .add(keys.fence())
+                    .add("MAXLEN")
+                    .add(0)
+                    .add("*")
+                    .add("")
+                    .add("");
+            pipeline.end(1, all.length());
+            all.begin(2).add("EXISTS").add(keys.queue());
+            pipeline.end(2, all.length());
+            all.begin(4).add("GETRANGE").add(keys.lock()).add(0).add(LAST_BYTE_OF_OURS);
+            pipeline.end(3, all.length());
+            return topology.commands(request.key())
+                    .send(
+                            Request.pipeline("acquire", request.key(), pipeline, all),
+                            replies -> Replies.taken(replies, token));
         }
-        return topology.commands(key).send(Request.script(script, key, arguments), parser);
+
+        @Override
+        public CompletableFuture<Boolean> free(String key, String token) {
+            byte[] lock = LockKeys.of(prefix.text() + key).lock();
+            Arguments arguments = new Arguments().add(1).add(lock).add(valueOf(token));
+            return topology.commands(key).send(Request.script(Script.FREE, key, arguments), Replies::isFreed);
+        }
+
+        /** The value of a lock that is granted to this instance at once. */
+        private byte[] valueOf(String token) {
+            byte[] owner = (token + "||").getBytes(StandardCharsets.US_ASCII);
+            byte[] value = Arrays.copyOf(owner, owner.length + label.length);
+            System.arraycopy(label, 0, value, owner.length, label.length);
+            return value;
+        }
+
+        @Override
+        public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
+            String key = request.key();
+            String releasing = request.releasing();
+            Arguments arguments = keysOf(key)
+                    .add(request.token())
+                    .add(request.leaseMillis())
+                    .add(label)
+                    .add(request.queue() ? waiter(request) : "");
+            if (releasing != null) {
+                arguments.add(releasing);
+            }
+            return topology.commands(key).send(Request.script(Script.ACQUIRE, key, arguments), elements -> {
+                AcquireReply reply = Replies.acquire(elements);
+                if (reply instanceof AcquireReply.Refused) {
+                    fastPath.contended(key);
+                }
+                return reply;
+            });
+        }
+
+        @Override
+        public CompletableFuture<Ownership> release(String key, String token, long keepMillis) {
+            Arguments arguments = keysOf(key).add(token);
+            if (keepMillis > 0) {
+                arguments.add(keepMillis);
+            }
+            return topology.commands(key).send(Request.script(Script.RELEASE, key, arguments), reply -> {
+                if (Replies.isHandedOn(reply)) {
+                    fastPath.contended(key);
+                    return Ownership.HELD;
+                }
+                return Replies.ownership(reply);
+            });
+        }
+
+        @Override
+        public CompletableFuture<Ownership> cancel(String key, String token) {
+            ClientName.Names names = client.names();
+            Arguments arguments = keysOf(key).add(token).add(names.current());
+            if (!names.previous().isEmpty()) {
+                arguments.add(names.previous());
+            }
+            return topology.commands(key).send(Request.script(Script.CANCEL, key, arguments), Replies::ownership);
+        }
     }
 
     /** What each script's arguments begin with; see the head of common.lua. */

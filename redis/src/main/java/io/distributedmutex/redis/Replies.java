@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.Ownership;
+import io.lettuce.core.RedisCommandExecutionException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -17,6 +18,14 @@ import org.jspecify.annotations.Nullable;
 final class Replies {
 
     static final int MAXIMUM_BLOCK = 1_000_000;
+
+    private static final long HANDED_ON = 5;
+
+    /** From here on fencing tokens would be 2^53 or more; see fence.lua. */
+    private static final long LAST_MILLIS = 9_007_199_254_740L;
+
+    private static final FastPath.Taken NOT_TAKEN = new FastPath.Taken(false, null, null);
+    private static final FastPath.Taken DOUBTFUL = new FastPath.Taken(true, null, null);
 
     private Replies() {}
 
@@ -44,11 +53,88 @@ final class Replies {
         throw new UnexpectedReplyException("1 and 4 elements, or 0 and 5 elements");
     }
 
+    /**
+     * What the native commands of the fast path said: {@code SET}, {@code XADD}, {@code EXISTS}, {@code GETRANGE}.
+     *
+     * @throws RedisCommandExecutionException if the server refused, but for lack of a command or right
+     */
+    static FastPath.Taken taken(List<@Nullable Object> replies, String token) {
+        if (replies.size() != 4) {
+            throw new UnexpectedReplyException("a reply to each of 4 commands");
+        }
+        @Nullable Object set = replies.get(0);
+        boolean took = set != null && !(set instanceof Part.ServerError);
+        for (@Nullable Object each : replies) {
+            if (each instanceof Part.ServerError error && isLacking(error.text())) {
+                return new FastPath.Taken(took, null, error.text());
+            }
+        }
+        if (set instanceof Part.ServerError error) {
+            throw new RedisCommandExecutionException(error.text());
+        }
+        if (!took) {
+            if (replies.get(3) instanceof Part.ServerError error) {
+                // What stands there is no lock.
+                throw new RedisCommandExecutionException(error.text());
+            }
+            return NOT_TAKEN;
+        }
+        long fencingToken = fencingToken(replies.get(1));
+        boolean granted = fencingToken > 0
+                && replies.get(2) instanceof Long queues
+                && replies.get(3) instanceof byte[] value
+                && FastPath.isGrant(OwnerValue.isTakenBy(value, token), queues != 0, OwnerValue.isFollowed(value));
+        return granted ? new FastPath.Taken(true, new AcquireReply.Granted(fencingToken, 1, null), null) : DOUBTFUL;
+    }
+
+    private static boolean isLacking(String error) {
+        return error.startsWith("NOPERM") || RedisErrors.isUnknownCommand(error);
+    }
+
+    /** The fencing token of a stream id; see fence.lua. 0 if it is not a usual one. */
+    private static long fencingToken(@Nullable Object id) {
+        if (!(id instanceof byte[] digits) || digits.length < 15 || digits.length > 17 || digits[13] != '-') {
+            return 0;
+        }
+        long millis = number(digits, 0, 13);
+        long sequence = number(digits, 14, digits.length);
+        return millis <= 0 || millis >= LAST_MILLIS || sequence < 0 ? 0 : millis * 1000 + sequence;
+    }
+
+    private static long number(byte[] digits, int start, int end) {
+        long number = 0;
+        for (int i = start; i < end; i++) {
+            if (digits[i] < '0' || digits[i] > '9') {
+                return -1;
+            }
+            number = number * 10 + (digits[i] - '0');
+        }
+        return number;
+    }
+
     static Ownership ownership(List<@Nullable Object> reply) {
+        return ownership(single(reply));
+    }
+
+    /** What release.lua says beyond the ownership: whether the lock went to a waiter. */
+    static boolean isHandedOn(List<@Nullable Object> reply) {
+        return single(reply) == HANDED_ON;
+    }
+
+    /** What free.lua says: whether it freed the lock. */
+    static boolean isFreed(List<@Nullable Object> reply) {
+        long freed = single(reply);
+        if (freed < 0 || freed > 1) {
+            throw new UnexpectedReplyException("0 or 1");
+        }
+        return freed == 1;
+    }
+
+    private static long single(List<@Nullable Object> reply) {
         if (reply.size() != 1) {
             throw new UnexpectedReplyException("1 element");
         }
-        return ownership(integer(reply, 0));
+        return integer(reply, 0);
     }
 
     static Optional<LockInfo> lockInfo(String key, List<@Nullable Object> reply) {
@@ -67,7 +153,9 @@ final class Replies {
         return Optional.of(new LockInfo(
                 key,
                 owner == null ? Optional.empty() : Optional.of(owner.label()),
-                owner == null ? OptionalLong.empty() : OptionalLong.of(owner.fencingToken()),
+                owner == null || owner.fencingToken() == 0
+                        ? OptionalLong.empty()
+                        : OptionalLong.of(owner.fencingToken()),
                 remainingMillis < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remainingMillis)),
                 (int) Math.min(waiters, Integer.MAX_VALUE)));
     }

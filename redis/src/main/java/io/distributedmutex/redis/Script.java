@@ -23,6 +23,9 @@ final class Script {
     static final Script INSPECT = new Script("inspect");
     static final Script FORCE_RELEASE = new Script("force_release");
 
+    /** The short form of a release. */
+    static final Script FREE = new Script("free", "release");
+
     /** Not an operation: what {@link StartCheck} sends. */
     static final Script PROBE = new Script("probe");
 
@@ -32,7 +35,11 @@ final class Script {
     private final byte[] callWithText;
 
     private Script(String file) {
-        this.operation = file.replace('_', ' ');
+        this(file, file.replace('_', ' '));
+    }
+
+    private Script(String file, String operation) {
+        this.operation = operation;
         this.text = INCLUDE.matcher(read(file))
                 .replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))))
                 .getBytes(StandardCharsets.UTF_8);

@@ -22,6 +22,33 @@ class OwnerValueTest {
     }
 
     @Test
+    void readsALockThatDoesNotTellItsFencingToken() {
+        assertThat(parse(TOKEN + "||label")).isEqualTo(new OwnerValue(TOKEN, 0, "label"));
+        assertThat(parse(TOKEN + "!|label")).isEqualTo(new OwnerValue(TOKEN, 0, "label"));
+        assertThat(parse(TOKEN + "||")).isEqualTo(new OwnerValue(TOKEN, 0, ""));
+        assertThat(parse("-||label")).isEqualTo(new OwnerValue(null, 0, "label"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"||label", "!|label", "||", "!|"})
+    void knowsWhoTookItByTheWholeToken(String rest) {
+        byte[] value = (TOKEN + rest).getBytes(StandardCharsets.UTF_8);
+        assertThat(OwnerValue.isTakenBy(value, TOKEN)).isTrue();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN.substring(1))).isFalse();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN.substring(0, 21))).isFalse();
+        assertThat(OwnerValue.isTakenBy(value, TOKEN.substring(0, 21) + "z")).isFalse();
+        assertThat(OwnerValue.isTakenBy(new byte[0], TOKEN)).isFalse();
+        assertThat(OwnerValue.isFollowed(value)).isEqualTo(rest.startsWith("!"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"|7|label", "|", "!", "!7|label", "", "?|label"})
+    void whatAScriptGrantedWasNotTaken(String rest) {
+        assertThat(OwnerValue.isTakenBy((TOKEN + rest).getBytes(StandardCharsets.UTF_8), TOKEN))
+                .isFalse();
+    }
+
+    @Test
     void readsALockThatIsKeptForItsMinimumHold() {
         assertThat(parse("-|7|host:42")).isEqualTo(new OwnerValue(null, 7, "host:42"));
     }
@@ -40,7 +67,10 @@ class OwnerValueTest {
                 "{\"owner\":1}",
                 "AZaz09-_AAAAAAAAAAAAAA",
                 "AZaz09-_AAAAAAAAAAAAAA|",
-                "AZaz09-_AAAAAAAAAAAAAA||label",
+                "AZaz09-_AAAAAAAAAAAAAA!",
+                "AZaz09-_AAAAAAAAAAAAAA!label",
+                "AZaz09-_AAAAAAAAAAAAAA!7|label",
+                "AZaz09-_AAAAAAAAAAAAAA?|label",
                 "AZaz09-_AAAAAAAAAAAAAA|7",
                 "AZaz09-_AAAAAAAAAAAAAA|7x|label",
                 "AZaz09-_AAAAAAAAAAAAAA|-7|label",

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.Ownership;
+import io.lettuce.core.RedisCommandExecutionException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -62,6 +63,72 @@ class RepliesTest {
                 .contains(new LockInfo("k", Optional.empty(), OptionalLong.empty(), Optional.empty(), 0));
         assertThat(Replies.lockInfo("k", reply(text("foreign"), -2L, 0L)))
                 .contains(new LockInfo("k", Optional.empty(), OptionalLong.empty(), Optional.of(Duration.ZERO), 0));
+    }
+
+    private static final String TAKER = "AZaz09-_AAAAAAAAAAAAAA";
+
+    @Test
+    void nativeCommandsThatTookAKeyForWhichNobodyQueuesAreAGrant() {
+        AcquireReply.Granted granted = new AcquireReply.Granted(1795426252920007L, 1, null);
+        assertThat(Replies.taken(reply(text("OK"), text("1795426252920-7"), 0L, text(TAKER + "||label")), TAKER))
+                .isEqualTo(new FastPath.Taken(true, granted, null));
+        // Somebody has queued since.
+        assertThat(Replies.taken(reply(text("OK"), text("1795426252920-7"), 1L, text(TAKER + "!|label")), TAKER))
+                .isEqualTo(new FastPath.Taken(true, granted, null));
+    }
+
+    static List<List<Object>> doubtful() {
+        Object ok = text("OK");
+        Object id = text("1795426252920-7");
+        Object mine = text(TAKER + "||label");
+        return List.of(
+                reply(ok, id, 1L, mine),
+                reply(ok, id, 0L, null),
+                reply(ok, id, 0L, text("other")),
+                reply(ok, id, 0L, text(TAKER + "|7|label")),
+                reply(ok, id, 0L, text("BZaz09-_AAAAAAAAAAAAAA||label")),
+                reply(ok, id, null, mine),
+                reply(ok, id, text("0"), mine),
+                reply(ok, null, 0L, mine),
+                reply(ok, 7L, 0L, mine),
+                reply(ok, text(""), 0L, mine),
+                reply(ok, text("1795426252920"), 0L, mine),
+                reply(ok, text("1795426252920-"), 0L, mine),
+                reply(ok, text("1795426252920-1000"), 0L, mine),
+                reply(ok, text("1795426252920-x"), 0L, mine),
+                reply(ok, text("x795426252920-7"), 0L, mine),
+                reply(ok, text("9007199254740-0"), 0L, mine),
+                reply(ok, text("17954262529200-7"), 0L, mine),
+                reply(ok, new Part.ServerError("WRONGTYPE no stream"), 0L, mine),
+                reply(ok, id, new Part.ServerError("ERR"), mine),
+                reply(ok, id, 0L, new Part.ServerError("ERR")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("doubtful")
+    void nativeCommandsThatTookAKeyOtherwiseAreNoGrantYet(List<Object> reply) {
+        assertThat(Replies.taken(reply, TAKER)).isEqualTo(new FastPath.Taken(true, null, null));
+    }
+
+    @Test
+    void whatNativeCommandsAreRefusedWith() {
+        Object id = text("1795426252920-7");
+        assertThat(Replies.taken(reply(null, id, 1L, text("other")), TAKER))
+                .isEqualTo(new FastPath.Taken(false, null, null));
+        assertThatExceptionOfType(RedisCommandExecutionException.class)
+                .isThrownBy(() ->
+                        Replies.taken(reply(new Part.ServerError("OOM"), new Part.ServerError("OOM"), 0L, null), TAKER))
+                .withMessage("OOM");
+        assertThatExceptionOfType(RedisCommandExecutionException.class)
+                .isThrownBy(() -> Replies.taken(reply(null, id, 0L, new Part.ServerError("WRONGTYPE")), TAKER))
+                .withMessage("WRONGTYPE");
+        // A command that this user or server lacks.
+        assertThat(Replies.taken(reply(text("OK"), new Part.ServerError("NOPERM x"), 0L, null), TAKER))
+                .isEqualTo(new FastPath.Taken(true, null, "NOPERM x"));
+        assertThat(Replies.taken(reply(new Part.ServerError("ERR unknown command 'SET'"), id, 0L, text("x")), TAKER))
+                .isEqualTo(new FastPath.Taken(false, null, "ERR unknown command 'SET'"));
+        assertThatExceptionOfType(UnexpectedReplyException.class)
+                .isThrownBy(() -> Replies.taken(reply(text("OK"), id, 0L), TAKER));
     }
 
     static List<List<Object>> wrongShapes() {

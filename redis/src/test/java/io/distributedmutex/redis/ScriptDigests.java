@@ -17,13 +17,16 @@ public final class ScriptDigests {
         return Stream.of(
                         Script.ACQUIRE,
                         Script.RELEASE,
+                        Script.FREE,
                         Script.RENEW,
                         Script.CANCEL,
                         Script.INSPECT,
                         Script.FORCE_RELEASE)
                 .collect(Collectors.toMap(
                         script -> digest(script.text()),
-                        script -> script.operation().replace(' ', '_')));
+                        script -> script == Script.FREE
+                                ? "free"
+                                : script.operation().replace(' ', '_')));
     }
 
     private static String digest(byte[] text) {

@@ -207,7 +207,7 @@ class TransactionFenceTest {
         assertThat(balance()).isZero();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> transactions.executeWithoutResult(status -> fence.check("account:1", 0)))
-                .withMessageContaining("token must be 1 or greater");
+                .withMessage("token must be a number from 1 to 2^53 - 1, but is '0'");
     }
 
     @Test

@@ -100,7 +100,7 @@ public final class LockText {
 
     /**
      * When the lock was acquired, in whole seconds of the server's clock: a fencing token is that time in microseconds,
-     * unless an earlier token of the slot was larger. Empty if it cannot be a time.
+     * unless an earlier token of the slot was larger. Empty if it cannot be a time, or only the holder knows it.
      */
     static Optional<Instant> since(LockInfo lock) {
         if (lock.fencingToken().isEmpty()) {

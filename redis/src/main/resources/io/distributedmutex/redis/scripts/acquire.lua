@@ -8,36 +8,36 @@
 --
 -- Returns the fencing token if granted in the usual case: a free key, and nothing to give back;
 --         {1, first fencing token, how many, released} if granted otherwise;
---         {0, the owner's TTL in ms or -1, the beginning of the owner's value, released, the last fencing token given} if not;
---         released is NOT_ASKED or says whether ARGV[5] still owned the lock. By the last fencing token the requester
---         knows a push that was made before this reply, and arrives after it, for what it is.
+--         {0, the owner's TTL in ms or -1, the beginning of the owner's value, released, a fencing token or '0'} if not;
+--         released is NOT_ASKED or says whether ARGV[5] still owned the lock. The fencing token tells who queued that every
+--         push with a smaller one was made before this reply.
 
 -- include common
 local token, lease, label, waiter, releasing = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local value = call('GET', lock)
 
--- The usual case, without a function: free, nobody waits, and the clock is ahead of the counter (see fence.lua). Texts of
--- digits compare as the numbers do, if they are as long. A table as a reply would cost as much as a command.
-if not releasing and call('EXISTS', lock, queue) == 0 then
-  local time = call('TIME')
-  local first = time[1] .. string.sub('00000' .. time[2], -6)
-  local last = call('SET', fence, first, 'GET')
-  if not last or (#last == #first and last < first) then
-    call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', lease)
-    return first
+-- The usual case, without a function: free, and nobody waits. A table as a reply would cost as much as a command. What is
+-- unusual about the fence is left to fence.lua.
+if not value and not releasing and call('EXISTS', queue) == 0 then
+  local id = redis.pcall('XADD', fence, 'MAXLEN', '0', '*', '', '')
+  if type(id) == 'string' then
+    local millis, seq = string.match(id, '^(%d%d%d%d%d%d%d%d%d%d%d%d%d)-(%d%d?%d?)$')
+    if millis and millis < '9007199254740' then
+      local first = millis .. string.sub('00' .. seq, -3)
+      call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', lease)
+      return first
+    end
   end
-  call('SET', fence, last)
 end
 
 -- include ownership
+-- include bare
 -- include fence
 -- include grant
 local client, claim, alive, polls, before = string.match(waiter, '^([%w_-]+)|(%d+)|(%d+)(!?)|?([%w_-]*)$')
-local value = call('GET', lock)
 local released = NOT_ASKED
 if releasing then
   if owns(value, releasing) then
-    -- Deleted, although it will be set again: after a first write Redis lets a script go on at its memory limit.
-    call('DEL', lock)
     value = false
     released = HELD
   else
@@ -49,16 +49,25 @@ if client and before ~= '' then
   -- Its place goes along.
   local place = call('ZSCORE', queue, before)
   if place then
-    call('ZADD', queue, place, client)
     call('ZREM', queue, before)
     call('HDEL', waiters, before)
+    call('ZADD', queue, place, client)
   end
 end
 
+if is_barging(value, token) then value = false end
+
 if owns(value, token) then
   -- A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no harm.
-  if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end
-  return {1, string.match(value, '|(%d+)|'), 1, released}
+  local left = call('PTTL', lock)
+  local first = string.match(value, '^[%w_-]+|(%d+)|')
+  if not first then
+    first = next_fence(1)
+    set_owner(token, first, string.sub(value, #token + 3), math.max(left, tonumber(lease)))
+  elseif left < tonumber(lease) then
+    call('PEXPIRE', lock, lease)
+  end
+  return {1, first, 1, released}
 end
 
 if not value then
@@ -66,7 +75,7 @@ if not value then
   local next = grant_next(client)
   if next ~= 'other' then
     local count = 1
-    if next == 'self' or releasing then count = BLOCK end
+    if next == 'self' or released ~= NOT_ASKED then count = BLOCK end
     local first = next_fence(count)
     set_owner(token, first, label, lease)
     return {1, first, count, released}
@@ -74,9 +83,15 @@ if not value then
   value = call('GET', lock)
 end
 
+local last = '0'
 if client then
-  if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end
-  local until_millis = string.format('%.0f', math.floor(now_micros() / 1000) + tonumber(alive))
+  last = next_fence(1)
+  if not call('ZSCORE', queue, client) then
+    call('ZADD', queue, last, client)
+    -- The first behind an owner that has no fencing token in its value.
+    if is_bare(value) and call('ZCARD', queue) == 1 then call('SETRANGE', lock, 22, '!') end
+  end
+  local until_millis = string.format('%.0f', now_millis() + tonumber(alive))
   call('HSET', waiters, client, until_millis .. polls .. '|' .. claim .. '|' .. token .. '|' .. label)
   -- Both companions live as long as the last waiter, so that dead waiters leave nothing behind. Each for itself: one may
   -- have been evicted, and made anew just now.
@@ -84,4 +99,4 @@ if client then
     if call('PTTL', companion) < tonumber(alive) then call('PEXPIRE', companion, alive) end
   end
 end
-return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, string.format('%.0f', last_fence())}
+return {0, call('PTTL', lock), string.sub(value, 1, TOLD_BYTES), released, last}

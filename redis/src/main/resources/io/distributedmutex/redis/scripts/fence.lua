@@ -1,40 +1,52 @@
 -- A lease is given: its fencing token, and the owner's value.
+--
+-- A fencing token is the id of a stream entry, ms-seq, written as ms * 1000 + seq. XADD makes ids that rise by the server's
+-- clock, and also where the clock steps back or the counter is lost: max(clock, last + 1) in one native command.
 
 -- How many fencing tokens a lease gets that its instance may pass on locally.
 local BLOCK = 64
 
--- From here on the counter leaves no room for a block below 2^53, beyond which neither Lua nor JSON counts by ones.
-local FENCE_LIMIT = 9007199254740992 - BLOCK
+-- Beyond this year (2255) tokens would be 2^53 or more, and neither Lua nor JSON counts by ones there.
+local LAST_MILLIS = 9007199254740
 
--- Server time in microseconds, asked for once in a script. (Redis itself freezes it while a script runs only from 7.2 on.)
-local now
-local function now_micros()
-  if not now then
+-- The server's clock in ms, asked for once in a script.
+local clock
+local function now_millis()
+  if not clock then
     local time = call('TIME')
-    now = time[1] * 1000000 + time[2]
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return now
+  return clock
 end
 
--- The last fencing token given, asked for once in a script. A counter that none of us wrote counts as lost, so that the
--- clock decides.
-local counter
-local function last_fence()
-  if not counter then
-    local digits = string.match(call('GET', fence) or '', '^%d+$')
-    counter = digits and tonumber(digits) or 0
-    if counter >= FENCE_LIMIT then counter = 0 end
+local function next_id()
+  local id = redis.pcall('XADD', fence, 'MAXLEN', '0', '*', '', '')
+  local is_foreign
+  if type(id) == 'string' then
+    local millis, seq = string.match(id, '^(%d+)-(%d+)$')
+    if tonumber(millis) < LAST_MILLIS then return tonumber(millis), tonumber(seq) end
+    is_foreign = true
+  else
+    is_foreign = string.find(id.err, 'WRONGTYPE', 1, true) or string.find(id.err, 'exhausted', 1, true)
   end
-  return counter
+  -- What none of us can have written counts as lost, so that the clock decides. Any other error is raised here.
+  if is_foreign then call('DEL', fence) end
+  local millis, seq = string.match(call('XADD', fence, 'MAXLEN', '0', '*', '', ''), '^(%d+)-(%d+)$')
+  return tonumber(millis), tonumber(seq)
 end
 
--- Takes `count` consecutive numbers and returns the first, as text. The clock makes them rise even when the counter was
--- lost, the counter makes them rise even when the clock steps back. Below 2^53 until the year 2255.
+-- Takes `count` consecutive numbers and returns the first, as text.
 local function next_fence(count)
-  local first = math.max(now_micros(), last_fence() + 1)
-  counter = first + count - 1
-  call('SET', fence, string.format('%.0f', counter))
-  return string.format('%.0f', first)
+  local millis, seq = next_id()
+  local last = seq + count - 1
+  if last > 999 then
+    -- The millisecond is full. The counter goes ahead of the clock.
+    millis, seq, last = millis + 1, 0, count - 1
+    call('XSETID', fence, string.format('%.0f-%d', millis, last))
+  elseif count > 1 then
+    call('XSETID', fence, string.format('%.0f-%d', millis, last))
+  end
+  return string.format('%.0f', millis * 1000 + seq)
 end
 
 local function set_owner(token, first, label, millis)

@@ -1,7 +1,9 @@
 -- Whether a token owns the lock, by the value of its key, and if not, why.
 
 local function owns(value, token)
-  return value and string.sub(value, 1, #token + 1) == token .. '|'
+  if not value or string.sub(value, 1, #token) ~= token then return false end
+  local after = string.sub(value, #token + 1, #token + 1)
+  return after == '|' or after == '!'
 end
 
 local function why_not(value)

@@ -21,6 +21,7 @@ try('', 'TIME')
 try(lock, 'EXISTS', lock)
 try(lock, 'GET', lock)
 try(lock, 'SET', lock, '-', 'XX', 'PX', 1000)
+try(lock, 'SETRANGE', lock, -1, '-')
 try(lock, 'PTTL', lock)
 try(lock, 'PEXPIRE', lock, 1000)
 try(lock, 'DEL', lock)
@@ -40,10 +41,10 @@ try(waiters, 'HDEL', waiters, 'probe')
 -- A field without a value is refused for its form, but only after the user's rights were looked at.
 try(waiters, 'HSET', waiters, 'probe', '', 'probe')
 
--- The counter of the slot is there for others, so it is not changed either.
+-- The counter of the slot is there for others: ids that are none are refused, but only after the user's rights were looked at.
 try(fence, 'EXISTS', fence)
-try(fence, 'GET', fence)
-try(fence, 'HSET', fence, 'probe', '', 'probe')
+try(fence, 'XADD', fence, '0-0', '', '')
+try(fence, 'XSETID', fence, 'none')
 
 try(channel, 'PUBLISH', channel, '')
 return refused

@@ -2,23 +2,23 @@
 --
 -- ARGV[1] token   ARGV[2] how long the key stays taken still (minimum hold), ms; absent if it does not
 --
--- Returns HELD, or why the token did not own the lock.
+-- Returns HELD, or HANDED_ON if it went to a waiter, or why the token did not own the lock.
 
 -- include common
 -- include ownership
 local token, keep = ARGV[1], ARGV[2]
 local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
--- Deleted also if it will be set again: after a first write Redis lets a script go on at its memory limit.
+-- First, and also if it will be set again: after a first write Redis lets a script go on at its memory limit; and whatever
+-- stands in the place of the queue, the lock is free.
 call('DEL', lock)
 if keep then
   -- Owned by nobody: '-' is no token.
   call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
   return HELD
 end
-if call('EXISTS', queue) == 0 then return HELD end
 
 -- include fence
 -- include grant
-grant_next(nil)
+if grant_next(nil) then return HANDED_ON end
 return HELD

@@ -142,7 +142,7 @@ final class Comparison {
         String difference = null;
         if (answered != null) {
             String key = answered.request().key();
-            difference = differences.ofAnswers(key, answered.inMemory(), answered.redis(), after);
+            difference = differences.ofAnswers(key, answered.inMemory(), answered.redis(), before, after);
             difference = difference == null ? null : "answers (" + difference + "): " + answered;
         }
         for (int client = 0; client < SequencePlan.CLIENTS && difference == null; client++) {
@@ -153,7 +153,7 @@ final class Comparison {
             }
         }
         if (answered != null && difference == null) {
-            difference = differences.ofCounters(answered.request().key(), before, after);
+            difference = differences.ofCounters(answered.request(), before, after);
         }
         return difference != null ? difference : differences.ofContents(after);
     }

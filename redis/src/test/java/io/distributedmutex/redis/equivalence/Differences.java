@@ -35,14 +35,15 @@ final class Differences {
 
     /** Of the fence counters, which also tell how many fencing tokens the key's new owner has. */
     @Nullable
-    String ofCounters(String key, Sides before, Sides after) {
+    String ofCounters(StoreRequest request, Sides before, Sides after) {
+        String key = request.key();
         Held owner = after.inMemory().held().get(key);
         Held other = after.redis().held().get(key);
         boolean isNew = owner != null
                 && other != null
                 && !owner.sameLeaseAs(before.inMemory().held().get(key));
-        String difference = fences.difference(key, before, after);
-        if (difference == null && isNew) {
+        String difference = fences.difference(key, before, after, request.isAcquire());
+        if (difference == null && isNew && !isUntold(other)) {
             long beyond = after.inMemory().lastFences().get(key) - owner.fencingToken();
             long otherBeyond = after.redis().lastFences().get(key) - other.fencingToken();
             // The asker's arrival number comes after the owner's block; before 7.2 the server's clock may go on
@@ -56,28 +57,34 @@ final class Differences {
     /**
      * Of two answers.
      *
-     * @param after what is in the stores after the request
+     * @param before what was in the stores before the request
+     * @param after what is in them after it
      */
     @Nullable
-    String ofAnswers(String key, Object inMemory, Object redis, Sides after) {
+    String ofAnswers(String key, Object inMemory, Object redis, Sides before, Sides after) {
         // Before this request, whose counting is yet to be looked at.
         boolean wasCounted = fences.isCounted(key);
         if (inMemory instanceof AcquireReply.Granted granted && redis instanceof AcquireReply.Granted other) {
             return first(
                     granted.fencingTokens() != other.fencingTokens() ? "number of fencing tokens" : null,
                     ofOwnership(granted.released(), other.released(), wasCounted),
-                    fences.difference(key, granted.fencingToken(), other.fencingToken()));
+                    covers(key, granted, after.inMemory()) && covers(key, other, after.redis())
+                            ? null
+                            : "fencing tokens beyond the counter",
+                    isUntold(before.redis().held().get(key))
+                            ? fences.differenceOfNew(key, granted.fencingToken(), other.fencingToken())
+                            : fences.difference(key, granted.fencingToken(), other.fencingToken()));
         }
         if (inMemory instanceof AcquireReply.Refused refused && redis instanceof AcquireReply.Refused other) {
             return first(
                     Objects.equals(refused.holder(), other.holder()) ? null : "holder",
                     ofMillis("remaining time", refused.remainingMillis(), other.remainingMillis()),
                     ofOwnership(refused.released(), other.released(), wasCounted),
-                    refused.lastFencingToken() != after.inMemory().lastFences().get(key)
-                                    || other.lastFencingToken()
-                                            != after.redis().lastFences().get(key)
-                            ? "last fencing token, which is that of the counter"
-                            : null);
+                    isLast(key, refused, after.inMemory())
+                                    && isLast(key, other, after.redis())
+                                    && (refused.lastFencingToken() == 0) == (other.lastFencingToken() == 0)
+                            ? null
+                            : "last fencing token, which is that of the counter");
         }
         if (inMemory instanceof Optional<?> maybe && redis instanceof Optional<?> other) {
             return maybe.isPresent() && other.isPresent()
@@ -91,6 +98,21 @@ final class Differences {
             return refused.reason() == other.reason() ? null : "reason";
         }
         return inMemory.getClass() == redis.getClass() ? null : "kind of answer";
+    }
+
+    /** Whether a lease was taken without a script, so that its value does not tell its fencing token: only in Redis. */
+    private static boolean isUntold(@Nullable Held held) {
+        return held != null && held.kind() == Contents.Kind.LEASE && held.fencingToken() == 0;
+    }
+
+    private static boolean covers(String key, AcquireReply.Granted granted, Contents contents) {
+        return granted.fencingToken() + granted.fencingTokens() - 1
+                <= contents.lastFences().get(key);
+    }
+
+    private static boolean isLast(String key, AcquireReply.Refused refused, Contents contents) {
+        return refused.lastFencingToken() == 0
+                || refused.lastFencingToken() == contents.lastFences().get(key);
     }
 
     @Nullable
@@ -147,10 +169,7 @@ final class Differences {
                                 inMemory.key(),
                                 inMemory.fencingToken().getAsLong(),
                                 redis.fencingToken().getAsLong())
-                        : inMemory.fencingToken().isPresent()
-                                        != redis.fencingToken().isPresent()
-                                ? "whether there is a fencing token"
-                                : null);
+                        : redis.fencingToken().isPresent() ? "whether there is a fencing token" : null);
     }
 
     private @Nullable String ofHeld(String key, @Nullable Held inMemory, @Nullable Held redis) {
@@ -162,7 +181,7 @@ final class Differences {
                 inMemory.token().equals(redis.token()) ? null : "owner",
                 inMemory.label().equals(redis.label()) ? null : "label",
                 ofMillis("remaining time", inMemory.remainingMillis(), redis.remainingMillis()),
-                inMemory.fencingToken() == redis.fencingToken()
+                inMemory.fencingToken() == redis.fencingToken() || isUntold(redis)
                         ? null
                         : fences.difference(key, inMemory.fencingToken(), redis.fencingToken()));
     }
@@ -190,7 +209,9 @@ final class Differences {
 
     private static @Nullable String ofOwnership(
             @Nullable Ownership inMemory, @Nullable Ownership redis, boolean wasCounted) {
-        Ownership expected = inMemory == Ownership.GONE && !wasCounted ? Ownership.STORE_LOST : inMemory;
+        Ownership expected = inMemory == Ownership.GONE || inMemory == Ownership.STORE_LOST
+                ? wasCounted ? Ownership.GONE : Ownership.STORE_LOST
+                : inMemory;
         return expected == redis ? null : "ownership";
     }
 

@@ -41,6 +41,9 @@ class EquivalenceTest {
 
     private static final int LATER_IN_REAL_TIME = 54;
 
+    /** So many sequences have grants that are pushed; of two or three, which a slow machine may leave, nothing follows. */
+    private static final int ENOUGH_FOR_PUSHES = 20;
+
     private static final int SERVERS_IN_REAL_TIME = 12;
 
     private static final RedisExecutable OLDEST = EmbeddedRedis.executables().get(0);
@@ -121,7 +124,7 @@ class EquivalenceTest {
         // Those for which this machine was too slow are printed: they say nothing, and how many they are says nothing
         // of us.
         assertThat(sequences.done()).as("sequences that said something").isPositive();
-        if (REPLAYED == null) {
+        if (REPLAYED == null && sequences.done() >= ENOUGH_FOR_PUSHES) {
             assertThat(sequences.pushes()).isGreaterThan(sequences.done());
         }
     }

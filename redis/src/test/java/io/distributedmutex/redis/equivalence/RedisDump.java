@@ -31,7 +31,14 @@ final class RedisDump {
               local type, value = redis.call('TYPE', key).ok, {}
               if type == 'string' then value = {redis.call('GET', key)}
               elseif type == 'zset' then value = redis.call('ZRANGE', key, 0, -1)
-              elseif type == 'hash' then value = redis.call('HGETALL', key) end
+              elseif type == 'hash' then value = redis.call('HGETALL', key)
+              elseif type == 'stream' then
+                local info = redis.call('XINFO', 'STREAM', key)
+                for i = 1, #info, 2 do
+                  if info[i] == 'length' then value[1] = tostring(info[i + 1]) end
+                  if info[i] == 'last-generated-id' then value[2] = info[i + 1] end
+                end
+              end
               all[#all + 1] = {key, type, redis.call('PTTL', key), value}
             end
             return all
@@ -41,7 +48,8 @@ final class RedisDump {
             Pattern.compile("dmutex:\\{[0-9a-z]{1,4}}:(queue|waiters):(.*)", Pattern.DOTALL);
     private static final Pattern FENCE = Pattern.compile("dmutex:\\{[0-9a-z]{1,4}}:fence");
     private static final Pattern OWNER =
-            Pattern.compile("(-|[A-Za-z0-9_-]{22})\\|([0-9]{1,18})\\|(.{0,128})", Pattern.DOTALL);
+            Pattern.compile("(-|[A-Za-z0-9_-]{22})(!|\\||\\|[0-9]{1,18})\\|(.{0,128})", Pattern.DOTALL);
+    private static final Pattern STREAM_ID = Pattern.compile("([0-9]+)-([0-9]{1,3})");
     private static final Pattern WAITER = Pattern.compile("(\\d+)\\|(\\d+)\\|([^|]*)\\|(.*)", Pattern.DOTALL);
 
     private final String prefix;
@@ -54,7 +62,7 @@ final class RedisDump {
     private final List<String> oddities = new ArrayList<>();
     private final long nowMillis;
 
-    /** A key in the server; the value of anything but a string, a sorted set or a hash is empty. */
+    /** A key in the server; of a stream the value is its length and last id; of other types than these four it is empty. */
     private record Key(String name, String type, long remainingMillis, List<String> value) {}
 
     private RedisDump(String prefix, long toleranceMillis, Map<String, Integer> clients, long nowMillis) {
@@ -106,9 +114,14 @@ final class RedisDump {
         if (key.remainingMillis() != -1) {
             oddities.add("a fence counter that expires: " + key);
         }
+        Matcher id = STREAM_ID.matcher(key.value().get(1));
+        if (!key.value().get(0).equals("0") || !id.matches()) {
+            oddities.add("a fence counter that is not an empty stream with an id of ours: " + key);
+            return;
+        }
         for (String each : SequencePlan.KEYS) {
             if (SlotHash.getSlot(prefix + each) == SlotHash.getSlot(key.name())) {
-                fences.put(each, Long.parseLong(key.value().get(0)));
+                fences.put(each, Long.parseLong(id.group(1)) * 1000 + Long.parseLong(id.group(2)));
             }
         }
     }
@@ -118,14 +131,16 @@ final class RedisDump {
             return new Held(Kind.NOT_A_STRING, "", "", 0, key.remainingMillis());
         }
         Matcher owner = OWNER.matcher(key.value().get(0));
-        if (!owner.matches() || Long.parseLong(owner.group(2)) == 0) {
+        long fencingToken = owner.matches() && owner.group(2).length() > 1
+                ? Long.parseLong(owner.group(2).substring(1))
+                : 0;
+        if (!owner.matches() || (fencingToken == 0 && owner.group(2).length() > 1)) {
             return new Held(Kind.FOREIGN, "", "", 0, key.remainingMillis());
         }
         if (key.remainingMillis() < 0) {
             oddities.add("a lease without an end: " + key);
         }
-        return new Held(
-                Kind.LEASE, owner.group(1), owner.group(3), Long.parseLong(owner.group(2)), key.remainingMillis());
+        return new Held(Kind.LEASE, owner.group(1), owner.group(3), fencingToken, key.remainingMillis());
     }
 
     private Contents contents() {

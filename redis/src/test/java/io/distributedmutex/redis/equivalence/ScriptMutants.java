@@ -23,8 +23,8 @@ final class ScriptMutants {
             new Mutant(
                     "a token check by the beginning of the token",
                     "ownership",
-                    "string.sub(value, 1, #token + 1) == token .. '|'",
-                    "string.sub(value, 1, 1) == string.sub(token, 1, 1)"),
+                    "string.sub(value, 1, #token) ~= token",
+                    "string.sub(value, 1, 1) ~= string.sub(token, 1, 1)"),
             new Mutant("the minimum hold ignored", "release", "if keep then", "if false then"),
             new Mutant("a minimum hold without an end", "release", ", 'PX', keep)", ")"),
             new Mutant(
@@ -32,20 +32,27 @@ final class ScriptMutants {
                     "release",
                     "'-' .. string.sub(value, #token + 1)",
                     "value"),
-            new Mutant("a release that grants to nobody", "release", "grant_next(nil)\n", ""),
+            new Mutant(
+                    "a release that grants to nobody", "release", "if grant_next(nil) then return HANDED_ON end\n", ""),
             new Mutant(
                     "a renewal that shortens", "renew", "if call('PTTL', lock) < tonumber(lease) then call", "do call"),
             new Mutant("a renewal that lengthens nothing", "renew", "call('PEXPIRE', lock, lease)", ""),
-            new Mutant(
-                    "a repeated request shortens",
-                    "acquire",
-                    "if call('PTTL', lock) < tonumber(lease) then call",
-                    "if true then call"),
+            new Mutant("a repeated request shortens", "acquire", "elseif left < tonumber(lease) then", "else"),
             new Mutant(
                     "a repeated request does not lengthen",
                     "acquire",
-                    "if call('PTTL', lock) < tonumber(lease) then call('PEXPIRE', lock, lease) end",
-                    ""),
+                    "elseif left < tonumber(lease) then",
+                    "elseif false then"),
+            new Mutant(
+                    "a repeated request shortens what was taken without a script",
+                    "acquire",
+                    "math.max(left, tonumber(lease))",
+                    "lease"),
+            new Mutant(
+                    "a repeated request does not lengthen what was taken without a script",
+                    "acquire",
+                    "math.max(left, tonumber(lease))",
+                    "left"),
             new Mutant(
                     "a free key goes to whoever asks",
                     "acquire",
@@ -56,9 +63,9 @@ final class ScriptMutants {
             new Mutant(
                     "each poll goes to the end of the queue",
                     "acquire",
-                    "if not call('ZSCORE', queue, client) then call('ZADD', queue, next_fence(1), client) end",
-                    "call('ZADD', queue, next_fence(1), client)"),
-            new Mutant("no sign of life is needed", "grant", " and tonumber(alive) * 1000 >= now_micros()", ""),
+                    "if not call('ZSCORE', queue, client) then",
+                    "if true then"),
+            new Mutant("no sign of life is needed", "grant", " and tonumber(alive) >= now_millis()", ""),
             new Mutant("a grant that nobody received", "grant", "type(received) == 'number' and received > 0", "true"),
             new Mutant(
                     "a grant lasts for ever",
@@ -72,42 +79,35 @@ final class ScriptMutants {
                     "set_owner(token, first, waiter, lease)\n    return"),
             new Mutant("a free key in nobody's name", "acquire", "'|' .. label, 'PX', lease)", "'|', 'PX', lease)"),
             new Mutant(
-                    "the fence is not kept in the usual case",
-                    "acquire",
-                    "call('SET', fence, first, 'GET')",
-                    "call('GET', fence)"),
-            new Mutant(
-                    "a clock behind the fence believed in the usual case",
-                    "acquire",
-                    "not last or (#last == #first and last < first)",
-                    "true"),
-            new Mutant("a fence ahead of the clock forgotten", "acquire", "  call('SET', fence, last)\n", ""),
-            new Mutant("the fence is not kept", "fence", "call('SET', fence, string.format('%.0f', counter))", ""),
-            new Mutant(
-                    "a clock behind the fence believed",
+                    "a fence that the clock alone makes",
                     "fence",
-                    "math.max(now_micros(), last_fence() + 1)",
-                    "now_micros()"),
+                    "local id = redis.pcall('XADD', fence, 'MAXLEN', '0', '*', '', '')",
+                    "call('DEL', fence) local id = redis.pcall('XADD', fence, 'MAXLEN', '0', '*', '', '')"),
+            new Mutant(
+                    "a fence that the clock alone makes in the usual case",
+                    "acquire",
+                    "local id = redis.pcall('XADD', fence",
+                    "call('DEL', fence) local id = redis.pcall('XADD', fence"),
             new Mutant(
                     "a free key without a look at the queue",
                     "acquire",
-                    "call('EXISTS', lock, queue)",
-                    "call('EXISTS', lock)"),
+                    "if not value and not releasing and call('EXISTS', queue) == 0 then",
+                    "if not value and not releasing then"),
             new Mutant(
                     "a key granted while it is taken",
                     "acquire",
-                    "call('EXISTS', lock, queue)",
-                    "call('EXISTS', queue)"),
+                    "if not value and not releasing and",
+                    "if not releasing and"),
             new Mutant(
                     "a clock that is not asked",
                     "fence",
-                    "now = time[1] * 1000000 + time[2]",
-                    "now = tonumber(time[2])"),
+                    "clock = time[1] * 1000 + math.floor(time[2] / 1000)",
+                    "clock = math.floor(time[2] / 1000)"),
             new Mutant(
                     "a block of fencing tokens counted as one",
                     "fence",
-                    "counter = first + count - 1",
-                    "counter = first"),
+                    "  elseif count > 1 then",
+                    "  elseif false then"),
             new Mutant("a block for every lease", "acquire", "local count = 1", "local count = BLOCK"),
             new Mutant("a cancel that stays in the queue", "cancel", "  call('ZREM', queue, client)\n", ""),
             new Mutant("a cancel that leaves the hash entry", "cancel", "  call('HDEL', waiters, client)\n", ""),
@@ -132,5 +132,25 @@ final class ScriptMutants {
                     "if true then"),
             new Mutant("entries that outlive their queue", "acquire", "{queue, waiters}", "{queue}"),
             new Mutant("a forced release that grants to nobody", "force_release", "grant_next(nil)\n", ""),
+            new Mutant("a forced release that frees nothing", "force_release", "call('DEL', lock)\n", ""),
+            new Mutant("a release that frees nothing", "release", "call('DEL', lock)\n", ""),
+            new Mutant("a cancel that frees nothing", "cancel", "call('DEL', lock)\n", ""),
+            new Mutant(
+                    "a short release of whatever stands there",
+                    "free",
+                    "redis.call('GET', KEYS[1]) == ARGV[1]",
+                    "true"),
+            new Mutant("a short release that frees nothing", "free", "return redis.call('DEL', KEYS[1])", "return 1"),
+            new Mutant(
+                    "a waiter that leaves no mark for the owner's release",
+                    "acquire",
+                    "call('SETRANGE', lock, 22, '!')",
+                    "local no_mark"),
+            new Mutant("an owner that is not known by its mark", "ownership", " or after == '!'", ""),
+            new Mutant(
+                    "a lock taken at once while others wait",
+                    "acquire",
+                    "if is_barging(value, token) then value = false end\n",
+                    ""),
             new Mutant("the loss of all data taken for an end", "ownership", "return STORE_LOST\n", "return GONE\n"));
 }

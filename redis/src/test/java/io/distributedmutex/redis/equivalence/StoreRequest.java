@@ -37,6 +37,10 @@ record StoreRequest(int client, String key, String text, Function<LockStore, Com
         }
     }
 
+    boolean isAcquire() {
+        return text.startsWith("AcquireRequest");
+    }
+
     @Override
     public String toString() {
         return "client " + client + ": " + text;

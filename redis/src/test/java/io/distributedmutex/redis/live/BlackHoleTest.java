@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -173,9 +172,8 @@ class BlackHoleTest {
 
     /** Waits until the server has granted the key, and returns the fencing token of that. */
     private long fenceOfTheGrant() {
-        String value = Await.value(
-                "the grant", Await.BOUND, () -> Optional.ofNullable((String) redis.command("GET", "lock:" + KEY)));
-        return Long.parseLong(value.split("\\|")[1]);
+        Await.until("the grant", () -> redis.command("GET", "lock:" + KEY) != null);
+        return RedisContents.lastFence(redis, "lock:" + KEY);
     }
 
     /** A lease, and when its holder was told of its loss. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.lettuce.core.cluster.SlotHash;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -48,6 +49,18 @@ public final class RedisContents {
     /** Fails if anything but fence counters is still there after the 2 s that a closed lease may take at worst. */
     public static void assertNothingLeft(EmbeddedRedis redis) {
         assertNothingLeft(redis, Duration.ofSeconds(2));
+    }
+
+    /** The last fencing token given in the slot of a lock: the id of a stream, ms-seq. */
+    public static long lastFence(EmbeddedRedis redis, String lockKey) {
+        String fence = keys(redis).stream()
+                .filter(key -> FENCE.matcher(key).matches())
+                .filter(key -> SlotHash.getSlot(key) == SlotHash.getSlot(lockKey))
+                .findAny()
+                .orElseThrow();
+        List<?> info = (List<?>) redis.command("XINFO", "STREAM", fence);
+        String[] id = ((String) info.get(info.indexOf("last-generated-id") + 1)).split("-");
+        return Long.parseLong(id[0]) * 1000 + Long.parseLong(id[1]);
     }
 
     /** How long a key lasts still, in milliseconds; -1 without an expiry, -2 if it is not there. */

@@ -32,6 +32,7 @@ final class FakeRedis implements AutoCloseable {
     private volatile String version = "7.0.0";
     private volatile boolean resp3;
     private volatile boolean ignoresSubscriptions;
+    private volatile boolean natives;
     private final AtomicInteger ignoredSubscriptions = new AtomicInteger();
 
     /**
@@ -57,6 +58,15 @@ final class FakeRedis implements AutoCloseable {
     /** Agrees to speak RESP3. */
     FakeRedis resp3(boolean resp3) {
         this.resp3 = resp3;
+        return this;
+    }
+
+    /**
+     * Asks the test for replies to the native commands and the short script of the fast path, too. Else the server does not
+     * know the former, and the latter never suffices.
+     */
+    FakeRedis natives(boolean asked) {
+        this.natives = asked;
         return this;
     }
 
@@ -139,6 +149,9 @@ final class FakeRedis implements AutoCloseable {
                 ignoresSubscriptions
                         ? ignored()
                         : (resp3 ? ">3" : "*3") + "\r\n" + bulk("subscribe") + bulk(command.get(1)) + ":1\r\n";
+            case "SET", "XADD", "EXISTS", "GETRANGE" ->
+                natives ? replies.apply(command) : "-ERR unknown command '" + command.get(0) + "'\r\n";
+            case "EVALSHA" -> !natives && command.get(2).equals("1") ? ":0\r\n" : replies.apply(command);
             default -> replies.apply(command);
         };
     }

@@ -40,7 +40,7 @@ class HostileServerFuzzTest {
     }
 
     private FakeRedis server(boolean resp3) {
-        return new FakeRedis(command -> reply).resp3(resp3);
+        return new FakeRedis(command -> reply).resp3(resp3).natives(true);
     }
 
     @ParameterizedTest

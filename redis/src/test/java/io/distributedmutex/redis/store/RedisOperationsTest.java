@@ -68,21 +68,21 @@ class RedisOperationsTest {
         String token = newToken();
         Granted granted = (Granted) get(store.tryAcquire("k", token));
 
-        assertThat(redis.command("GET", "lock:k")).isEqualTo(token + "|" + granted.fencingToken() + "|label");
+        assertThat(redis.command("GET", "lock:k")).isEqualTo(token + "||label");
         assertThat((Long) redis.command("PTTL", "lock:k")).isBetween(9_000L, 10_000L);
         assertThat(granted.fencingTokens()).isEqualTo(1);
         assertThat(granted.released()).isNull();
-        assertThat(get(store.tryAcquire("k", token))).isEqualTo(granted);
+        assertThat(((Granted) get(store.tryAcquire("k", token))).fencingToken()).isGreaterThan(granted.fencingToken());
     }
 
     @Test
     void aTakenKeyIsRefusedWithWhatIsKnownOfItsHolder() {
-        Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
+        get(store.tryAcquire("k", newToken()));
         Refused refused = (Refused) get(store.tryAcquire("k", newToken()));
 
         assertThat(refused.holder()).isEqualTo("label");
         assertThat(refused.remainingMillis()).isBetween(9_000L, 10_000L);
-        assertThat(refused.lastFencingToken()).isEqualTo(granted.fencingToken());
+        assertThat(refused.lastFencingToken()).isZero();
         assertThat(refused.released()).isNull();
     }
 
@@ -111,10 +111,10 @@ class RedisOperationsTest {
     @Test
     void aReleasedKeyIsKeptForItsMinimumHold() {
         String token = newToken();
-        Granted granted = (Granted) get(store.tryAcquire("k", token));
+        get(store.tryAcquire("k", token));
 
         assertThat(get(store.store().release("k", token, 5_000))).isEqualTo(Ownership.HELD);
-        assertThat(redis.command("GET", "lock:k")).isEqualTo("-|" + granted.fencingToken() + "|label");
+        assertThat(redis.command("GET", "lock:k")).isEqualTo("-||label");
         assertThat(((Refused) get(store.tryAcquire("k", newToken()))).holder()).isEqualTo("label");
         assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.TAKEN);
     }
@@ -186,12 +186,12 @@ class RedisOperationsTest {
 
     @Test
     void forcedReleaseTellsWhomItEvicted() {
-        Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
+        get(store.tryAcquire("k", newToken()));
 
         LockInfo evicted = get(store.store().forceRelease("k")).orElseThrow();
 
         assertThat(evicted.holder()).contains("label");
-        assertThat(evicted.fencingToken()).hasValue(granted.fencingToken());
+        assertThat(evicted.fencingToken()).isEmpty();
         assertThat(evicted.remaining().orElseThrow()).isBetween(Duration.ofSeconds(9), Duration.ofSeconds(10));
         assertThat(get(store.store().forceRelease("k"))).isEmpty();
         assertThat(get(store.store().inspect("k"))).isEmpty();
@@ -238,7 +238,7 @@ class RedisOperationsTest {
                 RedisLockStore.builder().uri(redis.uri()).keyPrefix(prefix).connect(), "label")) {
             get(plain.tryAcquire("victim", newToken()));
             String fence = (String) ((List<?>) redis.command("KEYS", "dmutex:{*}:fence")).get(0);
-            String counter = (String) redis.command("GET", fence);
+            String counter = redis.command("XINFO", "STREAM", fence).toString();
             String tag = fence.substring(fence.indexOf('{'), fence.indexOf('}') + 1);
             for (String companion : List.of(":queue:" + prefix + "victim", ":waiters:" + prefix + "victim", ":fence")) {
                 String key = ("dmutex:" + tag + companion).substring(prefix.length());
@@ -256,7 +256,7 @@ class RedisOperationsTest {
                                 .hasMessageContaining("'" + key + "' cannot be locked")
                                 .hasMessageContaining("keys that stand beside locks"));
             }
-            assertThat(redis.command("GET", fence)).isEqualTo(counter);
+            assertThat(redis.command("XINFO", "STREAM", fence)).hasToString(counter);
             get(plain.queue("victim", newToken()));
             assertThat(get(plain.store().keys("*", 100))).containsExactly("victim");
         }
@@ -315,49 +315,106 @@ class RedisOperationsTest {
         }
     }
 
+    /** What may stand in the place of the fence counter: a command each, with FENCE for the key. */
     @ParameterizedTest
     @ValueSource(
-            strings = {"9007199254740992", "99999999999999999999", "1e300", "inf", "nan", "0x10", "-5", "1.5", "x", ""})
-    void aFenceCounterThatNoneOfUsWroteCountsAsLost(String counter) {
+            strings = {
+                "SET FENCE 9007199254740992",
+                "SET FENCE x",
+                "HSET FENCE field value",
+                "RPUSH FENCE 1",
+                "XADD FENCE 9007199254740-0 f v",
+                "XADD FENCE 18446744073709551615-18446744073709551615 f v",
+                "XADD FENCE 1-1 f v"
+            })
+    void aFenceCounterThatNoneOfUsWroteCountsAsLost(String write) {
         String token = newToken();
-        Granted before = (Granted) get(store.tryAcquire("k", newToken()));
-        redis.command("SET", fence(), counter);
+        Granted before = (Granted) get(store.tryAcquire("k", token));
+        get(store.store().release("k", token, 0));
+        String fence = fence();
+        String[] put = write.replace("FENCE", fence).split(" ");
+        redis.command("DEL", fence);
+        redis.command(put);
+        awaitServerClock(before.fencingToken() / 1000);
 
-        Refused refused = (Refused) get(store.tryAcquire("k", token));
-        assertThat(refused.lastFencingToken()).isZero();
+        // By the fast path; again with its contents, by the scripts; and out of the queue.
+        Granted first = (Granted) get(store.tryAcquire("k", token));
+        assertThat(first.fencingToken()).isGreaterThan(before.fencingToken()).isLessThan(1L << 53);
+        String waiter = newToken();
+        redis.command("DEL", fence);
+        redis.command(put);
+        awaitServerClock(first.fencingToken() / 1000);
+        Refused refused = (Refused) get(store.queue("k", waiter));
+        assertThat(refused.lastFencingToken())
+                .isGreaterThan(first.fencingToken())
+                .isLessThan(1L << 53);
+        redis.command("DEL", fence);
+        redis.command(put);
+        awaitServerClock(refused.lastFencingToken() / 1000);
         get(store.store().forceRelease("k"));
-        Granted after = (Granted) get(store.tryAcquire("k", token));
-        assertThat(after.fencingToken()).isGreaterThan(before.fencingToken()).isLessThan(1L << 53);
-        assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(after.fencingToken()));
+        Granted granted = (Granted) get(store.queue("k", waiter));
+        assertThat(granted.fencingToken())
+                .isGreaterThan(refused.lastFencingToken())
+                .isLessThan(1L << 53);
+        assertThat(redis.command("TYPE", fence)).isEqualTo("stream");
+        assertThat(redis.command("XLEN", fence)).isEqualTo(0L);
     }
 
-    /** Also early in a second, when its microseconds have fewer digits. */
     @Test
     void theClockAloneMakesFencingTokensRise() {
         long last = 0;
-        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        do {
-            assertThat(System.nanoTime()).as("no second began within 20 s").isLessThan(deadline);
+        for (int i = 0; i < 100; i++) {
             String token = newToken();
             Granted granted = (Granted) get(store.tryAcquire("k", token));
             assertThat(granted.fencingToken()).isGreaterThan(last);
             last = granted.fencingToken();
             get(store.store().release("k", token, 0));
             redis.command("DEL", fence());
-        } while (last % 1_000_000 >= 10_000);
+            awaitServerClock(last / 1000);
+        }
+    }
+
+    private void awaitServerClock(long afterMillis) {
+        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        long millis;
+        do {
+            assertThat(System.nanoTime())
+                    .as("the server's clock stood still for 20 s")
+                    .isLessThan(deadline);
+            List<?> time = (List<?>) redis.command("TIME");
+            millis = Long.parseLong((String) time.get(0)) * 1000 + Long.parseLong((String) time.get(1)) / 1000;
+        } while (millis <= afterMillis);
     }
 
     @Test
     void theCounterAloneMakesFencingTokensRise() {
         get(store.tryAcquire("k", newToken()));
-        long ahead = 1L << 52;
-        redis.command("SET", fence(), Long.toString(ahead));
+        long aheadMillis = 4_500_000_000_000L;
+        redis.command("XSETID", fence(), aheadMillis + "-0");
         for (int count = 1; count <= 3; count++) {
             get(store.store().forceRelease("k"));
             Granted granted = (Granted) get(store.tryAcquire("k", newToken()));
-            assertThat(granted.fencingToken()).isEqualTo(ahead + count);
-            assertThat(redis.command("GET", fence())).isEqualTo(Long.toString(ahead + count));
+            assertThat(granted.fencingToken()).isEqualTo(aheadMillis * 1000 + count);
         }
+    }
+
+    @Test
+    void aMillisecondThatIsFullIsFollowedByTheNext() {
+        get(store.tryAcquire("k", newToken()));
+        long aheadMillis = 4_500_000_000_000L;
+        redis.command("XSETID", fence(), aheadMillis + "-999");
+        get(store.store().forceRelease("k"));
+        String holder = newToken();
+        assertThat(((Granted) get(store.tryAcquire("k", holder))).fencingToken())
+                .isBetween((aheadMillis + 1) * 1000, (aheadMillis + 1) * 1000 + 9);
+
+        // A block that does not fit begins with the next millisecond.
+        String waiter = newToken();
+        get(store.queue("k", waiter));
+        redis.command("XSETID", fence(), (aheadMillis + 1) + "-950");
+        get(store.store().release("k", holder, 0));
+        Granted granted = (Granted) get(store.queue("k", waiter));
+        assertThat(granted.fencingToken()).isEqualTo((aheadMillis + 2) * 1000);
     }
 
     @ParameterizedTest

@@ -48,7 +48,7 @@ class RedisRefusalsTest {
     private static final String ALL_THAT_IS_NEEDED = "resetkeys ~lock:* ~dmutex:* resetchannels &dmutex:grants:*"
             + " &dmutex:instance:* -@all"
             + " +eval +evalsha +get +set +del +exists +time +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset"
-            + " +hdel +publish +subscribe";
+            + " +hdel +setrange +getrange +xadd +xsetid +publish +subscribe";
 
     private static final String PASSWORD = "s3cret/pass word";
 

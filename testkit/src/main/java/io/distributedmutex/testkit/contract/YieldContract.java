@@ -140,7 +140,7 @@ abstract class YieldContract extends FenceContract {
 
         AcquireReply.Granted again = client.mustGet(yielding(KEY, second, first));
 
-        assertEquals(granted.fencingToken(), again.fencingToken());
+        assertTrue(again.fencingToken() >= granted.fencingToken(), again::toString);
         assertEquals(1, again.fencingTokens());
         assertEquals(HELD, client.release(KEY, second));
     }

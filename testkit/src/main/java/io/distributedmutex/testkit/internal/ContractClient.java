@@ -209,6 +209,11 @@ public final class ContractClient {
         return inspect(key).orElseGet(() -> fail("'" + key + "' is free"));
     }
 
+    /** Asserts that what is known of a key names the holder's fencing token, or none: a store need not keep it. */
+    public static void mustNotTellAnother(long fencingToken, LockInfo info) {
+        info.fencingToken().ifPresent(told -> assertEquals(fencingToken, told));
+    }
+
     public void mustBeHeldBy(ContractClient holder, String key) {
         assertEquals(Optional.of(holder.label), mustBeHeld(key).holder());
     }

@@ -10,6 +10,7 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.testkit.memory.InMemoryCommands.Owned;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -40,6 +41,12 @@ final class InMemoryData {
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */
     private static final String NOBODY = "-";
 
+    /** In the place of the fencing token of an owner who took the lock without a script. */
+    private static final long UNTOLD = 0;
+
+    /** Fencing tokens are stream ids, ms * 1000 + seq; see fence.lua. */
+    private static final long IDS_PER_MILLI = 1000;
+
     private static final long NO_EXPIRY = Long.MAX_VALUE;
 
     /**
@@ -67,20 +74,38 @@ final class InMemoryData {
         NOT_A_STRING
     }
 
-    /** What stands at a key; the last three are empty unless it is a lease. */
+    /**
+     * What stands at a key; the last four are empty unless it is a lease.
+     *
+     * @param isFollowed whether somebody has queued behind an owner who took the lock without a script
+     */
     record Value(
             Kind kind,
             long expiryMillis,
             String token,
             long fence,
+            boolean isFollowed,
             @Nullable String label) {
 
         boolean isOwnedBy(String owner) {
             return kind == Kind.LEASE && token.equals(owner);
         }
 
+        /** Whether the owner took the lock without a script, and nobody has queued since. */
+        boolean isBare() {
+            return kind == Kind.LEASE && fence == UNTOLD && !isFollowed && !token.equals(NOBODY);
+        }
+
         Value until(long newExpiryMillis) {
-            return new Value(kind, newExpiryMillis, token, fence, label);
+            return new Value(kind, newExpiryMillis, token, fence, isFollowed, label);
+        }
+
+        Value told(long fencingToken) {
+            return new Value(kind, expiryMillis, token, fencingToken, false, label);
+        }
+
+        Value followed() {
+            return new Value(kind, expiryMillis, token, fence, true, label);
         }
     }
 
@@ -120,6 +145,48 @@ final class InMemoryData {
         return this;
     }
 
+    // ---- the fast path
+
+    /** As SET with NX and PX. */
+    boolean take(String key, String token, String label, long leaseMillis) {
+        boolean isFree = valueAt(key) == null;
+        if (isFree) {
+            setOwner(key, token, UNTOLD, label, leaseMillis);
+        }
+        return isFree;
+    }
+
+    /** As XADD. */
+    long draw() {
+        return nextFence(1);
+    }
+
+    /** As EXISTS of the queue. */
+    boolean isWaitedFor(String key) {
+        return queueAt(key) != null;
+    }
+
+    /** As GETRANGE, and a look at it: whether the token took the key, and if so, whether somebody has queued since. */
+    Owned owned(String key, String token) {
+        Value value = valueAt(key);
+        if (value == null || !value.isOwnedBy(token) || value.fence != UNTOLD) {
+            return Owned.NO;
+        }
+        return value.isFollowed ? Owned.FOLLOWED : Owned.YES;
+    }
+
+    /** As free.lua. */
+    boolean free(String key, String token) {
+        Value value = lockAt(key);
+        boolean freed = value != null && value.isOwnedBy(token) && value.isBare();
+        if (freed) {
+            values.remove(key);
+        }
+        return freed;
+    }
+
+    // ---- the scripts
+
     /** As acquire.lua. */
     AcquireReply acquire(String client, String label, AcquireRequest request) {
         String key = request.key();
@@ -134,9 +201,18 @@ final class InMemoryData {
                 value = null;
             }
         }
+        if (value != null && value.isOwnedBy(token) && value.isBare() && queueAt(key) != null) {
+            // It barged in without a script, and was not granted the key.
+            values.remove(key);
+            value = null;
+        }
         if (value != null && value.isOwnedBy(token)) {
             // A repeated request, or a grant whose push was lost. Never shortens, so that a late repetition does no
             // harm.
+            if (value.fence == UNTOLD) {
+                value = value.told(nextFence(1));
+                values.put(key, value);
+            }
             if (remainingMillis(value) < request.leaseMillis()) {
                 expireAfter(key, value, request.leaseMillis());
             }
@@ -153,13 +229,11 @@ final class InMemoryData {
             }
             value = lockAt(key);
         }
-        if (request.queue()) {
-            join(client, label, request);
-        }
+        long last = request.queue() ? join(client, label, request) : 0;
         Value holder = Objects.requireNonNull(value, "granted a moment ago");
         boolean owned = holder.kind == Kind.LEASE && !holder.token.equals(NOBODY);
         return new AcquireReply.Refused(
-                remainingMillis(holder), holder.label, owned ? holder.token : null, lastFence, released);
+                remainingMillis(holder), holder.label, owned ? holder.token : null, last, released);
     }
 
     /** As release.lua. */
@@ -168,7 +242,15 @@ final class InMemoryData {
         Ownership ownership = ownership(value, token);
         if (value != null && ownership == HELD) {
             if (keepMillis > 0) {
-                values.put(key, new Value(Kind.LEASE, nowMillis() + keepMillis, NOBODY, value.fence, value.label));
+                values.put(
+                        key,
+                        new Value(
+                                Kind.LEASE,
+                                nowMillis() + keepMillis,
+                                NOBODY,
+                                value.fence,
+                                value.isFollowed,
+                                value.label));
             } else {
                 values.remove(key);
                 grantNext(key, null);
@@ -218,7 +300,7 @@ final class InMemoryData {
         return Optional.of(new LockInfo(
                 key,
                 Optional.ofNullable(value.label),
-                ours ? OptionalLong.of(value.fence) : OptionalLong.empty(),
+                ours && value.fence != UNTOLD ? OptionalLong.of(value.fence) : OptionalLong.empty(),
                 remaining < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remaining)),
                 queue == null ? 0 : queue.waiters.size()));
     }
@@ -242,12 +324,12 @@ final class InMemoryData {
 
     /** As SET by another library; a negative time means without expiry. */
     void putForeign(String key, long expiryMillis) {
-        values.put(key, new Value(Kind.FOREIGN, expiryOf(expiryMillis), "", 0, null));
+        values.put(key, new Value(Kind.FOREIGN, expiryOf(expiryMillis), "", 0, false, null));
     }
 
     /** As HSET by a program that uses the same key for something else. */
     void putWrongType(String key) {
-        values.put(key, new Value(Kind.NOT_A_STRING, NO_EXPIRY, "", 0, null));
+        values.put(key, new Value(Kind.NOT_A_STRING, NO_EXPIRY, "", 0, false, null));
     }
 
     /** As FLUSHALL. */
@@ -320,7 +402,7 @@ final class InMemoryData {
             queue.waiters.remove(client);
             if (client.equals(asker)) {
                 next = Next.ASKER;
-            } else if (waiter.aliveUntilMillis * 1000 >= nowMicros) {
+            } else if (waiter.aliveUntilMillis >= nowMillis()) {
                 long fence = nextFence(BLOCK);
                 if (pushes.publish(client, new Grant(key, waiter.token, fence, BLOCK))) {
                     setOwner(key, waiter.token, fence, waiter.label, waiter.claimMillis);
@@ -334,19 +416,23 @@ final class InMemoryData {
         return next;
     }
 
-    private void join(String client, String label, AcquireRequest request) {
+    /** Returns a number that is greater than the fencing token of every grant until now, and smaller than those from now on. */
+    private long join(String client, String label, AcquireRequest request) {
         Queue queue = queueAt(request.key());
         if (queue == null) {
             queue = new Queue();
             queues.put(request.key(), queue);
         }
-        if (!queue.waiters.containsKey(client)) {
-            nextFence(1); // The arrival number, which comes from the same counter.
+        long last = nextFence(1);
+        Value holder = values.get(request.key());
+        if (queue.waiters.isEmpty() && holder != null && holder.isBare()) {
+            values.put(request.key(), holder.followed());
         }
         long aliveUntilMillis = nowMillis() + request.aliveMillis();
         // An entry that is there already keeps its place.
         queue.waiters.put(client, new Waiter(request.token(), label, request.claimMillis(), aliveUntilMillis));
         queue.expiryMillis = Math.max(queue.expiryMillis, aliveUntilMillis);
+        return last;
     }
 
     private Ownership ownership(@Nullable Value value, String token) {
@@ -357,7 +443,11 @@ final class InMemoryData {
     }
 
     private long nextFence(int count) {
-        long first = Math.max(nowMicros, lastFence + 1);
+        long first = Math.max(nowMillis() * IDS_PER_MILLI, lastFence + 1);
+        long beyond = first % IDS_PER_MILLI + count - IDS_PER_MILLI;
+        if (beyond > 0) {
+            first += count - beyond; // The millisecond is full.
+        }
         lastFence = first + count - 1;
         return first;
     }
@@ -367,7 +457,7 @@ final class InMemoryData {
             sweep();
             sweepSize = Math.max(SWEEP_THRESHOLD, 2 * values.size());
         }
-        values.put(key, new Value(Kind.LEASE, nowMillis() + millis, token, fence, label));
+        values.put(key, new Value(Kind.LEASE, nowMillis() + millis, token, fence, false, label));
     }
 
     /** As PEXPIRE, which deletes the key if the time is not positive. */

@@ -242,7 +242,7 @@ public final class InMemoryLockStore implements LockStore {
         return server.run(data -> new Contents(data.heldKeys(), data.waiters()));
     }
 
-    private <T> CompletionStage<T> run(BiFunction<InMemoryData, InMemoryClient, T> operation) {
+    <T> CompletionStage<T> run(BiFunction<InMemoryData, InMemoryClient, T> operation) {
         InMemoryClient self = started();
         try {
             return CompletableFuture.completedStage(server.run(data -> {

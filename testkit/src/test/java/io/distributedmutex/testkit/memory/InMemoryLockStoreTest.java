@@ -321,7 +321,7 @@ class InMemoryLockStoreTest extends LockStoreContract {
 
         holder.take(KEY, newToken());
         waiter.mustNotGet(queueing(KEY, newToken(), alive, alive));
-        time.advance(alive.plusNanos(1_000));
+        time.advance(alive.plusMillis(1));
         holder.forceRelease(KEY);
         holder.mustBeFree(KEY);
     }

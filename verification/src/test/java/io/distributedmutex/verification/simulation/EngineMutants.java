@@ -4,8 +4,8 @@ import io.distributedmutex.testing.Mutant;
 import java.util.List;
 
 /**
- * Faults for the sources of the engine and of the in-memory store, by their paths from the repository's root. The in-memory
- * store's data stands for the scripts, which it follows line by line.
+ * Faults for the sources of the engine, of the Redis store's fast path and of the in-memory store, by their paths from the
+ * repository's root. The in-memory store's data stands for the scripts, which it follows line by line.
  */
 final class EngineMutants {
 
@@ -16,6 +16,7 @@ final class EngineMutants {
     private static final String HOLDING = CORE + "Holding.java";
     private static final String BELIEF = CORE + "Belief.java";
     private static final String ENGINE = CORE + "Engine.java";
+    private static final String FAST = "redis/src/main/java/io/distributedmutex/redis/FastPath.java";
     private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/memory/InMemoryData.java";
 
     private static final String DETECTOR = CORE + "DeadlockDetector.java";
@@ -163,13 +164,13 @@ final class EngineMutants {
             new Mutant(
                     "a fence without the clock",
                     STORE,
-                    "long first = Math.max(nowMicros, lastFence + 1);",
+                    "long first = Math.max(nowMillis() * IDS_PER_MILLI, lastFence + 1);",
                     "long first = lastFence + 1;"),
             new Mutant(
                     "a fence without the counter",
                     STORE,
-                    "long first = Math.max(nowMicros, lastFence + 1);",
-                    "long first = nowMicros;"),
+                    "long first = Math.max(nowMillis() * IDS_PER_MILLI, lastFence + 1);",
+                    "long first = nowMillis() * IDS_PER_MILLI;"),
             new Mutant(
                     "the claim time ignored by the store",
                     STORE,
@@ -191,5 +192,46 @@ final class EngineMutants {
                     "            queue.waiters.remove(client);\n"
                             + "            if (queue.waiters.isEmpty()) {\n"
                             + "                queues.remove(key);",
-                    "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"));
+                    "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"),
+            new Mutant("a withdrawal ignored by the fast path", FAST, "if (!withdrawn) {", "if (true) {"),
+            new Mutant(
+                    "a key that was taken believed without a look at the queue",
+                    FAST,
+                    "isOurs && (!isWaitedFor || isFollowed);",
+                    "isOurs;"),
+            new Mutant(
+                    "a key that was taken believed without a look at its owner",
+                    FAST,
+                    "isOurs && (!isWaitedFor || isFollowed);",
+                    "!isWaitedFor || isFollowed;"),
+            new Mutant(
+                    "no follow-up after an attempt that failed",
+                    FAST,
+                    "followUp(taken.took());",
+                    "complete(new AcquireReply.Refused(0, null, null, 0, null));"),
+            new Mutant(
+                    "a cancel after a follow-up that the engine repeats",
+                    FAST,
+                    "|| !failure.isTransient()",
+                    "|| failure.isTransient()"),
+            new Mutant(
+                    "a key that was taken without a script, and no mark left by who queues",
+                    STORE,
+                    "values.put(request.key(), holder.followed());",
+                    ""),
+            new Mutant(
+                    "a mark left though others queued before",
+                    STORE,
+                    "if (queue.waiters.isEmpty() && holder != null && holder.isBare()) {",
+                    "if (holder != null && holder.isBare()) {"),
+            new Mutant(
+                    "an owner who barged in over the queue keeps the key",
+                    STORE,
+                    "value.isOwnedBy(token) && value.isBare() && queueAt(key) != null",
+                    "false"),
+            new Mutant(
+                    "a key freed without a look at its owner",
+                    STORE,
+                    "value != null && value.isOwnedBy(token) && value.isBare();",
+                    "value != null && value.isBare();"));
 }

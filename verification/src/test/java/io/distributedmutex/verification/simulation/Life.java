@@ -30,6 +30,9 @@ final class Life {
     /** How far the clock moves at once. A lease is looked at whenever another is granted too. */
     private static final long STEP_NANOS = 40_000_000;
 
+    /** A server that lost data needs longer to come back than the numbers it gave ahead of its clock. */
+    private static final long RESTART_NANOS = 2_000_000;
+
     private final Plan plan;
     private final ManualTime time;
     private final SimulatedServer server;
@@ -42,6 +45,9 @@ final class Life {
 
     private final @Nullable List<String> trace;
     private int holds;
+    /** When the server may be back at the earliest. */
+    private long backNanos;
+
     private InMemoryLockStore.@Nullable Snapshot snapshot;
 
     private record Instance(
@@ -220,13 +226,13 @@ final class Life {
 
     private void lost() {
         server.disturbed();
-        // A server needs longer to come back than the numbers it gave ahead of its clock.
         server.down();
-        time.runAfter(this::back, Duration.ofMillis(2).toNanos());
+        backNanos = time.elapsed().toNanos() + RESTART_NANOS;
+        time.runAfter(this::back, RESTART_NANOS);
     }
 
     private void back() {
-        if (server.isDown()) {
+        if (server.isDown() && time.elapsed().toNanos() >= backNanos) {
             server.up();
             instances.forEach(instance -> instance.network.reconnected());
         }
@@ -436,6 +442,9 @@ final class Life {
     // ---- the end
 
     private void heal() {
+        if (server.isDown()) {
+            time.advance(Duration.ofNanos(RESTART_NANOS));
+        }
         server.up();
         while (instances.stream().anyMatch(instance -> instance.process.isDisturbed())) {
             time.advance(Duration.ofNanos(STEP_NANOS));

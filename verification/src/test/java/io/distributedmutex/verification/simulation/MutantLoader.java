@@ -1,8 +1,10 @@
 package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.testing.Mutant;
 import io.distributedmutex.testkit.ManualTime;
+import io.lettuce.core.RedisClient;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -93,7 +95,13 @@ final class MutantLoader extends ClassLoader {
     }
 
     private static String classPath() {
-        return Stream.of(DistributedMutex.class, ManualTime.class, Logger.class, NullMarked.class)
+        return Stream.of(
+                        DistributedMutex.class,
+                        ManualTime.class,
+                        RedisLockStore.class,
+                        RedisClient.class,
+                        Logger.class,
+                        NullMarked.class)
                 .map(MutantLoader::placeOf)
                 .collect(Collectors.joining(File.pathSeparator));
     }

@@ -1,28 +1,38 @@
 package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.LockInfo;
+import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.redis.SimulatedFastPath;
+import io.distributedmutex.redis.SimulatedFastPath.Taken;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.spi.Ownership;
 import io.distributedmutex.spi.StoreEvents;
 import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.testkit.memory.InMemoryCommands;
+import io.distributedmutex.testkit.memory.InMemoryCommands.Owned;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The connection of one instance to the store, on simulated time: delays requests, replies and pushes, loses some, repeats
+ * The connection of one instance to the store, with the Redis store's own {@linkplain SimulatedFastPath fast path} in front of
+ * it, on simulated time: delays requests, replies and pushes, loses some, repeats
  * some, and fails what is not answered within the command time-out. Requests keep their order, as on one connection, unless
  * a fault delays one beyond others, as when a connection breaks and its last packets arrive late.
  */
 final class SimulatedNetwork implements LockStore {
+
+    /** How many native commands an acquire is. */
+    private static final int TAKING = 4;
 
     private static final long TIMEOUT_NANOS = Duration.ofSeconds(2).toNanos();
 
@@ -31,6 +41,8 @@ final class SimulatedNetwork implements LockStore {
 
     private final SimulatedServer server;
     private final InMemoryLockStore store;
+    private final InMemoryCommands commands;
+    private final SimulatedFastPath fastPath;
     private final SimulatedProcess process;
     private final ManualTime time;
     private final SplittableRandom random;
@@ -56,6 +68,9 @@ final class SimulatedNetwork implements LockStore {
         this.label = label;
         this.server = server;
         this.store = server.data.sibling();
+        this.commands = InMemoryCommands.of(store);
+        this.fastPath =
+                new SimulatedFastPath(new Requests(), () -> time.elapsed().toNanos());
         this.process = process;
         this.time = time;
         this.random = random;
@@ -105,7 +120,7 @@ final class SimulatedNetwork implements LockStore {
         store.start(holderLabel, instance, new StoreEvents() {
             @Override
             public void granted(String key, String token, long fencingToken, int fencingTokens) {
-                server.granted(label, key, fencingToken, fencingTokens);
+                server.granted(label, key, token, fencingToken, fencingTokens, false);
                 push(() -> target.granted(key, token, fencingToken, fencingTokens));
             }
 
@@ -140,46 +155,161 @@ final class SimulatedNetwork implements LockStore {
 
     @Override
     public CompletionStage<AcquireReply> acquire(AcquireRequest request) {
-        return call(true, () -> {
-            CompletionStage<AcquireReply> reply = store.acquire(request);
-            CompletionStage<AcquireReply> unused = reply.whenComplete((answer, error) -> {
-                if (answer != null) {
-                    server.acquired(label, request, answer);
-                }
-            });
-            return reply;
-        });
+        return fastPath.acquire(request);
     }
 
     @Override
     public CompletionStage<Ownership> release(String key, String token, long keepMillis) {
-        return call(true, () -> {
-            server.released(key, keepMillis);
-            return store.release(key, token, keepMillis);
-        });
+        return fastPath.release(key, token, keepMillis);
     }
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return call(true, () -> {
-            server.cancelled(label, key, token);
-            return store.cancel(key, token);
-        });
+        return fastPath.cancel(key, token);
+    }
+
+    /** What the fast path asks of the server. */
+    private final class Requests implements SimulatedFastPath.Server {
+
+        /** The commands are not one step: others may come between them, and a connection may break there. */
+        @Override
+        public CompletableFuture<Taken> take(AcquireRequest request) {
+            long gap = random.nextInt(8) == 0 ? random.nextLong(1_000_000) : 0;
+            int arriving = fault() ? random.nextInt(TAKING) : TAKING;
+            CompletableFuture<Taken> result = call((TAKING - 1) * gap, false, () -> {
+                CompletableFuture<Taken> taken = new CompletableFuture<>();
+                new Taking(request, taken).step(0, arriving, gap);
+                return taken;
+            });
+            return result;
+        }
+
+        @Override
+        public CompletableFuture<Boolean> free(String key, String token) {
+            return call(0, true, () -> commands.free(key, token));
+        }
+
+        @Override
+        public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
+            CompletableFuture<AcquireReply> answered = call(0, true, () -> {
+                Owned owned = now(commands.owned(request.key(), request.token()));
+                boolean wasTaken =
+                        owned == Owned.FOLLOWED || (owned == Owned.YES && !now(commands.isWaitedFor(request.key())));
+                CompletionStage<AcquireReply> reply = store.acquire(request);
+                CompletionStage<AcquireReply> unused = reply.whenComplete((answer, error) -> {
+                    if (answer != null) {
+                        server.acquired(label, request, answer, wasTaken);
+                    }
+                });
+                return reply;
+            });
+            CompletableFuture<AcquireReply> unused = answered.whenComplete((reply, error) -> {
+                if (reply instanceof AcquireReply.Refused) {
+                    fastPath.contended(request.key());
+                }
+            });
+            return answered;
+        }
+
+        @Override
+        public CompletableFuture<Ownership> release(String key, String token, long keepMillis) {
+            return call(0, true, () -> {
+                server.released(key, keepMillis);
+                return store.release(key, token, keepMillis);
+            });
+        }
+
+        @Override
+        public CompletableFuture<Ownership> cancel(String key, String token) {
+            return call(0, true, () -> {
+                server.cancelled(label, key, token);
+                return store.cancel(key, token);
+            });
+        }
+    }
+
+    /** The native commands of an acquire, one after the other. */
+    private final class Taking {
+
+        private final AcquireRequest request;
+        private final CompletableFuture<Taken> taken;
+        private boolean took;
+        private long fencingToken;
+        private boolean isWaitedFor;
+
+        Taking(AcquireRequest request, CompletableFuture<Taken> taken) {
+            this.request = request;
+            this.taken = taken;
+        }
+
+        void step(int number, int arriving, long gapNanos) {
+            if (number == arriving || server.isDown()) {
+                return;
+            }
+            try {
+                command(number);
+            } catch (StoreException e) {
+                taken.completeExceptionally(e);
+                return;
+            }
+            if (number == TAKING - 1) {
+                return;
+            }
+            if (gapNanos == 0) {
+                step(number + 1, arriving, 0);
+            } else {
+                after(gapNanos, () -> step(number + 1, arriving, gapNanos));
+            }
+        }
+
+        private void command(int number) {
+            switch (number) {
+                case 0 -> {
+                    took = now(commands.take(request));
+                    if (took) {
+                        server.took(label, request.key(), request.token());
+                    }
+                }
+                case 1 -> fencingToken = now(commands.draw());
+                case 2 -> isWaitedFor = now(commands.isWaitedFor(request.key()));
+                default -> {
+                    Owned owned = now(commands.owned(request.key(), request.token()));
+                    boolean granted =
+                            took && SimulatedFastPath.isGrant(owned != Owned.NO, isWaitedFor, owned == Owned.FOLLOWED);
+                    AcquireReply.Granted grant = granted ? new AcquireReply.Granted(fencingToken, 1, null) : null;
+                    if (grant != null) {
+                        server.acquired(label, request, grant, true);
+                    }
+                    taken.complete(new Taken(took, grant));
+                }
+            }
+        }
+    }
+
+    private static <T> T now(CompletionStage<T> stage) {
+        try {
+            return stage.toCompletableFuture().join();
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof StoreException refused) {
+                throw refused;
+            }
+            throw e;
+        }
     }
 
     @Override
     public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
-        return call(true, () -> store.renew(key, token, leaseMillis));
+        return call(0, true, () -> store.renew(key, token, leaseMillis));
     }
 
     @Override
     public CompletionStage<Optional<LockInfo>> inspect(String key) {
-        return call(true, () -> store.inspect(key));
+        return call(0, true, () -> store.inspect(key));
     }
 
     @Override
     public CompletionStage<Optional<LockInfo>> forceRelease(String key) {
-        return call(true, () -> {
+        return call(0, true, () -> {
             server.disturbed();
             return store.forceRelease(key);
         });
@@ -187,7 +317,7 @@ final class SimulatedNetwork implements LockStore {
 
     @Override
     public CompletionStage<Boolean> send(String instance, String message) {
-        return call(true, () -> store.send(instance, message));
+        return call(0, true, () -> store.send(instance, message));
     }
 
     @Override
@@ -195,7 +325,12 @@ final class SimulatedNetwork implements LockStore {
         store.close();
     }
 
-    private <T> CompletionStage<T> call(boolean repeatable, Supplier<CompletionStage<T>> operation) {
+    /**
+     * Sends a request.
+     *
+     * @param lastsNanos how long the server is at it; later requests come after that
+     */
+    private <T> CompletableFuture<T> call(long lastsNanos, boolean repeatable, Supplier<CompletionStage<T>> operation) {
         CompletableFuture<T> result = new CompletableFuture<>();
         var timeout = process.later(() -> fail(result, "no answer within 2 s"), TIMEOUT_NANOS);
         CompletableFuture<T> unused = result.whenComplete((reply, error) -> timeout.cancel());
@@ -212,7 +347,7 @@ final class SimulatedNetwork implements LockStore {
             arrival = now + random.nextLong(3_000_000_000L);
         } else {
             arrival = Math.max(arrival, lastArrival);
-            lastArrival = arrival;
+            lastArrival = arrival + lastsNanos;
         }
         after(arrival - now, () -> arrive(operation, result));
         if (repeatable && fault()) {

@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,14 +28,17 @@ final class SimulatedServer {
     private final Map<String, Lock> locks = new HashMap<>();
     private final Map<String, Long> keptUntilNanos = new HashMap<>();
     private final Set<String> deaf = new HashSet<>();
+    private long nextPlace;
     private boolean down;
 
     /** A grant as the witness saw it. */
-    record Grant(long first, int count) {}
+    record Grant(String token, long first, int count) {}
 
     private static final class Lock {
         final TreeMap<Long, Grant> grants = new TreeMap<>();
         final LinkedHashMap<String, Entry> queue = new LinkedHashMap<>();
+        /** For each token that took the key without a script, and was not told of a grant yet: the places before it then. */
+        final Map<String, Set<Long>> taken = new HashMap<>();
         /** The highest number given when something happened that may make a lease overlap with a later one. */
         final Set<Long> barriers = new HashSet<>();
         /** Those whose place came with a replica's data: it may be before that of others who seem to have come sooner. */
@@ -46,18 +50,26 @@ final class SimulatedServer {
                     : grants.lastEntry().getValue().first + grants.lastEntry().getValue().count - 1;
         }
 
-        /** Whether somebody stands before a client. */
-        boolean overtakes(String client, Predicate<Entry> isAlive) {
+        /** The places before a client's. */
+        Set<Long> before(String client, Predicate<Entry> isLive) {
             return queue.entrySet().stream()
                     .takeWhile(waiting -> !waiting.getKey().equals(client))
-                    .anyMatch(waiting -> waiting.getValue().certain && isAlive.test(waiting.getValue()));
+                    .map(Map.Entry::getValue)
+                    .filter(isLive)
+                    .map(Entry::place)
+                    .collect(Collectors.toSet());
+        }
+
+        /** Whether somebody stands at one of these places still. */
+        boolean anyAt(Set<Long> places, Predicate<Entry> isLive) {
+            return queue.values().stream().anyMatch(entry -> places.contains(entry.place) && isLive.test(entry));
         }
     }
 
-    /** Somebody's place in the queue; certain if the store cannot have dropped it. */
-    private record Entry(String token, long aliveUntilNanos, boolean certain) {
+    /** Somebody in the queue; the place is another each time it joins; certain if the store cannot have dropped it. */
+    private record Entry(long place, String token, long aliveUntilNanos, boolean certain) {
         Entry uncertain() {
-            return new Entry(token, aliveUntilNanos, false);
+            return new Entry(place, token, aliveUntilNanos, false);
         }
     }
 
@@ -116,17 +128,27 @@ final class SimulatedServer {
     /** How long the store keeps the key for a grant still; negative if it is not that grant's any more. */
     long remainingMillis(String key, Grant grant) {
         InMemoryContents.Value value = InMemoryContents.of(data).values().get(key);
-        return value == null || value.fencingToken() != grant.first() ? -1 : value.remainingMillis();
+        return value == null || !value.token().equals(grant.token()) ? -1 : value.remainingMillis();
     }
 
     // ---- what the witness sees
 
-    void acquired(String client, AcquireRequest request, AcquireReply reply) {
+    void acquired(String client, AcquireRequest request, AcquireReply reply, boolean wasTaken) {
         Lock lock = lock(request.key());
+        if (reply instanceof AcquireReply.Refused) {
+            // It has given way.
+            lock.taken.remove(request.token());
+        }
         if (reply instanceof AcquireReply.Granted granted) {
             // Else a repeated answer for a grant that was seen before.
             if (grantOf(request.key(), granted.fencingToken()) == null) {
-                granted(client, request.key(), granted.fencingToken(), granted.fencingTokens());
+                granted(
+                        client,
+                        request.key(),
+                        request.token(),
+                        granted.fencingToken(),
+                        granted.fencingTokens(),
+                        wasTaken);
             }
         } else if (request.queue()) {
             Entry before = lock.queue.get(client);
@@ -134,20 +156,41 @@ final class SimulatedServer {
             boolean certain = !deaf.contains(client)
                     && !lock.inherited.contains(client)
                     && (before == null || (before.certain && isAlive(before)));
-            lock.queue.put(client, new Entry(request.token(), now + (request.aliveMillis() - 2) * 1_000_000, certain));
+            long aliveUntilNanos = now + (request.aliveMillis() - 2) * 1_000_000;
+            long place = before == null ? nextPlace++ : before.place;
+            lock.queue.put(client, new Entry(place, request.token(), aliveUntilNanos, certain));
         }
     }
 
-    void granted(String client, String key, long first, int count) {
+    /** A token has the key now. It is no grant yet, but decides who came first. */
+    void took(String client, String key, String token) {
+        Lock lock = lock(key);
+        lock.taken.put(token, lock.inherited.contains(client) ? Set.of() : lock.before(client, this::isLive));
+    }
+
+    /**
+     * A grant.
+     *
+     * @param wasTaken whether the token had the key already, without a script: then who came first was decided there, and the
+     *     client's place in the queue, which it may have for another request, is as it was
+     */
+    void granted(String client, String key, String token, long first, int count, boolean wasTaken) {
         Lock lock = lock(key);
         if (first <= lock.highest()) {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
         }
-        lock.grants.put(first, new Grant(first, count));
-        if (!lock.inherited.remove(client) && lock.overtakes(client, this::isAlive)) {
+        lock.grants.put(first, new Grant(token, first, count));
+        boolean inherited = lock.inherited.remove(client);
+        Set<Long> before = lock.taken.remove(token);
+        // One that was told of a grant and asks again, before a script knew of it, gets another number. Nobody stood
+        // before it.
+        Set<Long> overtaken = !wasTaken ? lock.before(client, this::isLive) : before != null ? before : Set.of();
+        if (!inherited && lock.anyAt(overtaken, this::isLive)) {
             broken.accept("a live waiter for " + key + " was overtaken");
         }
-        lock.queue.remove(client);
+        if (!wasTaken) {
+            lock.queue.remove(client);
+        }
     }
 
     void cancelled(String client, String key, String token) {
@@ -177,6 +220,10 @@ final class SimulatedServer {
 
     void hears(String client) {
         deaf.remove(client);
+    }
+
+    private boolean isLive(Entry entry) {
+        return entry.certain && isAlive(entry);
     }
 
     private boolean isAlive(Entry entry) {
