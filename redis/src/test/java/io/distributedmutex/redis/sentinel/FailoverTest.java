@@ -185,6 +185,7 @@ class FailoverTest {
 
     /** There it would be taken for the rest of a minute, by nobody. */
     @Test
+    @Tag("deep")
     void aReleaseThatTheNewPrimaryMissedIsSentAgain() {
         DistributedMutex mutex = connect("A").with(options -> options.leaseTime(Duration.ofMinutes(1)));
         Lease lease = mutex.acquire("k");
@@ -243,6 +244,7 @@ class FailoverTest {
     }
 
     @Test
+    @Tag("deep")
     void contendersOverAKill() throws Exception {
         load(redis::killPrimary);
     }
