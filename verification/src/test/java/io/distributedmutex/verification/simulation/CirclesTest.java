@@ -30,7 +30,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 class CirclesTest {
 
     private static final int COUNT = 50;
-    private static final int LATER = 5_000;
+    private static final int LATER = 250;
 
     /** How many lives a mutant gets. */
     private static final int MOST_LIVES = 1_000;
