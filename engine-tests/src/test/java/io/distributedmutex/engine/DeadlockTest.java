@@ -16,7 +16,6 @@ import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Environment;
 import io.distributedmutex.spi.StoreEvents;
-import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
@@ -585,45 +584,18 @@ class DeadlockTest {
     }
 
     /** A machine with another wall clock. */
-    private record Skewed(Environment own, long skewMillis) implements Environment {
+    private static final class Skewed extends ForwardingEnvironment {
+
+        private final long skewMillis;
+
+        Skewed(Environment own, long skewMillis) {
+            super(own);
+            this.skewMillis = skewMillis;
+        }
+
         @Override
         public long epochMillis() {
             return own.epochMillis() + skewMillis;
-        }
-
-        @Override
-        public long nanoTime() {
-            return own.nanoTime();
-        }
-
-        @Override
-        public void schedule(Timer timer, long atNanos) {
-            own.schedule(timer, atNanos);
-        }
-
-        @Override
-        public void cancel(Timer timer) {
-            own.cancel(timer);
-        }
-
-        @Override
-        public void execute(Runnable callback) {
-            own.execute(callback);
-        }
-
-        @Override
-        public void park(Object blocker, long nanos) {
-            own.park(blocker, nanos);
-        }
-
-        @Override
-        public void randomBytes(byte[] target) {
-            own.randomBytes(target);
-        }
-
-        @Override
-        public void close() {
-            own.close();
         }
     }
 

@@ -1,7 +1,5 @@
 package io.distributedmutex.engine;
 
-import io.distributedmutex.spi.Environment;
-import io.distributedmutex.spi.Timer;
 import io.distributedmutex.testkit.ManualTime;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -13,17 +11,16 @@ import java.util.Queue;
  * The environment of an instance whose blocking calls are made by the test's own thread: to park is to move the clock on, by
  * as long as the park lasts, or by less if something happens that wakes the thread before.
  */
-final class PassingTime implements Environment {
+final class PassingTime extends ForwardingEnvironment {
 
     private final ManualTime time;
-    private final Environment own;
     private final Queue<Runnable> wakeUps = new ArrayDeque<>();
     private final List<Duration> parks = new ArrayList<>();
     private long pausedNanos;
 
     PassingTime(ManualTime time) {
+        super(time.newEnvironment());
         this.time = time;
-        this.own = time.newEnvironment();
     }
 
     /** What happens during the next park that has nothing to happen yet, and ends it. */
@@ -57,30 +54,5 @@ final class PassingTime implements Environment {
     @Override
     public long nanoTime() {
         return own.nanoTime() + pausedNanos;
-    }
-
-    @Override
-    public void schedule(Timer timer, long atNanos) {
-        own.schedule(timer, atNanos);
-    }
-
-    @Override
-    public void cancel(Timer timer) {
-        own.cancel(timer);
-    }
-
-    @Override
-    public void execute(Runnable callback) {
-        own.execute(callback);
-    }
-
-    @Override
-    public void randomBytes(byte[] target) {
-        own.randomBytes(target);
-    }
-
-    @Override
-    public void close() {
-        own.close();
     }
 }

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * {@code release.lua} follows.
  *
  * <p>A refused attempt costs a round trip and a write for nothing. So a key that was contended a moment ago goes straight to
- * the server.
+ * the long scripts.
  *
  * @see <a href="https://www.akkadia.org/drepper/futex.pdf">Drepper, Futexes Are Tricky</a>
  */
