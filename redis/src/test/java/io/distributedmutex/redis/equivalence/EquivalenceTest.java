@@ -98,7 +98,7 @@ class EquivalenceTest {
 
     private static void checkMoved(RedisExecutable executable, long firstSeed, int count) throws InterruptedException {
         int servers = Runtime.getRuntime().availableProcessors();
-        check(executable, servers, firstSeed, count, List.of(Passing.moved()));
+        check(executable, servers, firstSeed, count, List.of(Passing.moved(), Passing.movedFar()));
     }
 
     private static void checkInRealTime(long firstSeed, int count) throws InterruptedException {

@@ -47,7 +47,7 @@ class RedisRefusalsTest {
     /** What docs/operations.md lists, without what only `dmutex list` needs and what may be missing. */
     private static final String ALL_THAT_IS_NEEDED = "resetkeys ~lock:* ~dmutex:* resetchannels &dmutex:grants:*"
             + " &dmutex:instance:* -@all"
-            + " +eval +evalsha +get +set +del +exists +time +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset"
+            + " +eval +evalsha +get +set +del +exists +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset"
             + " +hdel +setrange +getrange +xadd +xsetid +publish +subscribe";
 
     private static final String PASSWORD = "s3cret/pass word";
@@ -220,7 +220,6 @@ class RedisRefusalsTest {
                 "set",
                 "del",
                 "exists",
-                "time",
                 "pttl",
                 "pexpire",
                 "zadd",
