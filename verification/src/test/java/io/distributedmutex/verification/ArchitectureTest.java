@@ -8,9 +8,13 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -54,7 +58,10 @@ final class ArchitectureTest {
             entry(
                     "names say what a thing is",
                     List.of("ThingImpl", "ThingUtils", "ThingHelper", "ThingManager", "BaseThing")),
-            entry("packages are null-marked", List.of("broken.util.Strings")));
+            entry("packages are null-marked", List.of("broken.util.Strings")),
+            entry(
+                    ArchitectureRules.NOT_THE_COMMON_POOL,
+                    List.of("Pooled.runs()", "Pooled.supplies()", "Pooled.takes()")));
 
     @ParameterizedTest
     @MethodSource("rules")
@@ -97,6 +104,26 @@ final class ArchitectureTest {
                 .filteredOn(type -> type.getPackageName().equals(BASE + part))
                 .extracting(JavaClass::getSimpleName)
                 .anyMatch(name -> !name.equals("package-info"));
+    }
+
+    /** Tests of the modules that were built together with this one. */
+    @Test
+    void noTestRunsOnTheCommonPool() throws IOException {
+        List<Path> folders;
+        try (Stream<Path> modules = Files.list(Path.of(".."))) {
+            folders = modules.map(module -> module.resolve("target/test-classes"))
+                    .filter(Files::isDirectory)
+                    .toList();
+        }
+        JavaClasses tests = new ClassFileImporter()
+                .withImportOption(location -> !location.contains("/verification/broken/"))
+                .importPaths(folders);
+
+        assertThat(tests.contain(ArchitectureTest.class)).isTrue();
+        new ArchitectureRules(BASE)
+                .all()
+                .get(ArchitectureRules.NOT_THE_COMMON_POOL)
+                .check(tests);
     }
 
     @Test
