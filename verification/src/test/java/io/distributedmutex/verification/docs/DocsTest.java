@@ -106,6 +106,7 @@ class DocsTest {
             import org.springframework.stereotype.Service;
             import org.springframework.transaction.annotation.Transactional;
             import org.springframework.web.client.RestClient;
+            import reactor.core.publisher.Mono;
 
             """;
 
