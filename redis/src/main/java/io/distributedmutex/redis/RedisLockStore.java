@@ -387,7 +387,7 @@ public final class RedisLockStore implements LockStore {
         private @Nullable RedisURI uri;
         private @Nullable RedisClient client;
         private @Nullable SslOptions sslOptions;
-        private KeyPrefix keyPrefix = KeyPrefix.of("lock:");
+        private KeyPrefix keyPrefix = KeyPrefix.DEFAULT;
         private Duration commandTimeout = Duration.ofSeconds(2);
         private boolean startCheck = true;
 
