@@ -3,6 +3,7 @@ package io.distributedmutex.verification.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testing.MutantLoader;
 import io.distributedmutex.testing.Seeds;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
@@ -115,7 +116,7 @@ class CirclesTest {
     }
 
     private static @Nullable String survivor(Mutant mutant) throws Exception {
-        Class<?> trial = new MutantLoader(mutant).loadClass(Trial.class.getName());
+        Class<?> trial = new MutantLoader(mutant, EngineMutants.USES).loadClass(Trial.class.getName());
         Method brokenCircle = trial.getMethod("brokenCircle", long.class);
         for (int i = 0; i < MOST_LIVES; i++) {
             String broken = (String) brokenCircle.invoke(null, Seeds.first() + i);
