@@ -30,6 +30,7 @@ class DeadlockMutantsTest {
     private static final String CORE = "core/src/main/java/io/distributedmutex/internal/";
     private static final String DETECTOR = CORE + "DeadlockDetector.java";
     private static final String QUEUE = CORE + "KeyQueue.java";
+    private static final String BUDGET = CORE + "Budget.java";
 
     private static final List<Mutant> MUTANTS = List.of(
             new Mutant("a wait is known from its beginning", DETECTOR, "wait.lookBy(afterNanos);", "wait.lookBy(0);"),
@@ -143,7 +144,7 @@ class DeadlockMutantsTest {
                     "return obstacle;"),
             new Mutant("any number of messages is sent", DETECTOR, " || !sending.allows(instance.now())) {", ") {"),
             new Mutant("any number of messages is taken", DETECTOR, " || !receiving.allows(instance.now())) {", ") {"),
-            new Mutant("the number of messages is never reset", DETECTOR, "                used = 0;\n", ""),
+            new Mutant("the number of messages is never reset", BUDGET, "            used = 0;\n", ""),
             new Mutant("a lease that is held under another token", QUEUE, " || !here.token().equals(token)) {", ") {"),
             new Mutant(
                     "a lease that is over",

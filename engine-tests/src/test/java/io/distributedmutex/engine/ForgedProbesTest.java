@@ -5,12 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.Deadlock;
 import io.distributedmutex.Lease;
 import io.distributedmutex.engine.World.Instance;
-import io.distributedmutex.spi.AcquireReply;
-import io.distributedmutex.spi.AcquireRequest;
-import io.distributedmutex.spi.StoreEvents;
 import io.distributedmutex.testkit.FaultyLockStore.Operation;
-import io.distributedmutex.testkit.memory.InMemoryLockStore;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -33,7 +28,7 @@ class ForgedProbesTest {
     void nonsenseIsDropped() {
         Instance a = deadlocks.instance("a");
         deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             String id = stranger.ownerOf("k1").substring(0, 11);
             Random random = new Random(1);
             for (int i = 0; i < 500; i++) {
@@ -53,7 +48,7 @@ class ForgedProbesTest {
     void aForgedProbeMakesALineOfBoundedAndEscapedText() {
         Instance a = deadlocks.instance("a");
         deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             stranger.takes("theirs");
             String victim = stranger.ownerOf("k1");
             deadlocks.waitsFor(a, "1", "theirs");
@@ -75,7 +70,7 @@ class ForgedProbesTest {
     void aConfirmationOfAnotherLeaseTellsNothing() {
         Instance a = deadlocks.instance("a");
         Lease held = deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             stranger.takes("theirs");
             String victim = stranger.ownerOf("k1");
             deadlocks.waitsFor(a, "1", "theirs");
@@ -99,7 +94,7 @@ class ForgedProbesTest {
     void aTokenThatOwnsNothingEndsAProbe() {
         Instance a = deadlocks.instance("a");
         deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             stranger.takes("theirs");
             String victim = stranger.ownerOf("k1");
             deadlocks.waitsFor(a, "1", "theirs");
@@ -118,7 +113,7 @@ class ForgedProbesTest {
         Instance a = deadlocks.instance("a");
         Instance b = deadlocks.instance("b");
         deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             stranger.takes("theirs");
             String victim = stranger.ownerOf("k1");
             CompletableFuture<Lease> next = b.ask("theirs");
@@ -141,7 +136,7 @@ class ForgedProbesTest {
     void ofMoreThan200MessagesInASecondTheRestIsDropped() {
         Instance a = deadlocks.instance("a");
         deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             stranger.takes("theirs");
             String victim = stranger.ownerOf("k1");
             deadlocks.waitsFor(a, "1", "theirs");
@@ -166,7 +161,7 @@ class ForgedProbesTest {
     void aWaitThatIsAskedToLookAgainDoesSoEvery50Milliseconds() {
         Instance a = deadlocks.instance("a");
         deadlocks.holds(a, "1", "k1");
-        try (Stranger stranger = new Stranger()) {
+        try (Stranger stranger = new Stranger(world)) {
             stranger.takes("theirs");
             String victim = stranger.ownerOf("k1");
             deadlocks.waitsFor(a, "1", "theirs");
@@ -208,63 +203,5 @@ class ForgedProbesTest {
 
     private static String field(String text) {
         return text.length() + ":" + text;
-    }
-
-    /** A client that speaks to the store itself. */
-    private final class Stranger implements StoreEvents, AutoCloseable {
-        private final InMemoryLockStore store = world.server.sibling();
-        final List<String> messages = new ArrayList<>();
-        private static final String ID = "stranger-id";
-        private static final String TOKEN = ID + "-0123456789";
-
-        Stranger() {
-            store.start("stranger", ID, this);
-        }
-
-        void takes(String key) {
-            assertThat(ask(key)).isInstanceOf(AcquireReply.Granted.class);
-        }
-
-        void releases(String key) {
-            store.release(key, TOKEN, 0).toCompletableFuture().join();
-        }
-
-        String ownerOf(String key) {
-            return ((AcquireReply.Refused) ask(key)).ownerToken();
-        }
-
-        private AcquireReply ask(String key) {
-            AcquireRequest request = new AcquireRequest(key, TOKEN, 600_000, false, 2_000, 2_000, null);
-            return store.acquire(request).toCompletableFuture().join();
-        }
-
-        String lastMessage() {
-            return messages.get(messages.size() - 1);
-        }
-
-        /** To the instance of a token. */
-        void sendsTo(String token, String text) {
-            assertThat(sends(token.substring(0, 11), text)).isTrue();
-        }
-
-        boolean sends(String instance, String text) {
-            return store.send(instance, text).toCompletableFuture().join();
-        }
-
-        @Override
-        public void granted(String key, String token, long fencingToken, int fencingTokens) {}
-
-        @Override
-        public void message(String text) {
-            messages.add(text);
-        }
-
-        @Override
-        public void reconnected() {}
-
-        @Override
-        public void close() {
-            store.close();
-        }
     }
 }
