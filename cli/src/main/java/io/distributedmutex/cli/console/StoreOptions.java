@@ -9,6 +9,7 @@ import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -142,12 +143,17 @@ public final class StoreOptions {
         }
 
         public DistributedMutex connectMutex(String label, LockOptions options) {
-            return RedisMutex.builder()
-                    .uri(uri)
-                    .keyPrefix(prefix)
-                    .commandTimeout(timeout)
-                    .holderLabel(label)
-                    .options(options)
+            return connectMutex(label, options, builder -> builder);
+        }
+
+        public DistributedMutex connectMutex(
+                String label, LockOptions options, UnaryOperator<RedisMutex.Builder> change) {
+            return change.apply(RedisMutex.builder()
+                            .uri(uri)
+                            .keyPrefix(prefix)
+                            .commandTimeout(timeout)
+                            .holderLabel(label)
+                            .options(options))
                     .connect();
         }
 
