@@ -38,6 +38,9 @@ final class InMemoryData {
     /** How many fencing tokens a lease gets that its instance may pass on locally; BLOCK in fence.lua. */
     static final int BLOCK = 64;
 
+    /** The characters of an instance's id. */
+    private static final int INSTANCE = 11;
+
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */
     private static final String NOBODY = "-";
 
@@ -313,6 +316,14 @@ final class InMemoryData {
             grantNext(key, null);
         }
         return before;
+    }
+
+    /** The id of the instance that holds a key, with which its tokens begin; empty if none of ours does. */
+    Optional<String> holder(String key) {
+        Value value = lockAt(key);
+        return value == null || value.kind != Kind.LEASE || value.token.equals(NOBODY)
+                ? Optional.empty()
+                : Optional.of(value.token.substring(0, Math.min(INSTANCE, value.token.length())));
     }
 
     /** As DEL by an administrator: whoever waits is told nothing. */
