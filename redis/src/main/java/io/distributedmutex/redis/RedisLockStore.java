@@ -260,6 +260,14 @@ public final class RedisLockStore implements LockStore {
                         Replies::received);
     }
 
+    /** Two requests: who holds the key may change between them, and a message that comes to nobody's holder does no harm. */
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return run(Script.INSPECT, key, keysOf(key), Replies::holder)
+                .thenCompose(holder ->
+                        holder.isPresent() ? send(holder.get(), message) : CompletableFuture.completedFuture(false));
+    }
+
     /**
      * Finds keys that are taken now, by going through all keys of the database a few hundred at a time: for tools, not
      * for every-day use. With an empty key prefix, every value of type string counts as a lock.
@@ -440,7 +448,7 @@ public final class RedisLockStore implements LockStore {
         private @Nullable RedisURI uri;
         private @Nullable RedisClient client;
         private @Nullable SslOptions sslOptions;
-        private KeyPrefix keyPrefix = KeyPrefix.of("lock:");
+        private KeyPrefix keyPrefix = KeyPrefix.DEFAULT;
         private Duration commandTimeout = Duration.ofSeconds(2);
         private boolean startCheck = true;
 

@@ -21,6 +21,9 @@ final class Replies {
 
     private static final long HANDED_ON = 5;
 
+    /** The characters of an instance's id, with which its tokens begin. */
+    private static final int INSTANCE = 11;
+
     /** From here on fencing tokens would be 2^53 or more; see fence.lua. */
     private static final long LAST_MILLIS = 9_007_199_254_740L;
 
@@ -232,6 +235,15 @@ final class Replies {
                         : OptionalLong.of(owner.fencingToken()),
                 remainingMillis < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remainingMillis)),
                 (int) Math.min(waiters, Integer.MAX_VALUE)));
+    }
+
+    /** The id of the instance that holds a key, from what {@link #lockInfo} is made of; empty if none of ours does. */
+    static Optional<String> holder(List<@Nullable Object> reply) {
+        if (reply.size() == 1 && reply.get(0) == null) {
+            return Optional.empty();
+        }
+        OwnerValue owner = OwnerValue.parse(bytes(reply, 0));
+        return Optional.ofNullable(owner).map(OwnerValue::token).map(token -> token.substring(0, INSTANCE));
     }
 
     static byte[] bytes(List<@Nullable Object> reply, int index) {

@@ -40,7 +40,7 @@ final class Script {
 
     private Script(String file, String operation) {
         this.operation = operation;
-        this.text = whole(file).getBytes(StandardCharsets.UTF_8);
+        this.text = withIncludes(file).getBytes(StandardCharsets.UTF_8);
         this.call = encoded(new Arguments().add("EVALSHA").add(sha1(text)));
         this.callWithText = encoded(new Arguments().add("EVAL").add(text));
     }
@@ -70,8 +70,9 @@ final class Script {
     }
 
     /** A file of the scripts with its includes in place, and theirs. */
-    private static String whole(String file) {
-        return INCLUDE.matcher(read(file)).replaceAll(include -> Matcher.quoteReplacement(whole(include.group(1))));
+    static String withIncludes(String file) {
+        return INCLUDE.matcher(read(file))
+                .replaceAll(include -> Matcher.quoteReplacement(withIncludes(include.group(1))));
     }
 
     /** A file of the scripts as it is. */

@@ -14,6 +14,7 @@ import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
@@ -230,13 +231,15 @@ class SubscriptionTest {
     void whileAScriptBlocksTheServerItIsAskedForAgain() {
         redis.command("CONFIG", "SET", "lua-time-limit", "1");
         try (StartedStore store = started()) {
-            CompletableFuture<Void> script = CompletableFuture.runAsync(() -> {
-                try {
-                    redis.command("EVAL", "while true do end", "0");
-                } catch (EmbeddedRedisException killed) {
-                    // As it should.
-                }
-            });
+            CompletableFuture<Void> script = CompletableFuture.runAsync(
+                    () -> {
+                        try {
+                            redis.command("EVAL", "while true do end", "0");
+                        } catch (EmbeddedRedisException killed) {
+                            // As it should.
+                        }
+                    },
+                    OwnThread.EACH);
             Await.until("the server is busy", () -> isBusy("PING"));
             proxy.cut();
             Await.until("the server has refused it", () -> warnings().toString().contains("BUSY"));

@@ -42,6 +42,9 @@ final class InMemoryData {
     /** How long most waiters count as alive, and how long most grants to them last; see common.lua. */
     private static final long USUAL_MILLIS = 2_000;
 
+    /** The characters of an instance's id. */
+    private static final int INSTANCE = 11;
+
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */
     private static final String NOBODY = "-";
 
@@ -337,6 +340,14 @@ final class InMemoryData {
             grantNext(key, null);
         }
         return before;
+    }
+
+    /** The id of the instance that holds a key, with which its tokens begin; empty if none of ours does. */
+    Optional<String> holder(String key) {
+        Value value = lockAt(key);
+        return value == null || value.kind != Kind.LEASE || value.token.equals(NOBODY)
+                ? Optional.empty()
+                : Optional.of(value.token.substring(0, Math.min(INSTANCE, value.token.length())));
     }
 
     /** As DEL by an administrator: whoever waits is told nothing. */

@@ -127,6 +127,13 @@ public final class InMemoryLockStore implements LockStore {
                 : CompletableFuture.completedStage(server.send(instance, message));
     }
 
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return run((data, self) -> data.holder(key))
+                .thenCompose(holder ->
+                        holder.isPresent() ? send(holder.get(), message) : CompletableFuture.completedFuture(false));
+    }
+
     private static StoreUnreachableException ended() {
         return new StoreUnreachableException("closed: this in-memory store was closed", null);
     }

@@ -1,7 +1,13 @@
 package io.distributedmutex.verification.simulation;
 
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testkit.ManualTime;
+import io.lettuce.core.RedisClient;
 import java.util.List;
+import org.jspecify.annotations.NullMarked;
+import org.slf4j.Logger;
 
 /**
  * Faults for the sources of the engine, of the Redis store's fast path and of the in-memory store, by their paths from the
@@ -21,7 +27,16 @@ final class EngineMutants {
 
     private static final String DETECTOR = CORE + "DeadlockDetector.java";
 
-    /** Those that lives of deadlocks find; see {@link CirclesTest}. */
+    /** What they are compiled against. */
+    static final List<Class<?>> USES = List.of(
+            DistributedMutex.class,
+            ManualTime.class,
+            RedisLockStore.class,
+            RedisClient.class,
+            Logger.class,
+            NullMarked.class);
+
+    /** Those that lives of deadlocks find; see {@link CirclesTest}. {@code DeadlockMutantsTest} has one for each rule. */
     static final List<Mutant> DEADLOCKS = List.of(
             new Mutant("every wait of a circle finds it", DETECTOR, "if (wait.isYoungerThan(probe)) {", "if (false) {"),
             new Mutant(

@@ -338,6 +338,11 @@ final class SimulatedNetwork implements LockStore {
     }
 
     @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return call(0, true, () -> store.sendToHolder(key, message));
+    }
+
+    @Override
     public void close() {
         store.close();
     }
