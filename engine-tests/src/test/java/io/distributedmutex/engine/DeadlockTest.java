@@ -427,6 +427,29 @@ class DeadlockTest {
         world.server.delete("k2");
     }
 
+    /** It listens to no messages, so it hears of nothing; what goes through it is not found, and all else is. */
+    @Test
+    void anOlderVersionBesideNewOnesEndsProbes() {
+        Instance a = instance("a");
+        Instance b = instance("b");
+        holds(a, "1", "k1");
+        holds(b, "2", "k2");
+        holds(b, "3", "k3");
+        try (Stranger old = new Stranger(world)) {
+            old.takes("old");
+            old.stopsListening();
+            waitsFor(a, "1", "old");
+            waitsFor(b, "3", "k1");
+            world.advanceMillis(5_000);
+            assertThat(reports).isEmpty();
+            waitsFor(b, "2", "k1");
+            waitsFor(a, "1", "k2");
+            world.advanceMillis(1_100);
+            assertThat(described()).containsExactly("a/1>k2 b/2>k1");
+            old.releases("old");
+        }
+    }
+
     @Test
     void anInstanceThatIsGoneEndsAProbe() {
         Instance a = instance("a");
