@@ -101,7 +101,7 @@ public final class InMemoryLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return run((data, self) -> data.cancel(self.id(), key, token));
+        return run((data, self) -> data.cancel(self.id(), self.label(), key, token));
     }
 
     @Override

@@ -189,22 +189,22 @@ final class EngineMutants {
             new Mutant(
                     "the claim time ignored by the store",
                     STORE,
-                    "setOwner(key, waiter.token, fence, waiter.label, waiter.claimMillis);",
-                    "setOwner(key, waiter.token, fence, waiter.label, 1);"),
+                    "setOwner(key, entry.token, fence, entry.label, waiter.claimMillis);",
+                    "setOwner(key, entry.token, fence, entry.label, 1);"),
             new Mutant(
                     "a free key goes to whoever asks",
                     STORE,
-                    "Next next = grantNext(key, request.queue() ? client : null);",
+                    "Next next = grantNext(key, request.queue() ? new Entry(token, client, label) : null);",
                     "Next next = Next.NOBODY;"),
             new Mutant(
                     "a grant that is not told",
                     STORE,
-                    "if (pushes.publish(client, new Grant(key, waiter.token, fence, BLOCK))) {",
-                    "if (true) {"),
+                    "&& pushes.publish(entry.client, new Grant(key, entry.token, fence, BLOCK))",
+                    ""),
             new Mutant(
                     "a cancel that leaves the queue entry",
                     STORE,
-                    "            queue.waiters.remove(client);\n"
+                    "            queue.remove(new Entry(token, client, label));\n"
                             + "            if (queue.waiters.isEmpty()) {\n"
                             + "                queues.remove(key);",
                     "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"),
@@ -229,6 +229,11 @@ final class EngineMutants {
                     FAST,
                     "|| !failure.isTransient()",
                     "|| failure.isTransient()"),
+            new Mutant(
+                    "a release that the server cannot do taken for done",
+                    FAST,
+                    "if (answer.freed()) {",
+                    "if (answer.freed() || answer.found() != null) {"),
             new Mutant(
                     "a key that was taken without a script, and no mark left by who queues",
                     STORE,

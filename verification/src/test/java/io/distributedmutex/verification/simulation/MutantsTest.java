@@ -26,6 +26,7 @@ import org.junit.jupiter.api.parallel.Isolated;
  * are 1, 2, 3 and so on, so the table that this prints is the same each time; docs/internals/testing.md shows it.
  */
 @Isolated("uses all cores")
+@Tag("slow")
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class MutantsTest {
 
