@@ -66,7 +66,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
 
     private volatile int progress;
 
-    /** The commands before its own, as they were last handed over; null if it has none. */
+    /** The commands before its own, as they were last handed over; null if it is no pipeline. */
     private Part @Nullable [] parts;
 
     /** Whether it was handed over once more because Lettuce had not taken it. */
@@ -118,8 +118,8 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
 
     /** Adds what is to be written: its parts, if it has some, and itself. */
     void addTo(List<RedisCommand<byte[], byte[], ?>> commands) {
-        int count = request.parts();
-        if (count > 0) {
+        if (request.isPipeline()) {
+            int count = request.parts();
             Part[] before = new Part[count];
             for (int i = 0; i < count; i++) {
                 before[i] = new Part(this, request, i);

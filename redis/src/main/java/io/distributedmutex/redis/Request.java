@@ -103,6 +103,11 @@ final class Request {
         return script != null;
     }
 
+    /** Whether it consists of native commands, so that their errors are replies for it to read. */
+    boolean isPipeline() {
+        return pipeline != null;
+    }
+
     /** How many commands go before its own. */
     int parts() {
         return pipeline == null ? 0 : pipeline.types.size() - 1;

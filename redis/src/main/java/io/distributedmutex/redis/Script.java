@@ -69,9 +69,10 @@ final class Script {
         return Arrays.copyOf(arguments.bytes(), arguments.length());
     }
 
-    /** A file of the scripts, with its includes in place. */
+    /** A file of the scripts with its includes in place, and theirs. */
     static String withIncludes(String file) {
-        return INCLUDE.matcher(read(file)).replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))));
+        return INCLUDE.matcher(read(file))
+                .replaceAll(include -> Matcher.quoteReplacement(withIncludes(include.group(1))));
     }
 
     /** A file of the scripts as it is. */

@@ -9,16 +9,15 @@
 local token, keep = ARGV[1], ARGV[2]
 local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
--- First, and also if it will be set again: after a first write Redis lets a script go on at its memory limit; and whatever
--- stands in the place of the queue, the lock is free.
-call('DEL', lock)
 if keep then
+  -- Deleted first: after a first write Redis lets a script go on at its memory limit.
+  call('DEL', lock)
   -- Owned by nobody: '-' is no token.
   call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
   return HELD
 end
 
--- include fence
 -- include grant
 if grant_next(nil) then return HANDED_ON end
+call('DEL', lock)
 return HELD
