@@ -160,7 +160,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         try {
             CommandOutput<byte[], byte[], List<Object>> received = output;
             Part[] before = parts;
-            if (before != null) {
+            if (before != null && request.isPipeline()) {
                 connection.answered();
                 result.complete(parser.apply(elements(before, received)));
             } else if (received.hasError()) {

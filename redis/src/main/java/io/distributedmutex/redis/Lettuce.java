@@ -59,6 +59,27 @@ final class Lettuce {
     }
 
     /**
+     * Refuses Lettuce's {@code MultiDbClient}, which goes to another database when one is ill: there the locks are not.
+     *
+     * @param client the application's client
+     * @return the same
+     * @throws IllegalArgumentException if it is such a one
+     */
+    static RedisClient checkClient(RedisClient client) {
+        for (Class<?> type = client.getClass(); type != null; type = type.getSuperclass()) {
+            for (Class<?> each : type.getInterfaces()) {
+                if (each.getName().equals("io.lettuce.core.failover.MultiDbClient")) {
+                    throw new IllegalArgumentException(
+                            "a MultiDbClient cannot serve locks: it moves to another database when one"
+                                    + " is ill, and the locks stay behind; give a RedisClient of one of the databases, or Sentinels,"
+                                    + " or a cluster");
+                }
+            }
+        }
+        return client;
+    }
+
+    /**
      * What it means that a class or a method is missing: Lettuce stands beside a Netty that it was not made for.
      *
      * @param error what is missing

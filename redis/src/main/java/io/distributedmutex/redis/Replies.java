@@ -130,6 +130,11 @@ final class Replies {
         return freed == 1;
     }
 
+    /** What EXISTS says of one key. */
+    static boolean isThere(List<@Nullable Object> reply) {
+        return single(reply) > 0;
+    }
+
     private static long single(List<@Nullable Object> reply) {
         if (reply.size() != 1) {
             throw new UnexpectedReplyException("1 element");

@@ -22,8 +22,13 @@ local function grant_next(self)
       if alive and #claim <= 11 and #token == 22 and tonumber(alive) >= now_millis() then
         local first = next_fence(BLOCK)
         local push = first .. '|' .. BLOCK .. '|' .. token .. '|' .. lock
+        -- A name that is longer than its 22 random characters is that of a waiter in a cluster with a channel in this slot.
+        local publish, channel = 'PUBLISH', 'dmutex:grants:' .. client
+        if #client > 22 then
+          publish, channel = 'SPUBLISH', 'dmutex:grants:' .. string.match(queue, '{%w+}') .. client
+        end
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
-        local received = redis.pcall('PUBLISH', 'dmutex:grants:' .. client, push)
+        local received = redis.pcall(publish, channel, push)
         if polls == '!' or type(received) == 'number' and received > 0 then
           set_owner(token, first, label, claim)
           return 'other'
