@@ -7,7 +7,6 @@ import io.lettuce.core.SslOptions;
 import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.resource.ClientResources;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -53,9 +52,10 @@ final class ClusterClient {
      * Makes connections with what belongs to the application's client; connects nothing.
      *
      * @param client the application's client, which is not changed
-     * @param uri of a node, as that client has it
+     * @param uri that the client was created with
+     * @param timeout how long a command may take
      */
-    static ClusterClient of(RedisClusterClient client, RedisURI uri) {
+    static ClusterClient of(RedisClusterClient client, RedisURI uri, Duration timeout) {
         ClientResources resources = client.getResources();
         // The engine repeats what was lost, and nothing waits for a node that is away.
         ClientOptions.Builder options = Lettuce.withoutMaintenanceNotifications(
@@ -66,7 +66,7 @@ final class ClusterClient {
         commands.setOptions(options.autoReconnect(true).build());
         RedisClient pushes = RedisClient.create(resources);
         pushes.setOptions(options.autoReconnect(false).build());
-        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, uri.getTimeout()));
+        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, Connections.limit(timeout)));
     }
 
     /** Makes connections that Lettuce makes anew when they are lost. */
@@ -133,10 +133,5 @@ final class ClusterClient {
         } catch (ExecutionException | TimeoutException e) {
             // The client goes on closing them.
         }
-    }
-
-    /** A node that the application's client knows, by which the others are found. */
-    static Optional<RedisURI> anyNode(RedisClusterClient client) {
-        return client.getPartitions().stream().map(node -> node.getUri()).findFirst();
     }
 }

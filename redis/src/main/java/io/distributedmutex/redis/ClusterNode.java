@@ -302,6 +302,23 @@ final class ClusterNode implements Sender, RoleListener {
         endCommands();
     }
 
+    /** The client is about to end all connections: ends all requests. */
+    void end() {
+        List<Waiting<?>> failed;
+        @Nullable CommandConnection last;
+        synchronized (this) {
+            closed = true;
+            failed = new ArrayList<>(waiting);
+            waiting.clear();
+            last = commands;
+        }
+        failed.forEach(one -> one.result().completeExceptionally(errors.closed(one.request(), false)));
+        pushes.forget();
+        if (last != null) {
+            last.close();
+        }
+    }
+
     private StoreException notSent(Waiting<?> one) {
         return errors.notConnected(one.request(), null);
     }

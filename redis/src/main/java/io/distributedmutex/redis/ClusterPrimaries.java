@@ -135,7 +135,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     }
 
     /**
-     * Connects with what belongs to the application's client: its threads, options and credentials, and the nodes that it knows.
+     * Connects with what belongs to the application's client: its threads, options and credentials.
      *
      * @param client the application's client, which is not changed
      * @param errors says what went wrong
@@ -143,19 +143,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
      * @param prefix of the locks, on which their slots depend
      */
     static ClusterPrimaries open(RedisClusterClient client, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
-        List<RedisURI> known;
-        try {
-            known = client.getPartitions().stream().map(node -> node.getUri()).toList();
-        } catch (RedisException e) {
-            throw errors.connecting(e);
-        }
-        if (known.isEmpty()) {
-            throw errors.uncovered("0-16383");
-        }
-        for (RedisURI uri : known) {
-            RedisUris.checkNode(uri);
-        }
-        return open(ClusterClient.of(client, known.get(0)), addresses(known), errors, timeout, prefix);
+        RedisURI uri = RedisUris.checkNode(Lettuce.uriOf(client));
+        return open(ClusterClient.of(client, uri, timeout), addresses(List.of(uri)), errors, timeout, prefix);
     }
 
     private static Set<NodeAddress> addresses(List<RedisURI> uris) {
@@ -185,8 +174,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     private static Found find(ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout) {
         long deadline = System.nanoTime() + Connections.limit(timeout).toNanos();
         Set<NodeAddress> all = new LinkedHashSet<>(seeds);
+        @Nullable StoreException failure = null;
         while (true) {
-            StoreException failure = null;
             Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
                     new LinkedHashMap<>();
             all.stream().limit(MAXIMUM_SEEDS_ASKED).forEach(each -> attempts.put(each, connect(client, each)));
@@ -200,7 +189,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                     found = ask(connection, each.getKey(), ofNode, errors, left(deadline));
                     break;
                 } catch (StoreUnreachableException e) {
-                    failure = e;
+                    // What a node has said says more than silence.
+                    failure = failure instanceof StoreRefusedException ? failure : e;
                 } catch (StoreRefusedException e) {
                     if (!e.isTransient()) {
                         end(attempts.values(), null);
@@ -257,7 +247,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
             @Nullable StatefulRedisConnection<byte[], byte[]> kept) {
         for (CompletableFuture<StatefulRedisConnection<byte[], byte[]>> attempt : attempts) {
             attempt.thenAccept(connection -> {
-                if (connection != kept) {
+                if (connection != kept && !Connections.isClosed(connection)) {
                     connection.closeAsync();
                 }
             });
@@ -430,7 +420,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     @Override
     public void close() {
         closed = true;
-        nodes.values().forEach(ClusterNode::close);
+        nodes.values().forEach(ClusterNode::end);
         client.close();
     }
 

@@ -198,6 +198,12 @@ final class NodePushes {
 
     /** Ends the connection for good. */
     void close() {
+        end(forget());
+    }
+
+    /** Asks for nothing more; returns the connection, if there is one. */
+    @Nullable
+    StatefulRedisPubSubConnection<String, String> forget() {
         @Nullable StatefulRedisPubSubConnection<String, String> last;
         List<Channel> ended;
         synchronized (this) {
@@ -207,13 +213,14 @@ final class NodePushes {
             ended = new ArrayList<>(channels.values());
             channels.clear();
         }
-        end(last);
         ended.forEach(channel -> channel.outcome.complete(false));
+        return last;
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // Nobody needs it, and the client's end ends it too.
     private static void end(@Nullable StatefulRedisPubSubConnection<String, String> connection) {
-        if (connection != null) {
+        // Lettuce warns of a second close.
+        if (connection != null && !Connections.isClosed(connection)) {
             connection.closeAsync();
         }
     }

@@ -101,13 +101,17 @@ final class RedisUris {
             }
             return List.of();
         }
+        String rest = Objects.toString(parts.group(4), "");
+        if (rest.contains("#")) {
+            throw notOne(": a # names the primary of Sentinels, and a cluster has neither");
+        }
         List<RedisURI> nodes = new ArrayList<>();
         for (String host : parts.group(3).split(",", -1)) {
             if (host.isEmpty()) {
                 throw notOne(": a host is missing beside a comma");
             }
             String userInfo = parts.group(2) == null ? "" : parts.group(2);
-            nodes.add(checkNode(parse(parts.group(1) + userInfo + host + Objects.toString(parts.group(4), ""))));
+            nodes.add(checkNode(parse(parts.group(1) + userInfo + host + rest)));
         }
         return nodes;
     }
