@@ -64,9 +64,13 @@ final class InspectCommand implements Callable<Integer> {
         try (Server server = store.open();
                 RedisLockStore connected = server.connectStore()) {
             Optional<LockInfo> found = Replies.await(connected.inspect(key));
+            Optional<String> shard = connected.shardOf(key);
             spec.commandLine()
                     .getOut()
-                    .print(json ? Json.write(LockText.json(key, found)) + "\n" : LockText.details(key, found));
+                    .print(
+                            json
+                                    ? Json.write(LockText.json(key, found, shard)) + "\n"
+                                    : LockText.details(key, found, shard));
             return found.isPresent() ? ExitCodes.OK : ExitCodes.NO;
         }
     }

@@ -110,6 +110,12 @@ final class ClusterNode implements Sender, RoleListener {
         return isSilent;
     }
 
+    /** Whether it is silent, or its connection was lost and has not come back. */
+    boolean isIll() {
+        CommandConnection open = commands;
+        return isSilent || (open != null && !open.isOpen());
+    }
+
     /** It has answered. */
     void isWell() {
         isSilent = false;

@@ -22,12 +22,14 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,6 +48,12 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
 
     /** The shortest time between two looks at who has which slots. */
     private static final long LOOK_MILLIS = 100;
+
+    /** The longest pause between two looks while a master is ill. */
+    private static final long LONGEST_PAUSE_MILLIS = 1_000;
+
+    /** How many nodes are asked where none is connected. */
+    private static final int OTHERS_ASKED = 3;
 
     /** How long a look waits for an answer before the next one may begin. */
     private static final long LOOK_LIMIT_MILLIS = 1_000;
@@ -87,6 +95,11 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     private final AtomicBoolean reportIsDue = new AtomicBoolean();
     private volatile long lookedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
     private volatile long reportedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(REPORT_MILLIS);
+
+    private final AtomicBoolean repeatIsDue = new AtomicBoolean();
+
+    /** How many looks in a row found nobody in the place of an ill master. */
+    private volatile int looksInVain;
 
     /** Which of the nodes that are not connected is asked next. Guarded by this. */
     private int nextOther;
@@ -372,6 +385,11 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     }
 
     @Override
+    public Optional<String> shardOf(String key) {
+        return Optional.of(nodeOf(slotOf(key)).toString());
+    }
+
+    @Override
     public boolean isSharded() {
         return isSharded;
     }
@@ -467,7 +485,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
 
     /** A request ended with an error. */
     void failed(ClusterNode node, Throwable error) {
-        if (RedisErrors.saidIn(error).startsWith("CLUSTERDOWN")) {
+        if (error instanceof StoreUnreachableException
+                || RedisErrors.saidIn(error).startsWith("CLUSTERDOWN")) {
             lookAgain();
         }
     }
@@ -558,27 +577,37 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         }
     }
 
-    /** Asks the masters that are connected, and one other node. The first answer counts. */
+    /** Asks the masters that are connected, or some other nodes. The first answer counts. */
     private void look() {
         lookedNanos = System.nanoTime();
-        AtomicBoolean answered = new AtomicBoolean();
-        for (ClusterNode node : asked()) {
+        List<ClusterNode> asked = asked();
+        AtomicInteger failed = new AtomicInteger();
+        AtomicBoolean over = new AtomicBoolean();
+        for (ClusterNode node : asked) {
             Request request = Request.command("the slots", CommandType.CLUSTER, new Arguments().add("SLOTS"));
-            CompletableFuture<Void> unused = node.send(request, reply -> ClusterSlots.parse(reply, node.address()))
-                    .thenAccept(seen -> {
-                        node.isWell();
-                        if (!seen.masters().isEmpty() && answered.compareAndSet(false, true)) {
+            CompletableFuture<ClusterSlots> unused = node.send(
+                            request, reply -> ClusterSlots.parse(reply, node.address()))
+                    .whenComplete((seen, error) -> {
+                        if (error == null) {
+                            node.isWell();
+                        }
+                        boolean isAnswer = error == null && !seen.masters().isEmpty();
+                        if ((isAnswer || failed.incrementAndGet() == asked.size()) && over.compareAndSet(false, true)) {
                             client.execute(() -> {
                                 lookIsDue.set(false);
-                                believe(seen);
+                                if (isAnswer) {
+                                    believe(seen);
+                                }
+                                lookAgainIfIll();
                             });
                         }
                     });
         }
         boolean scheduled = client.schedule(
                 () -> {
-                    if (answered.compareAndSet(false, true)) {
+                    if (over.compareAndSet(false, true)) {
                         lookIsDue.set(false);
+                        lookAgainIfIll();
                     }
                 },
                 LOOK_LIMIT_MILLIS);
@@ -587,10 +616,29 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         }
     }
 
+    /** As long as a master is ill another one may take its place, and nobody tells us. */
+    private void lookAgainIfIll() {
+        if (nodes.values().stream().noneMatch(ClusterNode::isIll)) {
+            looksInVain = 0;
+        } else if (repeatIsDue.compareAndSet(false, true)) {
+            looksInVain = Math.min(looksInVain + 1, 10);
+            long pause = Math.min(LONGEST_PAUSE_MILLIS, LOOK_MILLIS << looksInVain);
+            boolean scheduled = client.schedule(
+                    () -> {
+                        repeatIsDue.set(false);
+                        lookAgain();
+                    },
+                    pause);
+            if (!scheduled) {
+                repeatIsDue.set(false);
+            }
+        }
+    }
+
     private synchronized List<ClusterNode> asked() {
         List<ClusterNode> asked = new ArrayList<>();
         for (ClusterNode node : nodes.values()) {
-            if (node.isOpen() && !node.isSilent()) {
+            if (node.isOpen() && !node.isIll()) {
                 asked.add(node);
             }
         }
@@ -598,8 +646,11 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
             Set<NodeAddress> others = new LinkedHashSet<>(slots.nodes());
             others.addAll(seeds);
             List<NodeAddress> inOrder = new ArrayList<>(others);
-            for (int i = 0; i < Math.min(inOrder.size(), 2); i++) {
-                asked.add(nodeAt(inOrder.get(Math.floorMod(nextOther++, inOrder.size()))));
+            for (int i = 0; i < inOrder.size() && asked.size() < OTHERS_ASKED; i++) {
+                ClusterNode node = nodeAt(inOrder.get(Math.floorMod(nextOther++, inOrder.size())));
+                if (!node.isIll()) {
+                    asked.add(node);
+                }
             }
         }
         return asked;
@@ -639,10 +690,5 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         } else {
             client.schedule(node::close, timeout.toMillis());
         }
-    }
-
-    /** The node that has a key's slot, for people. */
-    String shardOf(String key) {
-        return nodeOf(slotOf(key)).toString();
     }
 }

@@ -16,6 +16,7 @@ import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.event.connection.ReconnectFailedEvent;
 import io.lettuce.core.protocol.DefaultEndpoint;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
@@ -252,7 +253,16 @@ final class Connections {
 
     private boolean concernsUs(ReconnectFailedEvent failed) {
         SocketAddress address = lastAddress;
-        return (ownClient != null && !toNode) || address == null || address.equals(failed.remoteAddress());
+        return (ownClient != null && !toNode) || address == null || isSame(address, failed.remoteAddress());
+    }
+
+    /** Lettuce tells the address of a failed attempt as it was before the name was looked up. */
+    private static boolean isSame(SocketAddress one, SocketAddress other) {
+        return one.equals(other)
+                || (one instanceof InetSocketAddress first
+                        && other instanceof InetSocketAddress second
+                        && first.getPort() == second.getPort()
+                        && first.getHostString().equals(second.getHostString()));
     }
 
     /** Somebody waits for a connection that is not there. With an application's client, that client decides. */

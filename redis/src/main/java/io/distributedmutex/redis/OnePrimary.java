@@ -7,6 +7,7 @@ import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -91,6 +92,11 @@ final class OnePrimary implements Topology, RoleListener {
     @Override
     public boolean serverHas(String key) {
         return true;
+    }
+
+    @Override
+    public Optional<String> shardOf(String key) {
+        return Optional.empty();
     }
 
     /** It has the locks, too. */

@@ -277,6 +277,16 @@ public final class RedisLockStore implements LockStore {
     }
 
     /**
+     * Where a key is in a Redis Cluster, as far as is known: for tools.
+     *
+     * @param key the key without the prefix
+     * @return host and port of the master that has it; empty if this is no cluster
+     */
+    public Optional<String> shardOf(String key) {
+        return topology.shardOf(Objects.requireNonNull(key, "key"));
+    }
+
+    /**
      * Closes the connections within 2 s. Pending operations, and later ones, end with {@link StoreUnreachableException}.
      * A client that the application brought is left as it is.
      */

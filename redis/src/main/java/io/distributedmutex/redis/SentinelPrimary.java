@@ -10,6 +10,7 @@ import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -155,6 +156,11 @@ final class SentinelPrimary implements Topology, RoleListener {
     @Override
     public boolean serverHas(String key) {
         return true;
+    }
+
+    @Override
+    public Optional<String> shardOf(String key) {
+        return Optional.empty();
     }
 
     /** It has the locks, too. */

@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Future;
 
 /**
@@ -58,6 +59,14 @@ interface Topology {
      * @return the commands of Lettuce
      */
     RedisAsyncCommands<byte[], byte[]> server();
+
+    /**
+     * The part of the deployment that has a key, for people.
+     *
+     * @param key the user's key, whose slot counts
+     * @return host and port of its master; empty where there is but one
+     */
+    Optional<String> shardOf(String key);
 
     /** The store has started: {@link #server} is not asked any more. */
     void started();

@@ -49,9 +49,11 @@ if client and before ~= '' then
   -- Its place goes along.
   local place = call('ZSCORE', queue, before)
   if place then
+    -- First what is new: neither key is gone in between, which a slot that moves would not forgive.
+    call('ZADD', queue, place, client)
+    call('HSET', waiters, client, '')
     call('ZREM', queue, before)
     call('HDEL', waiters, before)
-    call('ZADD', queue, place, client)
   end
 end
 

@@ -14,12 +14,14 @@ import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.cluster.RedisClusterClient;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -113,10 +115,11 @@ class ConnectingToClusterTest {
                             == 1);
             Lease lease = mutex.acquire(key);
             try (DistributedMutex other = RedisMutex.connect("redis-cluster://:data@" + hosts())) {
-                var waiting = other.acquireAsync(key);
-                var mine = mutex.acquireAsync(key);
+                CompletableFuture<Lease> waiting = other.acquireAsync(key);
                 lease.release();
-                waiting.get(20, TimeUnit.SECONDS).release();
+                Lease theirs = waiting.get(20, TimeUnit.SECONDS);
+                CompletableFuture<Lease> mine = mutex.acquireAsync(key);
+                theirs.release();
                 mine.get(20, TimeUnit.SECONDS).release();
             }
 
@@ -253,7 +256,7 @@ class ConnectingToClusterTest {
     void theApplicationsClientIsNeitherChangedNorClosed() {
         RedisClusterClient client = RedisClusterClient.create(redis.uris().get(0));
         try {
-            var options = client.getOptions();
+            ClientOptions options = client.getOptions();
             try (DistributedMutex mutex = RedisMutex.builder().client(client).connect()) {
                 assertThat(mutex.tryAcquire("k")).isPresent();
             }

@@ -145,8 +145,9 @@ class MovingSlotTest {
                 "all instances wait",
                 () -> instances.get(0).inspect("k").orElseThrow().waiters() >= 4);
         try (SlotMigration migration = redis.migrate(slot, target)) {
+            // A release with waiters needs all keys together, so it ends when they are.
             migration.moveKeys(1);
-            assertThat(lease.release()).isTrue();
+            lease.close();
             Await.pass(Duration.ofMillis(300));
         }
         try (SlotMigration back = redis.migrate(slot, source)) {

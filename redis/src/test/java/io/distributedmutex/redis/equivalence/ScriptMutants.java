@@ -131,10 +131,14 @@ final class ScriptMutants {
                     "if call('PTTL', companion) < tonumber(alive) then",
                     "if true then"),
             new Mutant("entries that outlive their queue", "acquire", "{queue, waiters}", "{queue}"),
-            new Mutant("a forced release that grants to nobody", "force_release", "grant_next(nil)\n", ""),
-            new Mutant("a forced release that frees nothing", "force_release", "call('DEL', lock)\n", ""),
+            new Mutant(
+                    "a forced release that grants to nobody",
+                    "force_release",
+                    "if not grant_next(nil) then\n",
+                    "if true then\n"),
+            new Mutant("a forced release that frees nothing", "force_release", "  call('DEL', lock)\n", ""),
             new Mutant("a release that frees nothing", "release", "call('DEL', lock)\n", ""),
-            new Mutant("a cancel that frees nothing", "cancel", "call('DEL', lock)\n", ""),
+            new Mutant("a cancel that frees nothing", "cancel", "  call('DEL', lock)\n", ""),
             new Mutant(
                     "a short release of whatever stands there",
                     "free",
