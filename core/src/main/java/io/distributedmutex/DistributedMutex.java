@@ -284,6 +284,20 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
+     * Asks the instance that holds a key who holds it there, and what that one itself waits for. So a chain of those who wait for
+     * each other can be followed by hand. Takes two requests and the answer; waits for that 1 s at most, interrupted or not (the
+     * flag is kept).
+     *
+     * @param key the key
+     * @return what it said; empty if the key is free, if it is held by another library or by a version without this, or if the
+     *     instance does not answer, is gone, or {@linkplain OnDeadlock#IGNORE ignores} deadlocks
+     * @throws StoreException if the store could not be reached within its command time-out, or refused
+     */
+    public Optional<HolderStatus> askHolder(String key) {
+        return engine.askHolder(key);
+    }
+
+    /**
      * Takes a key from its holder. The next waiter gets it; without one it is free. The holder believes in its lease until its
      * next renewal, its release or its deadline. A WARN line names this instance's label.
      *

@@ -32,13 +32,7 @@ final class RawLocks implements Locks {
         String[] keys = {"lock:" + key, "dmutex:{bar}:queue:" + key, "dmutex:{bar}:waiters:" + key, "dmutex:{bar}:fence"
         };
         commands.evalsha(
-                acquire,
-                ScriptOutputType.VALUE,
-                keys,
-                token,
-                Long.toString(leaseMillis),
-                "host:1234",
-                "AAAAAAAAAAAAAAAAAAAAAA|2000|2000");
+                acquire, ScriptOutputType.VALUE, keys, token, Long.toString(leaseMillis), "host:1234", "AAAAAAAAAAA");
         return () -> commands.evalsha(release, ScriptOutputType.INTEGER, keys, token);
     }
 

@@ -1,10 +1,12 @@
 package io.distributedmutex.cli;
 
+import io.distributedmutex.HolderStatus;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.cli.console.Arguments;
 import io.distributedmutex.cli.console.ExitCodes;
 import io.distributedmutex.cli.console.Json;
 import io.distributedmutex.cli.console.LockText;
+import io.distributedmutex.cli.console.Logging;
 import io.distributedmutex.cli.console.StoreOptions;
 import io.distributedmutex.cli.console.StoreOptions.Server;
 import io.distributedmutex.cli.console.ToolVersion;
@@ -24,7 +26,11 @@ import picocli.CommandLine.Spec;
         name = "inspect",
         mixinStandardHelpOptions = true,
         versionProvider = ToolVersion.class,
-        description = "Show who holds a lock, its fencing token, how long its lease lasts still, and how many wait.",
+        description = {
+            "Show who holds a lock, its fencing token, how long its lease lasts still, and how many wait.",
+            "If the holder's instance answers within 1 s, show also which thread (or owner) of it holds the lock, and what"
+                    + " that one itself has waited for, for 1 s or more."
+        },
         abbreviateSynopsis = true,
         sortOptions = false,
         parameterListHeading = "%nArguments:%n",
@@ -61,16 +67,19 @@ final class InspectCommand implements Callable<Integer> {
     public Integer call() {
         CommandSpec spec = Arguments.present(command);
         Arguments.checkKey(spec, key);
+        // That this user may not ask the holder's instance, say.
+        Logging.hushWarnings(store.isVerbose());
         try (Server server = store.open();
                 RedisLockStore connected = server.connectStore()) {
             Optional<LockInfo> found = Replies.await(connected.inspect(key));
             Optional<String> shard = connected.shardOf(key);
+            Optional<HolderStatus> holder = found.flatMap(LockInfo::holder).flatMap(ours -> server.askHolder(key));
             spec.commandLine()
                     .getOut()
                     .print(
                             json
-                                    ? Json.write(LockText.json(key, found, shard)) + "\n"
-                                    : LockText.details(key, found, shard));
+                                    ? Json.write(LockText.json(key, found, holder, shard)) + "\n"
+                                    : LockText.details(key, found, holder, shard));
             return found.isPresent() ? ExitCodes.OK : ExitCodes.NO;
         }
     }

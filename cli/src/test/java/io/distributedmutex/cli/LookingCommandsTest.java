@@ -4,11 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.spi.StoreEvents;
+import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.CommandLineTool;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -60,7 +65,9 @@ class LookingCommandsTest {
                         + "fencing token  " + lease.fencingToken() + "\n"
                         + "since          20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ, (\\d+ ms|\\d+ s) ago\n"
                         + "remaining      (60|[1-5]?\\d(\\.\\d)?) s\n"
-                        + "waiters        0\n");
+                        + "waiters        0\n"
+                        + "owner          " + Thread.currentThread().getName() + "\n"
+                        + "waits for      nothing\n");
     }
 
     /** Redis keeps the fencing token only where the key was contended. */
@@ -76,6 +83,82 @@ class LookingCommandsTest {
         mutex.acquire("job:42");
         assertThat(run("inspect", "job:42").out())
                 .contains("holder         tester\nfencing token  -\nsince          -\n");
+    }
+
+    @Test
+    void inspectShowsWhatTheHolderItselfWaitsFor() {
+        try (DistributedMutex other = RedisMutex.connect(redis.uri())) {
+            Lease taken = other.acquire("b\n");
+            DistributedMutex work = mutex.owner("request-17").with(options -> options.waitTime(Duration.ofMinutes(1)));
+            Lease held = work.acquire("a");
+            CompletableFuture<Lease> waits = work.acquireAsync("b\n");
+            // Not each question is answered: there are many in a second.
+            Await.until(() -> other.askHolder("a")
+                    .filter(status -> !status.waits().isEmpty())
+                    .isPresent());
+            assertThat(run("inspect", "a").out())
+                    .containsPattern("\nowner          request-17\nwaits for      'b\\\\u000A' for \\d+(\\.\\d)? s\n$");
+            assertThat(run("inspect", "--json", "a").out())
+                    .matches("\\{.*,\"owner\":\"request-17\",\"waitsFor\":"
+                            + "\\[\\{\"key\":\"b\\\\n\",\"waitedMillis\":\\d+}]}\n");
+            waits.cancel(false);
+            held.close();
+            taken.close();
+        }
+    }
+
+    /** Its process is stopped, or of a version that listens to messages and does not know this one. */
+    @Test
+    void inspectDoesWithoutAnAnswer() {
+        redis.command("SET", "lock:a", "AAAAAAAAAAABBBBBBBBBBB|7|old", "PX", "60000");
+        assertThat(run("inspect", "a").out()).endsWith("waiters        0\nowner          -\nwaits for      -\n");
+        try (RedisLockStore silent = RedisLockStore.builder().uri(redis.uri()).connect()) {
+            silent.start("silent", "AAAAAAAAAAA", new StoreEvents() {
+                @Override
+                public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+                @Override
+                public void message(String text) {}
+
+                @Override
+                public void reconnected() {}
+            });
+            long start = System.nanoTime();
+            assertThat(run("inspect", "a").out()).endsWith("owner          -\nwaits for      -\n");
+            assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofSeconds(1));
+        }
+        redis.command("DEL", "lock:a");
+    }
+
+    @Test
+    void inspectShowsTheRestToAUserWhoMayNotAsk() {
+        redis.command(
+                "ACL",
+                "SETUSER",
+                "looker",
+                "on",
+                ">secret",
+                "~*",
+                "resetchannels",
+                "+@read",
+                "+eval",
+                "+evalsha",
+                "+script",
+                "+ping",
+                "+hello",
+                "+client",
+                "+info",
+                "+type",
+                "+auth");
+        mutex.acquire("a");
+        String uri = redis.uri().replace("redis://", "redis://looker:secret@");
+        CommandLineTool.Result result = Tool.run("inspect", "--redis=" + uri, "a");
+        assertThat(result.err()).isEmpty();
+        assertThat(result.exitCode()).isZero();
+        assertThat(result.out())
+                .startsWith("key            a\nstate          held\nholder         tester\n")
+                .endsWith("owner          -\nwaits for      -\n");
+        redis.command("ACL", "DELUSER", "looker");
     }
 
     @Test
@@ -97,7 +180,8 @@ class LookingCommandsTest {
         Lease lease = acquireOfAnother(AWKWARD);
         CommandLineTool.Result result = run("inspect", "--json", AWKWARD);
         Matcher matcher = Pattern.compile("\\{\"key\":(.*),\"held\":true,\"holder\":\"tester\",\"fencingToken\":(\\d+),"
-                        + "\"since\":\"(.*)\",\"remainingMillis\":(\\d+),\"waiters\":0}\n")
+                        + "\"since\":\"(.*)\",\"remainingMillis\":(\\d+),\"waiters\":0,"
+                        + "\"owner\":\"(.*)\",\"waitsFor\":\\[]}\n")
                 .matcher(result.out());
         assertThat(matcher.matches()).as(result.out()).isTrue();
         assertThat(matcher.group(1)).isEqualTo(AWKWARD_JSON);
@@ -108,7 +192,8 @@ class LookingCommandsTest {
 
         assertThat(run("inspect", "--json", "free").out())
                 .isEqualTo("{\"key\":\"free\",\"held\":false,\"holder\":null,\"fencingToken\":null,"
-                        + "\"since\":null,\"remainingMillis\":null,\"waiters\":0}\n");
+                        + "\"since\":null,\"remainingMillis\":null,\"waiters\":0,"
+                        + "\"owner\":null,\"waitsFor\":null}\n");
     }
 
     @Test

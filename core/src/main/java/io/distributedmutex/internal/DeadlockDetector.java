@@ -2,10 +2,12 @@ package io.distributedmutex.internal;
 
 import io.distributedmutex.Deadlock;
 import io.distributedmutex.DeadlockException;
+import io.distributedmutex.HolderStatus;
 import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.spi.Timer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -64,8 +66,8 @@ final class DeadlockDetector {
     /** What has been waited for long enough, by owner. */
     private final Map<Object, List<Wait>> waits = new ConcurrentHashMap<>();
 
-    private final Budget sending = new Budget();
-    private final Budget receiving = new Budget();
+    private final Budget sending = new Budget(MESSAGES_PER_SECOND);
+    private final Budget receiving = new Budget(MESSAGES_PER_SECOND);
 
     /** Whether the store forbids messages: only circles within this instance are found then. */
     private volatile boolean forbidden;
@@ -235,6 +237,19 @@ final class DeadlockDetector {
         }
     }
 
+    /** What an owner has waited for long enough. */
+    List<HolderStatus.Wait> waitsOf(Object owner) {
+        return waits.getOrDefault(owner, List.of()).stream()
+                .filter(wait -> !wait.isOver())
+                .map(wait -> new HolderStatus.Wait(wait.waiter.key, Duration.ofMillis(wait.waitedMillis())))
+                .toList();
+    }
+
+    /** Whether it knows of waits. */
+    boolean isWatching() {
+        return reaction != OnDeadlock.IGNORE;
+    }
+
     // ---- the first round: to find circles
 
     /** From a wait to who holds its key. */
@@ -393,7 +408,7 @@ final class DeadlockDetector {
 
     /** A message has come, from whomever. */
     void received(String text) {
-        if (reaction == OnDeadlock.IGNORE || !receiving.allows(instance.now())) {
+        if (!isWatching() || !receiving.allows(instance.now())) {
             return;
         }
         Probe probe = Probe.parse(text);
@@ -403,22 +418,6 @@ final class DeadlockDetector {
             confirmHeld(probe);
         } else {
             arrive(probe);
-        }
-    }
-
-    /** Allows so many a second. */
-    private static final class Budget {
-        private long current = Long.MIN_VALUE;
-        private int used;
-
-        synchronized boolean allows(long now) {
-            long second = now / 1_000_000_000L;
-            if (second != current) {
-                current = second;
-                used = 0;
-            }
-            used = Math.min(used + 1, MESSAGES_PER_SECOND + 1);
-            return used <= MESSAGES_PER_SECOND;
         }
     }
 }

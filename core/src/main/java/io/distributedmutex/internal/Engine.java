@@ -1,5 +1,6 @@
 package io.distributedmutex.internal;
 
+import io.distributedmutex.HolderStatus;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
@@ -29,6 +30,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +52,7 @@ public final class Engine implements StoreEvents {
     private final Instance instance;
     private final ConcurrentHashMap<String, KeyQueue> queues = new ConcurrentHashMap<>();
     private final DeadlockDetector deadlocks;
+    private final HolderQuestions questions;
     private final ThreadHolds holds = new ThreadHolds(false);
 
     /** Whether nothing can be acquired any more; what is held may be used still, until it is closed. */
@@ -82,6 +85,7 @@ public final class Engine implements StoreEvents {
             }
         };
         this.deadlocks = new DeadlockDetector(instance, queues, onDeadlock, deadlocksAfter.toNanos());
+        this.questions = new HolderQuestions(instance, queues, deadlocks);
         store.start(label, Token.half(instance.id), this);
     }
 
@@ -172,6 +176,12 @@ public final class Engine implements StoreEvents {
     public Optional<LockInfo> inspect(String key) {
         Checks.key(key);
         return askAndWait(key, "inspected", to -> to.inspect(key)).map(this::withOwnFencingToken);
+    }
+
+    /** Asks the instance that holds a key what its holder waits for. */
+    public Optional<HolderStatus> askHolder(String key) {
+        Checks.key(key);
+        return openAndAsk(key, "asked about", () -> questions.ask(key));
     }
 
     /** A store need not know the fencing token of a lease that it granted at once; its instance does. */
@@ -468,11 +478,15 @@ public final class Engine implements StoreEvents {
     // ---- the store
 
     private <T> T askAndWait(String key, String what, Function<LockStore, CompletionStage<T>> request) {
+        return openAndAsk(key, what, () -> instance.store.askAndWait(request));
+    }
+
+    private <T> T openAndAsk(String key, String what, Supplier<T> question) {
         if (closed) {
             throw new MutexClosedException("'" + Messages.shown(key) + "' not " + what + ": closed");
         }
         try {
-            return instance.store.askAndWait(request);
+            return question.get();
         } catch (StoreException e) {
             throw Outcomes.copy("'" + Messages.shown(key) + "' not " + what + ": ", e);
         }
@@ -490,7 +504,9 @@ public final class Engine implements StoreEvents {
 
     @Override
     public void message(String text) {
-        deadlocks.received(text);
+        if (!questions.received(text)) {
+            deadlocks.received(text);
+        }
     }
 
     @Override

@@ -1,7 +1,6 @@
 package io.distributedmutex.internal;
 
 import io.distributedmutex.Deadlock;
-import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LossReason;
@@ -9,6 +8,7 @@ import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.Messages;
+import io.distributedmutex.spi.StoredLease;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
@@ -52,14 +52,7 @@ final class Events {
         return outage;
     }
 
-    /** A lease as it is told of. */
-    interface Held extends Lease {
-
-        /** What the log may show of its token. */
-        String tokenExcerpt();
-    }
-
-    void acquired(String key, Held lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
+    void acquired(String key, StoredLease lease, FlightEvents.@Nullable Acquire event, long waitedNanos) {
         if (isHeard()) {
             tell(l -> l.onAcquired(lease, Duration.ofNanos(waitedNanos)));
         }
@@ -84,7 +77,7 @@ final class Events {
         }
     }
 
-    void released(Held lease, FlightEvents.@Nullable Hold event, long heldNanos) {
+    void released(StoredLease lease, FlightEvents.@Nullable Hold event, long heldNanos) {
         if (isHeard()) {
             tell(l -> l.onReleased(lease, Duration.ofNanos(heldNanos)));
         }
@@ -98,7 +91,7 @@ final class Events {
         }
     }
 
-    void atRisk(Held lease, Throwable cause) {
+    void atRisk(StoredLease lease, Throwable cause) {
         if (isHeard()) {
             tell(l -> l.onAtRisk(lease));
         }
@@ -108,12 +101,12 @@ final class Events {
                 aloud,
                 "AT RISK {} (token {}...): renewal is failing, the lease is valid for {} still: {}",
                 Messages.shown(lease.key()),
-                lease.tokenExcerpt(),
+                Token.excerpt(lease.token()),
                 Messages.about(lease.remaining()),
                 cause.getMessage()));
     }
 
-    void recovered(Held lease) {
+    void recovered(StoredLease lease) {
         if (isHeard()) {
             tell(l -> l.onRecovered(lease));
         }
@@ -121,14 +114,14 @@ final class Events {
         Log.quietly(() -> {
             String line = "recovered {} (token {}...): the lease is renewed again";
             if (aloud) {
-                Log.LOGGER.info(line, Messages.shown(lease.key()), lease.tokenExcerpt());
+                Log.LOGGER.info(line, Messages.shown(lease.key()), Token.excerpt(lease.token()));
             } else {
-                Log.LOGGER.debug(line, Messages.shown(lease.key()), lease.tokenExcerpt());
+                Log.LOGGER.debug(line, Messages.shown(lease.key()), Token.excerpt(lease.token()));
             }
         });
     }
 
-    void lost(Held lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
+    void lost(StoredLease lease, FlightEvents.@Nullable Hold hold, LossReason reason, String detail) {
         if (isHeard()) {
             tell(l -> l.onLost(lease, reason));
         }
@@ -147,7 +140,7 @@ final class Events {
                 "LOST {} ({}, token {}..., fencing token {}): {}",
                 Messages.shown(lease.key()),
                 reason,
-                lease.tokenExcerpt(),
+                Token.excerpt(lease.token()),
                 lease.fencingToken(),
                 detail));
     }
@@ -229,7 +222,7 @@ final class Events {
         }
     }
 
-    private static void record(FlightEvents.@Nullable Hold event, Held lease, String outcome) {
+    private static void record(FlightEvents.@Nullable Hold event, StoredLease lease, String outcome) {
         if (event != null) {
             Log.quietly(() -> {
                 event.end();

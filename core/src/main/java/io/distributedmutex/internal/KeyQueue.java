@@ -544,6 +544,12 @@ final class KeyQueue extends Holding.Owner {
         return owner == null ? null : new Tenure(owner, lease.fencingToken(), now - lease.grantedNanos());
     }
 
+    /** The lease that is held here and valid; null if there is none. */
+    synchronized @Nullable LeaseHandle validLease() {
+        Holding here = holding;
+        return here != null && instance.now() < here.current().deadline() ? here.current() : null;
+    }
+
     /** Whether what is held here is an owner's. */
     boolean isHeldBy(Object owner) {
         Holding here = holding;

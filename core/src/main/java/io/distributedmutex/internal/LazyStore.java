@@ -176,6 +176,11 @@ public final class LazyStore implements LockStore {
         return ask(made -> made.send(instance, message));
     }
 
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return ask(made -> made.sendToHolder(key, message));
+    }
+
     /** Does not wait for a store that is being made: it is closed as soon as it is there. */
     @Override
     public void close() {

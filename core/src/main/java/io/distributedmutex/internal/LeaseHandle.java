@@ -11,6 +11,7 @@ import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
 import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.StoredLease;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * changes under the monitor of the key, by one transition that decides every race between release, expiry and loss; reading it
  * takes no monitor.
  */
-final class LeaseHandle implements Events.Held, GiveBack.Released {
+final class LeaseHandle implements StoredLease, GiveBack.Released {
 
     /** In the place of the observers when there is nothing to observe any more. Has none. */
     private static final Observers ALL_TOLD = new Observers();
@@ -106,6 +107,11 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
     @Override
     public long fencingToken() {
         return fencingToken;
+    }
+
+    @Override
+    public String token() {
+        return keeper.token();
     }
 
     @Override
@@ -354,11 +360,6 @@ final class LeaseHandle implements Events.Held, GiveBack.Released {
     /** What an owner is called: its thread's name, or the name that its user gave it. */
     static String nameOf(Object owner) {
         return owner instanceof Thread thread ? thread.getName() : owner.toString();
-    }
-
-    @Override
-    public String tokenExcerpt() {
-        return Token.excerpt(keeper.token());
     }
 
     /** The end of the minimum hold. */

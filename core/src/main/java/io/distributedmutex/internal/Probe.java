@@ -30,11 +30,6 @@ record Probe(boolean confirms, long sequence, long startedMillis, int position, 
     /** What a text begins with; another version begins otherwise. */
     private static final String HEAD = "probe1|";
 
-    private static final int MAXIMUM_KEY = 512;
-    private static final int MAXIMUM_NAME = 128;
-    private static final int MAXIMUM_DIGITS = 19;
-
-    private static final Pattern HALF = Pattern.compile("[A-Za-z0-9_-]{" + Token.HALF + "}");
     private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9_-]{" + Token.LENGTH + "}");
 
     /**
@@ -60,7 +55,7 @@ record Probe(boolean confirms, long sequence, long startedMillis, int position, 
             long heldMillis) {
 
         Edge {
-            owner = owner.length() <= MAXIMUM_NAME ? owner : owner.substring(0, MAXIMUM_NAME);
+            owner = Fields.name(owner);
         }
 
         Edge heldFor(long millis, long fence) {
@@ -121,107 +116,65 @@ record Probe(boolean confirms, long sequence, long startedMillis, int position, 
 
     // ---- as text
 
-    /** Each field with its length before it, since keys and names may be any text. */
     String text() {
         StringBuilder text = new StringBuilder(HEAD);
-        append(text, confirms ? "1" : "0");
-        append(text, sequence);
-        append(text, startedMillis);
-        append(text, position);
-        append(text, path.size());
+        Fields.append(text, confirms ? "1" : "0");
+        Fields.append(text, sequence);
+        Fields.append(text, startedMillis);
+        Fields.append(text, position);
+        Fields.append(text, path.size());
         for (Edge edge : path) {
-            append(text, edge.id);
-            append(text, edge.label);
-            append(text, edge.owner);
-            append(text, edge.key);
-            append(text, edge.waitedMillis);
-            append(text, edge.token);
-            append(text, edge.fencingToken);
-            append(text, edge.heldMillis);
+            Fields.append(text, edge.id);
+            Fields.append(text, edge.label);
+            Fields.append(text, edge.owner);
+            Fields.append(text, edge.key);
+            Fields.append(text, edge.waitedMillis);
+            Fields.append(text, edge.token);
+            Fields.append(text, edge.fencingToken);
+            Fields.append(text, edge.heldMillis);
         }
         return text.toString();
     }
 
-    private static void append(StringBuilder text, long number) {
-        append(text, Long.toString(number));
-    }
-
-    private static void append(StringBuilder text, String field) {
-        text.append(field.length()).append(':').append(field);
-    }
-
     /** Reads a text; null if none of ours can have written it. */
     static @Nullable Probe parse(String text) {
-        if (text.length() > MAXIMUM_TEXT || !text.startsWith(HEAD)) {
+        if (text.length() > MAXIMUM_TEXT) {
             return null;
         }
         try {
-            return new Reader(text).probe();
+            return read(new Fields.Reader(HEAD, text));
         } catch (IllegalArgumentException e) {
             return null;
         }
     }
 
-    /** Throws {@link IllegalArgumentException} for what is out of bounds. */
-    private static final class Reader {
-        private final String text;
-        private int at = HEAD.length();
-
-        Reader(String text) {
-            this.text = text;
+    private static Probe read(Fields.Reader reader) {
+        boolean confirms = reader.number(1) == 1;
+        long sequence = reader.number(Long.MAX_VALUE);
+        long startedMillis = reader.number(Long.MAX_VALUE);
+        int position = (int) reader.number(MAXIMUM_PATH - 1);
+        int count = (int) reader.number(MAXIMUM_PATH);
+        Fields.check(confirms ? position < count : position == count - 1);
+        Set<String> ids = new HashSet<>();
+        List<Edge> path = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Edge edge = edge(reader);
+            Fields.check(ids.add(edge.id));
+            path.add(edge);
         }
+        reader.end();
+        return new Probe(confirms, sequence, startedMillis, position, List.copyOf(path));
+    }
 
-        Probe probe() {
-            boolean confirms = number(1) == 1;
-            long sequence = number(Long.MAX_VALUE);
-            long startedMillis = number(Long.MAX_VALUE);
-            int position = (int) number(MAXIMUM_PATH - 1);
-            int count = (int) number(MAXIMUM_PATH);
-            check(confirms ? position < count : position == count - 1);
-            Set<String> ids = new HashSet<>();
-            List<Edge> path = new ArrayList<>();
-            for (int i = 0; i < count; i++) {
-                Edge edge = edge();
-                check(ids.add(edge.id));
-                path.add(edge);
-            }
-            check(at == text.length());
-            return new Probe(confirms, sequence, startedMillis, position, List.copyOf(path));
-        }
-
-        private Edge edge() {
-            String id = field(Token.HALF);
-            check(HALF.matcher(id).matches());
-            String label = field(MAXIMUM_NAME);
-            String owner = field(MAXIMUM_NAME);
-            String key = field(MAXIMUM_KEY);
-            long waitedMillis = number(Long.MAX_VALUE);
-            String token = field(Token.LENGTH);
-            check(TOKEN.matcher(token).matches());
-            return new Edge(id, label, owner, key, waitedMillis, token, number(Long.MAX_VALUE), number(Long.MAX_VALUE));
-        }
-
-        private long number(long maximum) {
-            String digits = field(MAXIMUM_DIGITS);
-            check(!digits.isEmpty() && digits.chars().allMatch(c -> c >= '0' && c <= '9'));
-            long number = Long.parseLong(digits);
-            check(number <= maximum);
-            return number;
-        }
-
-        private String field(int maximum) {
-            int colon = text.indexOf(':', at);
-            check(colon > at && colon - at <= 3);
-            int length = Integer.parseInt(text, at, colon, 10);
-            check(length >= 0 && length <= maximum && length <= text.length() - colon - 1);
-            at = colon + 1 + length;
-            return text.substring(colon + 1, at);
-        }
-
-        private static void check(boolean holds) {
-            if (!holds) {
-                throw new IllegalArgumentException("not a probe");
-            }
-        }
+    private static Edge edge(Fields.Reader reader) {
+        String id = reader.half();
+        String label = reader.field(Fields.MAXIMUM_NAME);
+        String owner = reader.field(Fields.MAXIMUM_NAME);
+        String key = reader.field(Fields.MAXIMUM_KEY);
+        long waitedMillis = reader.number(Long.MAX_VALUE);
+        String token = reader.field(Token.LENGTH);
+        Fields.check(TOKEN.matcher(token).matches());
+        long fencingToken = reader.number(Long.MAX_VALUE);
+        return new Edge(id, label, owner, key, waitedMillis, token, fencingToken, reader.number(Long.MAX_VALUE));
     }
 }

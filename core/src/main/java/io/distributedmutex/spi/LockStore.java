@@ -3,6 +3,7 @@ package io.distributedmutex.spi;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.StoreException;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -95,6 +96,18 @@ public interface LockStore extends AutoCloseable {
      * @return whether an instance of that id was there to receive it
      */
     CompletionStage<Boolean> send(String instance, String message);
+
+    /**
+     * {@linkplain #send Sends} a message to the instance that holds a key: that of the token that owns it. Serves to ask it about
+     * its holder. A store need not be able to: the default sends nothing.
+     *
+     * @param key the key
+     * @param message any text of at most 65,536 characters
+     * @return whether an instance holds the key, as one of this library does, and was there to receive it
+     */
+    default CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return CompletableFuture.completedFuture(false);
+    }
 
     /** Closes connections and ends threads. Pending operations complete exceptionally. Idempotent. */
     @Override

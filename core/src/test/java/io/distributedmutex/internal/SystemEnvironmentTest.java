@@ -455,7 +455,7 @@ class SystemEnvironmentTest {
     void closeDropsTimersButRunsTheCallbacksThatItWasGiven() {
         AtomicBoolean timerRan = new AtomicBoolean();
         AtomicInteger callbacksRan = new AtomicInteger();
-        environment.runAfter(() -> timerRan.set(true), 50_000_000);
+        environment.runAfter(() -> timerRan.set(true), 1_000_000_000);
         environment.execute(() -> {
             blockUntilTestEnds();
             callbacksRan.incrementAndGet();

@@ -7,23 +7,33 @@ import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
+import io.distributedmutex.DeadlockException;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockNotAcquiredException;
+import io.distributedmutex.MutexAdapter;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.api.Deployment.Instance;
 import io.distributedmutex.testing.Await;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.slf4j.LoggerFactory;
+import org.slf4j.helpers.NOPLogger;
 
 /** Threads that wait for each other in a circle are noticed; threads that merely wait are not reported. */
 class DeadlockDetectionTest {
@@ -172,6 +182,107 @@ class DeadlockDetectionTest {
         other.result();
         assertThat(awaitReports()).isNotEmpty();
         assertThat(deployment.takeWarnings()).isNotEmpty();
+    }
+
+    /** The ways in which an owner can take keys. */
+    private enum Way {
+        LEASE,
+        LOCK,
+        ADAPTER,
+        FUTURE
+    }
+
+    /** Whoever waits last gives up, in its own way, and the three others go on. */
+    @ParameterizedTest
+    @EnumSource(Way.class)
+    void ofACircleOfAllWaysOverTwoInstancesTheYoungestGivesUp(Way last) {
+        UnaryOperator<DistributedMutex.Builder> fails =
+                builder -> builder.deadlocks(OnDeadlock.FAIL).listener(listener);
+        List<DistributedMutex> mutexes = Stream.of("one", "other")
+                .map(label -> deployment.instance(label, fails).mutex().with(options -> options.waitTime(Await.BOUND)))
+                .toList();
+        List<Way> ways = new ArrayList<>(List.of(Way.values()));
+        Collections.rotate(ways, ways.size() - 1 - ways.indexOf(last));
+        List<CountDownLatch> turns =
+                Stream.generate(() -> new CountDownLatch(1)).limit(4).toList();
+        List<Worker<Boolean>> workers = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            Way way = ways.get(i);
+            DistributedMutex mutex = mutexes.get(i % 2);
+            String first = "k" + i;
+            String second = "k" + (i + 1) % 4;
+            CountDownLatch turn = turns.get(i);
+            workers.add(Worker.start(() -> takesBoth(way, mutex, first, second, turn)));
+            Await.until(() -> deployment.look(first).isPresent());
+        }
+        for (int i = 0; i < 3; i++) {
+            turns.get(i).countDown();
+            deployment.awaitWaiters("k" + (i + 1) % 4, 1);
+            // The next wait is to be younger by the wall clock, too.
+            long now = System.currentTimeMillis();
+            Await.until(() -> System.currentTimeMillis() > now + 1);
+        }
+        turns.get(3).countDown();
+        for (int i = 0; i < 4; i++) {
+            assertThat(workers.get(i).result()).as("%s", ways.get(i)).isEqualTo(ways.get(i) != last);
+        }
+        assertThat(awaitReports()).containsExactly("deadlock [k0, k1, k2, k3]");
+        assertThat(deployment.takeWarnings()).hasSize(1);
+    }
+
+    /** Returns false if it was made to give up. */
+    private static boolean takesBoth(Way way, DistributedMutex mutex, String first, String second, CountDownLatch turn)
+            throws InterruptedException {
+        try {
+            switch (way) {
+                case LEASE -> {
+                    try (Lease one = mutex.acquire(first)) {
+                        turn.await();
+                        try (Lease two = mutex.acquire(second)) {
+                            assertThat(one.isValid() && two.isValid()).isTrue();
+                        }
+                    }
+                }
+                case LOCK -> {
+                    Lock one = mutex.asLock(first);
+                    Lock two = mutex.asLock(second);
+                    one.lock();
+                    try {
+                        turn.await();
+                        two.lock();
+                        two.unlock();
+                    } finally {
+                        one.unlock();
+                    }
+                }
+                case ADAPTER -> {
+                    MutexAdapter adapter = new MutexAdapter(mutex, NOPLogger.NOP_LOGGER);
+                    assertThat(adapter.acquire(first)).isTrue();
+                    turn.await();
+                    boolean both = adapter.acquire(second, Await.BOUND);
+                    if (both) {
+                        adapter.release(second);
+                    }
+                    adapter.release(first);
+                    return both;
+                }
+                case FUTURE -> {
+                    DistributedMutex work = mutex.owner("work");
+                    try (Lease one = work.acquireAsync(first).join()) {
+                        turn.await();
+                        try (Lease two = work.acquireAsync(second).join()) {
+                            assertThat(one.isValid() && two.isValid()).isTrue();
+                        }
+                    }
+                }
+            }
+            return true;
+        } catch (DeadlockException e) {
+            return false;
+        } catch (CompletionException e) {
+            assertThat(e).hasCauseInstanceOf(DeadlockException.class);
+            return false;
+        }
     }
 
     // ---- no false alarm

@@ -90,6 +90,12 @@ final class TimedLockStore implements LockStore {
         return store.send(instance, message);
     }
 
+    /** Not timed either. */
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return store.sendToHolder(key, message);
+    }
+
     @Override
     public void close() {
         store.close();

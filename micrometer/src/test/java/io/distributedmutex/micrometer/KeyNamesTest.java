@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import io.distributedmutex.testing.OwnThread;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -74,11 +75,13 @@ class KeyNamesTest {
         KeyNames names = KeyNames.by(key -> key);
         Set<String> given = ConcurrentHashMap.newKeySet();
         List<CompletableFuture<Void>> threads = IntStream.range(0, 8)
-                .mapToObj(thread -> CompletableFuture.runAsync(() -> {
-                    for (int i = 0; i < 1_000; i++) {
-                        given.add(names.of("key-" + thread + "-" + i));
-                    }
-                }))
+                .mapToObj(thread -> CompletableFuture.runAsync(
+                        () -> {
+                            for (int i = 0; i < 1_000; i++) {
+                                given.add(names.of("key-" + thread + "-" + i));
+                            }
+                        },
+                        OwnThread.EACH))
                 .toList();
         threads.forEach(CompletableFuture::join);
         assertThat(given).hasSize(101).contains("other");

@@ -119,7 +119,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
     /** Adds what is to be written: its parts, if it has some, and itself. */
     void addTo(List<RedisCommand<byte[], byte[], ?>> commands) {
         int count = request.parts();
-        if (count > 0) {
+        if (count > 0 || request.isPipeline()) {
             Part[] before = new Part[count];
             for (int i = 0; i < count; i++) {
                 before[i] = new Part(this, request, i);

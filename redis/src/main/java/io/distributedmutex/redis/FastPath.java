@@ -26,8 +26,10 @@ import org.slf4j.LoggerFactory;
  * transaction is needed: should somebody come between two of the commands, the last one says so. Whenever they do not end in a
  * clean grant, {@code acquire.lua} follows with the same token and decides; it knows repeated requests.
  *
- * <p><b>Release</b>: {@code free.lua} compares and deletes. A waiter that queues changes the value, so the comparison fails, and
- * {@code release.lua} follows.
+ * <p><b>Release</b>: one command compares the value and deletes the key. A waiter that queues changes the value, so the comparison
+ * fails, and {@code release.lua} follows. Servers have such a command under different names, or none; {@code free.lua} does the
+ * same. The first releases send all of these in one write, so that the order of requests stays as it is. A command is used
+ * alone once it has been seen to delete a key.
  *
  * <p>A refused attempt costs a round trip and a write for nothing. So a key that was contended a moment ago goes straight to
  * the long scripts.
@@ -54,8 +56,27 @@ final class FastPath {
     /** Attempts on their way, by token: until it is decided whether a script follows. */
     private final ConcurrentHashMap<String, Attempt> attempts = new ConcurrentHashMap<>();
 
-    /** The server or the user's rights lack a command. */
+    /** The server or the user's rights lack a command of those that acquire. */
     private volatile boolean isUnusable;
+
+    /** What frees a key here. */
+    private volatile Freeing freeing = Freeing.ALL;
+
+    /** What compares and deletes. */
+    enum Freeing {
+
+        /** Each of those below, in this order: until it is known which of them there are. */
+        ALL,
+
+        /** The command of Valkey 9. */
+        DELIFEQ,
+
+        /** The command of Redis 8.4. */
+        DELEX,
+
+        /** free.lua, which any server can run. */
+        SCRIPT
+    }
 
     /** What the fast path asks of the server. Every request is sent when the method returns, after those before it. */
     interface Server {
@@ -63,8 +84,8 @@ final class FastPath {
         /** Sends the native commands that acquire. */
         CompletableFuture<Taken> take(AcquireRequest request);
 
-        /** Runs free.lua: whether it freed the key. */
-        CompletableFuture<Boolean> free(String key, String token);
+        /** Compares and deletes. */
+        CompletableFuture<Freed> free(String key, String token, Freeing by);
 
         /** Runs acquire.lua. */
         CompletableFuture<AcquireReply> acquire(AcquireRequest request);
@@ -87,6 +108,22 @@ final class FastPath {
             boolean took,
             AcquireReply.@Nullable Granted granted,
             @Nullable String lacking) {}
+
+    /**
+     * What an attempt to free a key said.
+     *
+     * @param freed whether it freed the key
+     * @param found what frees keys here from now on; null if nothing was found out
+     * @param said why it is the script, in the server's words; null if it is not
+     */
+    record Freed(
+            boolean freed,
+            @Nullable Freeing found,
+            @Nullable String said) {
+
+        static final Freed YES = new Freed(true, null, null);
+        static final Freed NO = new Freed(false, null, null);
+    }
 
     /**
      * A fast path.
@@ -133,8 +170,8 @@ final class FastPath {
         if (keepMillis > 0 || isContended(key)) {
             return server.release(key, token, keepMillis);
         }
-        Release release = new Release(key, token);
-        CompletableFuture<Boolean> unused = server.free(key, token).whenComplete(release);
+        Release release = new Release(key, token, freeing);
+        release.send();
         return release;
     }
 
@@ -249,23 +286,51 @@ final class FastPath {
         }
     }
 
+    /** It was found out what frees keys here. A server that turns out to lack what it had is left with the script for good. */
+    private void found(Freeing found, @Nullable String said) {
+        boolean isNew;
+        synchronized (this) {
+            isNew = freeing == Freeing.ALL || (found == Freeing.SCRIPT && freeing != Freeing.SCRIPT);
+            if (isNew) {
+                freeing = found;
+            }
+        }
+        if (isNew && found == Freeing.SCRIPT) {
+            log.debug("locks are released by scripts alone from now on, because the server says: {}", said);
+        }
+    }
+
     /** A release, until its outcome is known. */
-    private final class Release extends CompletableFuture<Ownership> implements BiConsumer<Boolean, Throwable> {
+    private final class Release extends CompletableFuture<Ownership> implements BiConsumer<Freed, Throwable> {
 
         private final String key;
         private final String token;
+        private Freeing by;
 
-        Release(String key, String token) {
+        Release(String key, String token, Freeing by) {
             this.key = key;
             this.token = token;
+            this.by = by;
+        }
+
+        void send() {
+            CompletableFuture<Freed> unused = server.free(key, token, by).whenComplete(this);
         }
 
         @Override
-        public void accept(@Nullable Boolean freed, @Nullable Throwable error) {
-            if (freed == null) {
+        public void accept(@Nullable Freed answer, @Nullable Throwable error) {
+            if (answer == null) {
                 completeExceptionally(error);
-            } else if (freed) {
+                return;
+            }
+            if (answer.found() != null) {
+                found(answer.found(), answer.said());
+            }
+            if (answer.freed()) {
                 complete(Ownership.HELD);
+            } else if (answer.found() == Freeing.SCRIPT && by != Freeing.ALL) {
+                by = Freeing.SCRIPT;
+                send();
             } else {
                 CompletableFuture<Ownership> unused = server.release(key, token, 0)
                         .whenComplete((ownership, failure) -> {

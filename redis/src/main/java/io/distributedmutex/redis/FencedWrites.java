@@ -5,8 +5,6 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.StaleTokenException;
 import io.distributedmutex.spi.Checks;
 import io.distributedmutex.spi.Messages;
-import io.lettuce.core.RedisNoScriptException;
-import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisScriptingCommands;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -24,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * and write are one step on the server, one round trip. Writes of others that carry no token are not seen: a key that is guarded
  * so must be written only so.
  *
+ * <p>For data on the server of the locks there is {@link HeldWrites}, which asks for the lock itself instead of a fence.
+ *
  * <p>A fence is remembered for 30 days after the last write, or as long as {@link #remembering} says: a holder that comes back
  * later than that, after nobody else has written, is no longer refused.
  *
@@ -37,15 +37,13 @@ public final class FencedWrites {
 
     private static final String FENCE = "dmutex:fence:";
 
-    private static final String SCRIPT = Script.read("fenced_write");
-
     private final RedisScriptingCommands<String, String> redis;
-    private final String digest;
+    private final GuardedWrite script;
     private final Duration remembered;
 
     private FencedWrites(RedisScriptingCommands<String, String> redis, Duration remembered) {
         this.redis = redis;
-        this.digest = redis.digest(SCRIPT);
+        this.script = GuardedWrite.of(Script.read("fenced_write"), redis);
         this.remembered = remembered;
     }
 
@@ -95,15 +93,7 @@ public final class FencedWrites {
      * @throws IllegalArgumentException if there is no field
      */
     public void hset(Lease lease, String key, Map<String, String> fields) {
-        if (fields.isEmpty()) {
-            throw new IllegalArgumentException("no field is given for '" + Messages.shown(key) + "'");
-        }
-        List<String> words = new ArrayList<>();
-        fields.forEach((field, value) -> {
-            words.add(field);
-            words.add(value);
-        });
-        write(lease.fencingToken(), "HSET", key, words.toArray(String[]::new));
+        write(lease.fencingToken(), "HSET", key, GuardedWrite.words(key, fields));
     }
 
     /**
@@ -147,25 +137,17 @@ public final class FencedWrites {
 
     private List<?> call(long token, String key, List<String> words) {
         Checks.fencingToken("fencingToken", token);
-        String[] keys = {fence(Objects.requireNonNull(key, "key")), key};
+        List<String> keys = List.of(fence(Objects.requireNonNull(key, "key")), key);
         List<String> arguments = new ArrayList<>();
         arguments.add(Long.toString(token));
         arguments.add(Long.toString(remembered.toMillis()));
         arguments.addAll(words);
-        List<?> reply = eval(keys, arguments.toArray(String[]::new));
+        List<?> reply = script.run(redis, keys, arguments);
         String seen = reply.isEmpty() ? null : (String) reply.get(0);
         if (seen != null && Long.parseLong(seen) > token) {
             throw new StaleTokenException(key, token, Long.parseLong(seen));
         }
         return reply;
-    }
-
-    private List<?> eval(String[] keys, String[] arguments) {
-        try {
-            return redis.evalsha(digest, ScriptOutputType.MULTI, keys, arguments);
-        } catch (RedisNoScriptException e) {
-            return redis.eval(SCRIPT, ScriptOutputType.MULTI, keys, arguments);
-        }
     }
 
     /** The fence's key, in the slot of the guarded key. */

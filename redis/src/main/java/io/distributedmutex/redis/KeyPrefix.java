@@ -10,6 +10,8 @@ final class KeyPrefix {
 
     private static final int MAXIMUM_PREFIX = 128;
 
+    static final KeyPrefix DEFAULT = of("lock:");
+
     private final String text;
 
     /** Whether a user's key can be such that its lock would be a companion: with an empty prefix above all. */

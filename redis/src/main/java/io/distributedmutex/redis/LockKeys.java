@@ -42,17 +42,17 @@ final class LockKeys {
         return lock;
     }
 
-    /** ZSET: the waiting instances. */
+    /** ZSET: who waits. */
     byte[] queue() {
         return companion(QUEUE, lock);
     }
 
-    /** HASH: for each waiter, what a grant to it needs. */
+    /** HASH: who of them has polled, or waits in an unusual way. */
     byte[] waiters() {
         return companion(WAITERS, lock);
     }
 
-    /** STRING: the last fencing token of the slot. */
+    /** STREAM: the last fencing token of the slot. */
     byte[] fence() {
         return companion(FENCE, NOTHING);
     }

@@ -53,9 +53,17 @@ public final class RedisLockStore implements LockStore {
 
     private static final byte[] EMPTY = {};
 
+    /** How long most waiters count as alive, and how long most grants to them last; see common.lua. */
+    private static final long USUAL_MILLIS = 2_000;
+
     /** The native commands that acquire; see {@link FastPath}. */
     private static final List<CommandType> TAKING =
             List.of(CommandType.SET, CommandType.XADD, CommandType.EXISTS, CommandType.GETRANGE);
+
+    /** What Lettuce takes the command for that compares and deletes, whose name depends on the server. */
+    private static final List<CommandType> FREEING = List.of(CommandType.DEL);
+
+    private static final List<CommandType> ALL_THAT_FREE = List.of(CommandType.DEL, CommandType.DEL, CommandType.EVAL);
 
     /** How much of a value is read: all of ours. Others' may be huge. */
     private static final int LAST_BYTE_OF_OURS = 511;
@@ -155,21 +163,42 @@ public final class RedisLockStore implements LockStore {
     }
 
     /**
-     * The waiter as acquire.lua takes it. No push reaches an instance that is not subscribed. It keeps its place if its next
-     * poll comes while a grant lasts: it is granted the key in its turn and finds that by the poll; the key stands idle until
-     * then. (A poll is due at the latest after a quarter of the time for which the waiter counts as alive.)
+     * Adds what acquire.lua is told of a waiter that is not as most are. No push reaches an instance that is not subscribed. It
+     * keeps its place if its next poll comes while a grant lasts: it is granted the key in its turn and finds that by the poll;
+     * the key stands idle until then. (A poll is due at the latest after a quarter of the time for which the waiter counts as
+     * alive.)
      */
-    private String waiter(AcquireRequest request) {
-        boolean polls = !topology.isSubscribed(request.key()) && request.aliveMillis() / 4 <= request.claimMillis();
-        ClientName.Names names = topology.names(request.key());
-        String before = names.before(request.aliveMillis());
-        return names.current()
-                + '|'
-                + request.claimMillis()
-                + '|'
-                + request.aliveMillis()
-                + (polls ? "!" : "")
-                + (before.isEmpty() ? "" : '|' + before);
+    private void addUnusual(AcquireRequest request, String before, Arguments arguments) {
+        boolean waits = request.queue();
+        boolean polls =
+                waits && !topology.isSubscribed(request.key()) && request.aliveMillis() / 4 <= request.claimMillis();
+        boolean isUsual =
+                !waits || (!polls && request.aliveMillis() == USUAL_MILLIS && request.claimMillis() == USUAL_MILLIS);
+        String releasing = request.releasing();
+        if (isUsual && releasing == null && before.isEmpty()) {
+            return;
+        }
+        if (isUsual) {
+            arguments.add("").add("");
+        } else {
+            arguments.add(request.aliveMillis() + (polls ? "!" : "")).add(request.claimMillis());
+        }
+        arguments.add(releasing == null ? "" : releasing);
+        if (!before.isEmpty()) {
+            arguments.add(before);
+        }
+    }
+
+    /** Where a waiter stands in the queue. */
+    private byte[] entry(String token, String clientName) {
+        return labelled(token + '|' + clientName + '|');
+    }
+
+    private byte[] labelled(String text) {
+        byte[] before = text.getBytes(StandardCharsets.US_ASCII);
+        byte[] whole = Arrays.copyOf(before, before.length + label.length);
+        System.arraycopy(label, 0, whole, before.length, label.length);
+        return whole;
     }
 
     @Override
@@ -263,6 +292,14 @@ public final class RedisLockStore implements LockStore {
                         Replies::received);
     }
 
+    /** Two requests: who holds the key may change between them, and a message that comes to nobody's holder does no harm. */
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return run(Script.INSPECT, key, keysOf(key), Replies::holder)
+                .thenCompose(holder ->
+                        holder.isPresent() ? send(holder.get(), message) : CompletableFuture.completedFuture(false));
+    }
+
     /**
      * Finds keys that are taken now, by going through all keys of the database a few hundred at a time: for tools, not
      * for every-day use. With an empty key prefix, every value of type string counts as a lock.
@@ -348,32 +385,56 @@ public final class RedisLockStore implements LockStore {
         }
 
         @Override
-        public CompletableFuture<Boolean> free(String key, String token) {
+        public CompletableFuture<FastPath.Freed> free(String key, String token, FastPath.Freeing by) {
             byte[] lock = LockKeys.of(prefix.text() + key).lock();
-            Arguments arguments = new Arguments().add(1).add(lock).add(valueOf(token));
-            return topology.commands(key).send(Request.script(Script.FREE, key, arguments), Replies::isFreed);
+            byte[] value = valueOf(token);
+            Arguments arguments = new Arguments();
+            if (by == FastPath.Freeing.SCRIPT) {
+                arguments.add(1).add(lock).add(value);
+                return topology.commands(key).send(Request.script(Script.FREE, key, arguments), Replies::freed);
+            }
+            boolean isAll = by == FastPath.Freeing.ALL;
+            Request.Pipeline pipeline = new Request.Pipeline(isAll ? ALL_THAT_FREE : FREEING);
+            int index = 0;
+            if (isAll || by == FastPath.Freeing.DELIFEQ) {
+                arguments.begin(3).add("DELIFEQ").add(lock).add(value);
+                pipeline.end(index++, arguments.length());
+            }
+            if (isAll || by == FastPath.Freeing.DELEX) {
+                arguments.begin(4).add("DELEX").add(lock).add("IFEQ").add(value);
+                pipeline.end(index++, arguments.length());
+            }
+            if (isAll) {
+                arguments
+                        .begin(5)
+                        .add("EVAL")
+                        .add(Script.FREE.text())
+                        .add(1)
+                        .add(lock)
+                        .add(value);
+                pipeline.end(index, arguments.length());
+            }
+            return topology.commands(key)
+                    .send(
+                            Request.pipeline("release", key, pipeline, arguments),
+                            isAll ? Replies::freedByAll : Replies::freedNatively);
         }
 
         /** The value of a lock that is granted to this instance at once. */
         private byte[] valueOf(String token) {
-            byte[] owner = (token + "||").getBytes(StandardCharsets.US_ASCII);
-            byte[] value = Arrays.copyOf(owner, owner.length + label.length);
-            System.arraycopy(label, 0, value, owner.length, label.length);
-            return value;
+            return labelled(token + "||");
         }
 
         @Override
         public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
             String key = request.key();
-            String releasing = request.releasing();
+            ClientName.Names names = topology.names(key);
             Arguments arguments = keysOf(key)
                     .add(request.token())
                     .add(request.leaseMillis())
                     .add(label)
-                    .add(request.queue() ? waiter(request) : "");
-            if (releasing != null) {
-                arguments.add(releasing);
-            }
+                    .add(request.queue() ? names.current() : "");
+            addUnusual(request, request.queue() ? names.before(request.aliveMillis()) : "", arguments);
             return topology.commands(key).send(Request.script(Script.ACQUIRE, key, arguments), elements -> {
                 AcquireReply reply = Replies.acquire(elements);
                 if (reply instanceof AcquireReply.Refused) {
@@ -401,9 +462,9 @@ public final class RedisLockStore implements LockStore {
         @Override
         public CompletableFuture<Ownership> cancel(String key, String token) {
             ClientName.Names names = topology.names(key);
-            Arguments arguments = keysOf(key).add(token).add(names.current());
+            Arguments arguments = keysOf(key).add(token).add(entry(token, names.current()));
             if (!names.previous().isEmpty()) {
-                arguments.add(names.previous());
+                arguments.add(entry(token, names.previous()));
             }
             return topology.commands(key).send(Request.script(Script.CANCEL, key, arguments), Replies::ownership);
         }
@@ -431,7 +492,7 @@ public final class RedisLockStore implements LockStore {
         private @Nullable RedisClient client;
         private @Nullable RedisClusterClient clusterClient;
         private @Nullable SslOptions sslOptions;
-        private KeyPrefix keyPrefix = KeyPrefix.of("lock:");
+        private KeyPrefix keyPrefix = KeyPrefix.DEFAULT;
         private Duration commandTimeout = Duration.ofSeconds(2);
         private boolean startCheck = true;
 

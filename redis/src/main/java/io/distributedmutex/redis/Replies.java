@@ -21,6 +21,9 @@ final class Replies {
 
     private static final long HANDED_ON = 5;
 
+    /** The characters of an instance's id, with which its tokens begin. */
+    private static final int INSTANCE = 11;
+
     /** From here on fencing tokens would be 2^53 or more; see fence.lua. */
     private static final long LAST_MILLIS = 9_007_199_254_740L;
 
@@ -121,13 +124,87 @@ final class Replies {
         return single(reply) == HANDED_ON;
     }
 
-    /** What free.lua says: whether it freed the lock. */
-    static boolean isFreed(List<@Nullable Object> reply) {
+    /** What free.lua says. */
+    static FastPath.Freed freed(List<@Nullable Object> reply) {
         long freed = single(reply);
         if (freed < 0 || freed > 1) {
             throw new UnexpectedReplyException("0 or 1");
         }
-        return freed == 1;
+        return freed == 1 ? FastPath.Freed.YES : FastPath.Freed.NO;
+    }
+
+    /**
+     * What a native command that compares and deletes says. If it is odd, the script does that from now on.
+     *
+     * @throws RedisCommandExecutionException if the server refused, but for lack of the command or right
+     */
+    static FastPath.Freed freedNatively(List<@Nullable Object> replies) {
+        @Nullable Object reply = replies.size() == 1 ? replies.get(0) : null;
+        if (isFreed(reply, 1)) {
+            return FastPath.Freed.YES;
+        }
+        if (isFreed(reply, 0)) {
+            return FastPath.Freed.NO;
+        }
+        if (!(reply instanceof Part.ServerError error)) {
+            return new FastPath.Freed(false, FastPath.Freeing.SCRIPT, "neither 0 nor 1");
+        }
+        if (error.text().contains("string type")) {
+            // Redis 8.4 of a key that is no lock, which the script that follows tells.
+            return FastPath.Freed.NO;
+        }
+        if (isForGood(error)) {
+            return new FastPath.Freed(false, FastPath.Freeing.SCRIPT, error.text());
+        }
+        throw new RedisCommandExecutionException(error.text());
+    }
+
+    /**
+     * What all that can compare and delete says, one after the other: {@code DELIFEQ}, {@code DELEX} and free.lua. A command is
+     * believed that said it has deleted the key where the script found nothing left to delete.
+     *
+     * @throws RedisCommandExecutionException if the server refused the script
+     */
+    static FastPath.Freed freedByAll(List<@Nullable Object> replies) {
+        if (replies.size() != 3) {
+            throw new UnexpectedReplyException("a reply to each of 3 commands");
+        }
+        @Nullable Object script = replies.get(2);
+        if (script instanceof Part.ServerError error) {
+            throw new RedisCommandExecutionException(error.text());
+        }
+        if (isFreed(script, 1)) {
+            return new FastPath.Freed(true, FastPath.Freeing.SCRIPT, said(replies.get(0)));
+        }
+        if (!isFreed(script, 0)) {
+            throw new UnexpectedReplyException("0 or 1");
+        }
+        if (isFreed(replies.get(0), 1)) {
+            return new FastPath.Freed(true, FastPath.Freeing.DELIFEQ, null);
+        }
+        if (isFreed(replies.get(1), 1)) {
+            return new FastPath.Freed(true, FastPath.Freeing.DELEX, null);
+        }
+        boolean isHopeless = replies.get(0) instanceof Part.ServerError one
+                && isForGood(one)
+                && replies.get(1) instanceof Part.ServerError other
+                && isForGood(other);
+        return isHopeless
+                ? new FastPath.Freed(false, FastPath.Freeing.SCRIPT, said(replies.get(0)))
+                : FastPath.Freed.NO;
+    }
+
+    private static boolean isFreed(@Nullable Object reply, long expected) {
+        return reply instanceof Long freed && freed == expected;
+    }
+
+    /** Whether an error means that the server, or this user, has no such command. Those that pass have codes of their own. */
+    private static boolean isForGood(Part.ServerError error) {
+        return error.text().startsWith("NOPERM") || error.text().startsWith("ERR ");
+    }
+
+    private static String said(@Nullable Object reply) {
+        return reply instanceof Part.ServerError error ? error.text() : "it has deleted what was still there";
     }
 
     /** What EXISTS says of one key. */
@@ -163,6 +240,15 @@ final class Replies {
                         : OptionalLong.of(owner.fencingToken()),
                 remainingMillis < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(remainingMillis)),
                 (int) Math.min(waiters, Integer.MAX_VALUE)));
+    }
+
+    /** The id of the instance that holds a key, from what {@link #lockInfo} is made of; empty if none of ours does. */
+    static Optional<String> holder(List<@Nullable Object> reply) {
+        if (reply.size() == 1 && reply.get(0) == null) {
+            return Optional.empty();
+        }
+        OwnerValue owner = OwnerValue.parse(bytes(reply, 0));
+        return Optional.ofNullable(owner).map(OwnerValue::token).map(token -> token.substring(0, INSTANCE));
     }
 
     static byte[] bytes(List<@Nullable Object> reply, int index) {

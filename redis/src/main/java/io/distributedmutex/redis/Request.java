@@ -47,16 +47,20 @@ final class Request {
         private final int start;
         private final int[] ends;
 
+        /** Whether it is one command of several, sent alone: its error is that of the request. */
+        private final boolean isAlone;
+
         /**
          * Commands that are yet to be added.
          *
          * @param types what they are called
          */
         Pipeline(List<CommandType> types) {
-            this(types, 0, new int[types.size()]);
+            this(types, 0, new int[types.size()], false);
         }
 
-        private Pipeline(List<CommandType> types, int start, int[] ends) {
+        private Pipeline(List<CommandType> types, int start, int[] ends, boolean isAlone) {
+            this.isAlone = isAlone;
             this.types = types;
             this.start = start;
             this.ends = ends;
@@ -108,7 +112,7 @@ final class Request {
 
     /** The same for a node to which the slot is moving. It must be one command. */
     Request asking() {
-        if (isPipeline()) {
+        if (commands() > 1) {
             throw new IllegalStateException(operation + " is several commands");
         }
         return new Request(operation, key, type, script, pipeline, arguments, true);
@@ -118,7 +122,7 @@ final class Request {
     Request single(int index) {
         Pipeline commands = Objects.requireNonNull(pipeline, "no parts");
         CommandType own = commands.types.get(index);
-        Pipeline one = new Pipeline(List.of(own), commands.start(index), new int[] {commands.ends[index]});
+        Pipeline one = new Pipeline(List.of(own), commands.start(index), new int[] {commands.ends[index]}, true);
         return new Request(operation, key, own, null, one, arguments, false);
     }
 
@@ -142,9 +146,9 @@ final class Request {
         return script != null;
     }
 
-    /** Whether it is several commands, and their replies are one. */
+    /** Whether it consists of native commands, so that their errors are replies for it to read. */
     boolean isPipeline() {
-        return commands() > 1;
+        return pipeline != null && !pipeline.isAlone;
     }
 
     /** How many commands it is itself. */

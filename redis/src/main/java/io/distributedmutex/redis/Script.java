@@ -40,9 +40,7 @@ final class Script {
 
     private Script(String file, String operation) {
         this.operation = operation;
-        this.text = INCLUDE.matcher(read(file))
-                .replaceAll(include -> Matcher.quoteReplacement(read(include.group(1))))
-                .getBytes(StandardCharsets.UTF_8);
+        this.text = withIncludes(file).getBytes(StandardCharsets.UTF_8);
         this.call = encoded(new Arguments().add("EVALSHA").add(sha1(text)));
         this.callWithText = encoded(new Arguments().add("EVAL").add(text));
     }
@@ -69,6 +67,12 @@ final class Script {
 
     private static byte[] encoded(Arguments arguments) {
         return Arrays.copyOf(arguments.bytes(), arguments.length());
+    }
+
+    /** A file of the scripts with its includes in place, and theirs. */
+    static String withIncludes(String file) {
+        return INCLUDE.matcher(read(file))
+                .replaceAll(include -> Matcher.quoteReplacement(withIncludes(include.group(1))));
     }
 
     /** A file of the scripts as it is. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.redis.FastPath.Freed;
+import io.distributedmutex.redis.FastPath.Freeing;
 import io.distributedmutex.redis.FastPath.Taken;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
@@ -28,7 +30,9 @@ class FastPathTest {
 
     private final List<String> sent = Collections.synchronizedList(new ArrayList<>());
     private final CompletableFuture<Taken> taken = new CompletableFuture<>();
-    private final CompletableFuture<Boolean> freed = new CompletableFuture<>();
+    private final List<CompletableFuture<Freed>> freed = List.of(
+            new CompletableFuture<>(), new CompletableFuture<>(), new CompletableFuture<>(), new CompletableFuture<>());
+    private int frees;
     private final CompletableFuture<AcquireReply> acquired = new CompletableFuture<>();
     private final CompletableFuture<Ownership> released = new CompletableFuture<>();
     private Runnable whileAcquiring = () -> {};
@@ -42,9 +46,9 @@ class FastPathTest {
                 }
 
                 @Override
-                public CompletableFuture<Boolean> free(String key, String token) {
-                    sent.add("free");
-                    return freed;
+                public CompletableFuture<Freed> free(String key, String token, Freeing by) {
+                    sent.add(by.toString());
+                    return freed.get(frees++);
                 }
 
                 @Override
@@ -119,7 +123,7 @@ class FastPathTest {
         taken.complete(new Taken(true, null, null));
 
         assertThat(reply.toCompletableFuture().join()).isInstanceOf(AcquireReply.Refused.class);
-        assertThat(sent).containsExactly("take", "free");
+        assertThat(sent).containsExactly("take", "ALL");
     }
 
     /** It was granted by a push meanwhile. */
@@ -267,32 +271,92 @@ class FastPathTest {
     @Test
     void whatIsFreedWasHeld() {
         CompletionStage<Ownership> ownership = fastPath.release("key", "token", 0);
-        freed.complete(true);
+        freed.get(0).complete(Freed.YES);
 
         assertThat(ownership).isCompletedWithValue(Ownership.HELD);
-        assertThat(sent).containsExactly("free");
+        assertThat(sent).containsExactly("ALL");
     }
 
     @Test
     void theScriptSaysWhyItWasNotFreed() {
         CompletionStage<Ownership> ownership = fastPath.release("key", "token", 0);
-        freed.complete(false);
+        freed.get(0).complete(Freed.NO);
         released.complete(Ownership.TAKEN);
 
         assertThat(ownership).isCompletedWithValue(Ownership.TAKEN);
-        assertThat(sent).containsExactly("free", "release");
+        assertThat(sent).containsExactly("ALL", "release");
+    }
+
+    @Test
+    void whatIsFoundToFreeKeysIsUsedAlone() {
+        CompletionStage<Ownership> first = fastPath.release("key", "token", 0);
+        freed.get(0).complete(new Freed(true, Freeing.DELEX, null));
+        CompletionStage<Ownership> second = fastPath.release("key", "another", 0);
+        freed.get(1).complete(Freed.YES);
+
+        assertThat(first).isCompletedWithValue(Ownership.HELD);
+        assertThat(second).isCompletedWithValue(Ownership.HELD);
+        assertThat(sent).containsExactly("ALL", "DELEX");
+    }
+
+    @Test
+    void whereNothingIsFoundAllIsTriedAgain() {
+        CompletionStage<Ownership> unused = fastPath.release("key", "token", 0);
+        freed.get(0).complete(Freed.NO);
+        released.complete(Ownership.TAKEN);
+        CompletionStage<Ownership> unusedToo = fastPath.release("key", "another", 0);
+
+        assertThat(sent).containsExactly("ALL", "release", "ALL");
+    }
+
+    @Test
+    void whatWasFreedByAllIsNotFreedAgainByTheScript() {
+        CompletionStage<Ownership> first = fastPath.release("key", "token", 0);
+        freed.get(0).complete(new Freed(false, Freeing.SCRIPT, "unknown"));
+        released.complete(Ownership.GONE);
+        CompletionStage<Ownership> unused = fastPath.release("key", "another", 0);
+
+        assertThat(first).isCompletedWithValue(Ownership.GONE);
+        assertThat(sent).containsExactly("ALL", "release", "SCRIPT");
+    }
+
+    /** It was there before: another server has taken its place, or the user has lost a right. */
+    @Test
+    void aCommandThatIsNoLongerThereIsReplacedByTheScriptForGood() {
+        CompletionStage<Ownership> first = fastPath.release("key", "token", 0);
+        freed.get(0).complete(new Freed(true, Freeing.DELIFEQ, null));
+        CompletionStage<Ownership> second = fastPath.release("key", "another", 0);
+        freed.get(1).complete(new Freed(false, Freeing.SCRIPT, "unknown"));
+        freed.get(2).complete(Freed.YES);
+        CompletionStage<Ownership> unused = fastPath.release("key", "third", 0);
+
+        assertThat(first).isCompletedWithValue(Ownership.HELD);
+        assertThat(second).isCompletedWithValue(Ownership.HELD);
+        assertThat(sent).containsExactly("ALL", "DELIFEQ", "SCRIPT", "SCRIPT");
+    }
+
+    @Test
+    void whatIsHeardLateDoesNotUndoWhatIsKnown() {
+        CompletionStage<Ownership> unused = fastPath.release("key", "token", 0);
+        CompletionStage<Ownership> unusedToo = fastPath.release("key", "another", 0);
+        freed.get(0).complete(new Freed(true, Freeing.SCRIPT, "unknown"));
+        freed.get(1).complete(new Freed(true, Freeing.DELIFEQ, null));
+        CompletionStage<Ownership> last = fastPath.release("key", "third", 0);
+
+        assertThat(last).isNotDone();
+        assertThat(sent).containsExactly("ALL", "ALL", "SCRIPT");
     }
 
     @Test
     void aFailureOfAReleaseIsTold() {
         StoreException error = new StoreUnreachableException("lost", null);
         CompletionStage<Ownership> ownership = fastPath.release("key", "token", 0);
-        freed.completeExceptionally(error);
+        freed.get(0).completeExceptionally(error);
         assertThat(failureOf(ownership)).isSameAs(error);
 
         FastPathTest other = new FastPathTest();
         CompletionStage<Ownership> second = other.fastPath.release("key", "token", 0);
-        other.freed.complete(false);
+        other.freed.get(0).complete(Freed.NO);
         other.released.completeExceptionally(error);
         assertThat(failureOf(second)).isSameAs(error);
     }

@@ -57,6 +57,11 @@ public final class DistributedMutexAutoConfiguration {
         RedisMutex.Builder builder =
                 RedisMutex.builder().options(properties.lockOptions()).startCheck(redis.startCheck());
         builder.countWallClockSteps(properties.countWallClockSteps());
+        builder.deadlocks(properties.deadlocks());
+        checked(
+                "deadlocks-after",
+                properties.deadlocksAfter(),
+                () -> builder.deadlocksAfter(properties.deadlocksAfter()));
         checked("redis.key-prefix", redis.keyPrefix(), () -> builder.keyPrefix(redis.keyPrefix()));
         checked("redis.command-timeout", redis.commandTimeout(), () -> builder.commandTimeout(redis.commandTimeout()));
         label(properties.holderLabel(), environment, builder);

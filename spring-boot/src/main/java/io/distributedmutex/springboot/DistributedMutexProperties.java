@@ -1,6 +1,7 @@
 package io.distributedmutex.springboot;
 
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.OnLost;
 import java.time.Duration;
 import java.util.function.UnaryOperator;
@@ -19,6 +20,8 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
  *     Otherwise at least the lease time, which must then be 300 ms or more.
  * @param minimumHold Keeps a key taken for so long after its grant, even if it is released earlier. At most the lease time.
  * @param onLost What becomes of the work of run and call when its lease is lost.
+ * @param deadlocks What to do about threads that wait for each other in a circle, also across instances.
+ * @param deadlocksAfter How long a wait lasts before it is looked at for deadlocks, from 10 ms to 1 h.
  * @param holderLabel Name of this instance for people, 1 to 128 characters. By default host name and process id, behind
  *     spring.application.name and an @ if that is set.
  * @param countWallClockSteps Whether a forward step of the wall clock counts as time that has passed.
@@ -35,6 +38,8 @@ record DistributedMutexProperties(
         @DefaultValue("0s") Duration autoRenew,
         @DefaultValue("0s") Duration minimumHold,
         @DefaultValue("throw") OnLost onLost,
+        @DefaultValue("report") OnDeadlock deadlocks,
+        @DefaultValue("1s") Duration deadlocksAfter,
         @Nullable String holderLabel,
         @DefaultValue("true") boolean countWallClockSteps,
         @DefaultValue("20s") Duration shutdownPatience,

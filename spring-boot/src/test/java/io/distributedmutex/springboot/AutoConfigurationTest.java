@@ -1,7 +1,10 @@
 package io.distributedmutex.springboot;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.distributedmutex.Deadlock;
+import io.distributedmutex.DeadlockException;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
@@ -18,7 +21,10 @@ import io.lettuce.core.protocol.ProtocolKeyword;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -127,6 +133,8 @@ class AutoConfigurationTest {
                         "distributed-mutex.auto-renew=10m",
                         "distributed-mutex.minimum-hold=1s",
                         "distributed-mutex.on-lost=interrupt",
+                        "distributed-mutex.deadlocks=ignore",
+                        "distributed-mutex.deadlocks-after=2s",
                         "distributed-mutex.holder-label=blue",
                         "distributed-mutex.count-wall-clock-steps=false",
                         "distributed-mutex.shutdown-patience=3s",
@@ -150,6 +158,57 @@ class AutoConfigurationTest {
                         assertThat(lease.isValid()).isTrue();
                     }
                 });
+    }
+
+    /** Two instances of an application, and the thread of each holds what that of the other waits for. */
+    @Test
+    void aDeadlockIsBrokenIfThePropertySaysSo() {
+        ApplicationContextRunner fails = application.withPropertyValues(
+                "distributed-mutex.deadlocks=fail", "distributed-mutex.deadlocks-after=100ms");
+        fails.run(one -> fails.run(other -> {
+            DistributedMutex first = one.getBean(DistributedMutex.class);
+            DistributedMutex second = other.getBean(DistributedMutex.class);
+            try (Lease a = first.acquire("a")) {
+                CompletableFuture<Lease> waits;
+                DistributedMutex work = second.owner("work").with(options -> options.waitTime(Duration.ofMinutes(1)));
+                try (Lease b = work.acquire("b")) {
+                    waits = work.acquireAsync("a");
+                    // The younger wait gives up.
+                    Await.until(() -> second.status().waiting().stream()
+                            .anyMatch(wait -> wait.waited().toMillis() > 10));
+                    Throwable thrown = catchThrowable(() -> first.acquire("b", Duration.ofMinutes(1)));
+                    assertThat(thrown).isInstanceOf(DeadlockException.class);
+                    assertThat(a.isValid() && b.isValid()).isTrue();
+                    assertThat(waits).isNotDone();
+                }
+                waits.cancel(false);
+            }
+        }));
+    }
+
+    @Test
+    void aDeadlockIsToldOfWithoutTheProperty() {
+        application
+                .withPropertyValues("distributed-mutex.deadlocks-after=100ms")
+                .withBean(Told.class)
+                .run(context -> {
+                    DistributedMutex mutex = context.getBean(DistributedMutex.class);
+                    try (Lease held = mutex.acquire("a")) {
+                        assertThat(mutex.tryAcquire("a", Duration.ofMillis(600)))
+                                .isEmpty();
+                        assertThat(held.isValid()).isTrue();
+                    }
+                    Await.until(() -> !context.getBean(Told.class).circles.isEmpty());
+                });
+    }
+
+    static final class Told implements MutexListener {
+        final Queue<Deadlock> circles = new ConcurrentLinkedQueue<>();
+
+        @Override
+        public void onDeadlock(Deadlock circle) {
+            circles.add(circle);
+        }
     }
 
     @Test

@@ -24,7 +24,7 @@ class MetadataTest {
                 ours.add(property);
             }
         }
-        assertThat(ours).hasSizeGreaterThanOrEqualTo(14).allSatisfy(property -> {
+        assertThat(ours).hasSizeGreaterThanOrEqualTo(17).allSatisfy(property -> {
             assertThat(property.path("description").asString(""))
                     .as("%s", property)
                     .endsWith(".");

@@ -8,6 +8,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
 import java.util.List;
@@ -127,7 +128,7 @@ class ShutdownTest {
         DistributedMutex mutex = mutexOf(context);
         Lease lease = mutex.acquire("job");
 
-        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close);
+        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close, OwnThread.EACH);
         Await.until("nothing more is acquired", () -> isClosedFor(mutex));
         assertThat(closing).isNotDone();
         assertThat(lease.isValid()).isTrue();
@@ -143,7 +144,7 @@ class ShutdownTest {
         DistributedMutex mutex = mutexOf(context);
         Lease lease = mutex.acquire("job");
 
-        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close);
+        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close, OwnThread.EACH);
         Await.until("it closes", () -> isClosedFor(mutex));
         Await.pass(Duration.ofMillis(50));
 
@@ -207,7 +208,7 @@ class ShutdownTest {
         Lease lease = mutexOf(context).acquire("job");
         context.stop();
 
-        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close);
+        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close, OwnThread.EACH);
         Await.until("it closes", () -> isClosedFor(mutexOf(context)));
         assertThat(lease.release()).isTrue();
         assertThat(closing).succeedsWithin(Await.BOUND);

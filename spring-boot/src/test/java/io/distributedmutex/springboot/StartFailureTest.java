@@ -65,6 +65,8 @@ class StartFailureTest {
         minimum-hold         | 2m          |                            | is longer than the leaseTime of 60000 ms
         shutdown-patience    | -1s         |                            | shutdownPatience must be from 0 to 365 days
         on-lost              | panic       |                            | on-lost
+        deadlocks            | repair      |                            | deadlocks
+        deadlocks-after      | 5ms         |                            | deadlocksAfter must be from 10 ms to
         holder-label         | ''          |                            | holderLabel
         redis.key-prefix     | 'dmutex:{'  |                            | dmutex:{
         redis.command-timeout| 1ms         |                            | commandTimeout must be from 10 ms to 60000 ms

@@ -10,6 +10,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
@@ -380,7 +381,7 @@ class WebApplicationTest {
                 HttpResponse.BodyHandlers.ofString());
         assertThat(work.entered.await(60, TimeUnit.SECONDS)).isTrue();
 
-        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close);
+        CompletableFuture<Void> closing = CompletableFuture.runAsync(context::close, OwnThread.EACH);
         Await.until("it closes", context::isClosed);
         work.mayEnd.countDown();
 

@@ -2,12 +2,14 @@ package io.distributedmutex.spring;
 
 import io.distributedmutex.Lease;
 import java.util.Optional;
+import reactor.util.context.ContextView;
 
 /**
  * The lease under which a method with {@link DistributedLock} runs, for code that needs its fencing token or wants to extend it.
  *
  * <p>It belongs to the thread that runs the method: other threads have none, such as those of {@code @Async}, or those on which
- * a future or publisher that the method returned goes on. Take the lease out before.
+ * a future or publisher that the method returned goes on. Take the lease out before, or {@linkplain #findIn ask the context} of
+ * the subscription.
  *
  * <p>The annotation gives it back. So do not {@linkplain Lease#release() release} it, and do not keep it for longer than the call.
  */
@@ -22,6 +24,17 @@ public final class CurrentLease {
      */
     public static Optional<Lease> find() {
         return Optional.ofNullable(ThreadHolds.innermost());
+    }
+
+    /**
+     * The lease of the innermost call that a subscription is within: for methods that return a {@code Mono} or {@code Flux}, and
+     * for suspend functions, whose context is {@code currentCoroutineContext()[ReactorContext]?.context}. Needs Reactor.
+     *
+     * @param context the context of the subscription
+     * @return the lease, perhaps lost meanwhile; empty if the subscription is within no call of such a method
+     */
+    public static Optional<Lease> findIn(ContextView context) {
+        return Optional.ofNullable(PublisherCalls.innermost(context));
     }
 
     /**

@@ -21,6 +21,7 @@ import org.springframework.aot.hint.annotation.Reflective;
  *
  * <p>The lease of a method that returns a {@link java.util.concurrent.CompletionStage} ends when the stage completes. That of
  * a {@code Mono} or {@code Flux} is acquired on subscription, each subscription its own, and ends when the subscription does.
+ * That of a Kotlin suspend function ends when the function does, or with the {@code Flow} that it returns.
  *
  * <p>A call with a key that its thread holds already, by this annotation, runs under that lease; its own durations then count
  * for nothing.

@@ -11,6 +11,10 @@ final class Libraries {
     /** Reactor. {@link PublisherCalls} must not be touched without it. */
     static final boolean REACTOR = isPresent("reactor.core.publisher.Flux");
 
+    /** What Spring makes a {@code Mono} or {@code Flux} of a suspend function with, within a proxy. */
+    static final boolean COROUTINES =
+            REACTOR && isPresent("kotlinx.coroutines.reactor.MonoKt") && isPresent("kotlin.reflect.full.KClasses");
+
     private Libraries() {}
 
     private static boolean isPresent(String type) {

@@ -154,6 +154,7 @@ final class LockKey {
     private static final class Names {
         private final Method method;
         private final BeanFactory beans;
+        private final int count;
         private final List<String> parameters = new ArrayList<>();
         private final Set<String> known = new LinkedHashSet<>(Set.of("root", "this"));
 
@@ -161,7 +162,9 @@ final class LockKey {
             this.method = method;
             this.beans = beans;
             @Nullable String[] names = NAMES.getParameterNames(method);
-            for (int i = 0; i < method.getParameterCount(); i++) {
+            // A suspend function has one more than its names: the continuation.
+            this.count = names == null ? method.getParameterCount() : names.length;
+            for (int i = 0; i < count; i++) {
                 known.add("a" + i);
                 known.add("p" + i);
                 if (names != null && names[i] != null) {
@@ -210,7 +213,7 @@ final class LockKey {
             if (known.contains(name)) {
                 return;
             }
-            if (parameters.size() < method.getParameterCount()) {
+            if (parameters.size() < count) {
                 throw new IllegalArgumentException(
                         "names #" + name + ", but " + method.getDeclaringClass().getName()
                                 + " was compiled without the names of its parameters: compile it with -parameters, or write #p0");
@@ -237,11 +240,11 @@ final class LockKey {
         }
 
         private String parameterList() {
-            if (method.getParameterCount() == 0) {
+            if (count == 0) {
                 return "the method has no parameters";
             }
             return parameters.isEmpty()
-                    ? "the parameters are #p0 to #p" + (method.getParameterCount() - 1)
+                    ? "the parameters are #p0 to #p" + (count - 1)
                     : "the parameters are #" + String.join(", #", parameters);
         }
     }

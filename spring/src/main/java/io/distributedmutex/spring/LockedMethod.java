@@ -22,6 +22,8 @@ import java.util.stream.Collectors;
 import org.aopalliance.intercept.MethodInvocation;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
+import org.springframework.core.KotlinDetector;
+import org.springframework.core.MethodParameter;
 import org.springframework.core.ReactiveAdapterRegistry;
 import org.springframework.core.ResolvableType;
 import org.springframework.core.annotation.MergedAnnotation;
@@ -37,13 +39,14 @@ final class LockedMethod {
         VALUE,
         /** A {@link CompletionStage}. */
         STAGE,
-        /** A Reactor {@code Mono}. */
+        /** A Reactor {@code Mono}, also what Spring makes of a suspend function. */
         MONO,
-        /** A Reactor {@code Flux}, also as a {@code Publisher}. */
+        /** A Reactor {@code Flux}, also as a {@code Publisher}, and what Spring makes of a suspend function's {@code Flow}. */
         FLUX
     }
 
     private static final String CONTINUATION = "kotlin.coroutines.Continuation";
+    private static final String FLOW = "kotlinx.coroutines.flow.Flow";
     private static final Set<String> FLUXES = Set.of("reactor.core.publisher.Flux", "org.reactivestreams.Publisher");
 
     private final Method method;
@@ -51,7 +54,11 @@ final class LockedMethod {
     private final ConfigurableListableBeanFactory beans;
     private final MutexBeans mutexes;
     private final MergedAnnotation<DistributedLock> annotation;
+    private final boolean suspends;
+
+    /** Of a suspend function, what it returns to Kotlin. */
     private final ResolvableType returned;
+
     private final Result result;
     private final LockKey key;
     private final @Nullable Duration waitTime;
@@ -86,7 +93,10 @@ final class LockedMethod {
         this.targetClass = targetClass;
         this.beans = beans;
         this.mutexes = new MutexBeans(beans);
-        this.returned = ResolvableType.forMethodReturnType(method, targetClass);
+        this.suspends = suspends();
+        this.returned = suspends
+                ? ResolvableType.forClass(new MethodParameter(method, -1).getParameterType())
+                : ResolvableType.forMethodReturnType(method, targetClass);
         this.result = resultOf();
         this.key = key();
         this.waitTime = duration("waitTime");
@@ -122,12 +132,23 @@ final class LockedMethod {
         return result;
     }
 
+    private boolean suspends() {
+        Class<?>[] parameters = method.getParameterTypes();
+        if (parameters.length == 0
+                || !parameters[parameters.length - 1].getName().equals(CONTINUATION)) {
+            return false;
+        }
+        if (!Libraries.COROUTINES || !KotlinDetector.isKotlinType(method.getDeclaringClass())) {
+            throw refused("Spring can call a suspend function through a proxy only where kotlinx-coroutines-reactor and"
+                    + " kotlin-reflect are on the class path: add them, or call DistributedMutex.acquireAsync in it");
+        }
+        return true;
+    }
+
     private Result resultOf() {
         Class<?> type = returned.toClass();
-        Class<?>[] parameters = method.getParameterTypes();
-        if (parameters.length > 0 && parameters[parameters.length - 1].getName().equals(CONTINUATION)) {
-            throw refused("suspend functions are not supported: let the function return a Mono, or call"
-                    + " DistributedMutex.acquireAsync in it");
+        if (suspends) {
+            return type.getName().equals(FLOW) ? Result.FLUX : Result.MONO;
         }
         if (type == CompletableFuture.class || type == CompletionStage.class) {
             return Result.STAGE;
@@ -327,9 +348,16 @@ final class LockedMethod {
             }
         }
         Class<?> type = returned.toClass();
-        if (onNotAcquired == OnNotAcquired.SKIP && type.isPrimitive() && type != void.class) {
-            throw refused("onNotAcquired = SKIP cannot return nothing from a method that returns " + type
-                    + ": return an object or an Optional, or name a notAcquiredHandler");
+        if (onNotAcquired == OnNotAcquired.SKIP && type != void.class) {
+            if (type.isPrimitive()) {
+                throw refused("onNotAcquired = SKIP cannot return nothing from a method that returns " + type
+                        + ": return an object or an Optional, or name a notAcquiredHandler");
+            }
+            if (suspends && result == Result.MONO && !new MethodParameter(method, -1).isOptional()) {
+                throw refused(
+                        "onNotAcquired = SKIP cannot return null from a suspend function that returns no nullable "
+                                + type.getName() + ": add ? to its type, or name a notAcquiredHandler");
+            }
         }
     }
 

@@ -140,6 +140,10 @@ final class LockedMethods implements BeanFactoryAware {
     }
 
     private static void checkCanBeIntercepted(Method method, Class<?> type) {
+        if (method.isSynthetic()) {
+            // Kotlin copies the annotation of an open suspend function to a static method with its body.
+            return;
+        }
         boolean isStatic = Modifier.isStatic(method.getModifiers());
         if ((isStatic || Modifier.isPrivate(method.getModifiers()))
                 && MergedAnnotations.from(method).isPresent(DistributedLock.class)) {

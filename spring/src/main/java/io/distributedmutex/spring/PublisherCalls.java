@@ -14,13 +14,15 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.springframework.aop.ProxyMethodInvocation;
 import org.springframework.aop.interceptor.ExposeInvocationInterceptor;
+import org.springframework.core.ReactiveAdapter;
+import org.springframework.core.ReactiveAdapterRegistry;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.util.context.Context;
 import reactor.util.context.ContextView;
 
 /**
- * Calls of methods that return a {@code Mono} or {@code Flux}. Nothing happens before the subscription; each subscription
+ * Calls of methods that return a {@code Mono} or {@code Flux}, or suspend. Nothing happens before the subscription; each subscription
  * acquires a lease of its own, calls the method, and gives the lease back when it ends or is cancelled. A subscription within
  * one that holds the key, as Reactor's context says, runs under that lease. Only for where there is {@link Libraries#REACTOR}.
  */
@@ -102,6 +104,12 @@ final class PublisherCalls {
         return held == null ? List.of() : held;
     }
 
+    /** The lease of the innermost call that a subscription is within, or null. */
+    static @Nullable Lease innermost(ContextView context) {
+        List<Hold> held = holds(context);
+        return held.isEmpty() ? null : held.get(held.size() - 1).lease();
+    }
+
     private Publisher<Object> body(Attempt attempt) {
         try {
             if (attempt.failure != null) {
@@ -173,8 +181,16 @@ final class PublisherCalls {
         return Mono.fromRunnable(attempt::leave);
     }
 
+    /** What a method returned, or a handler in its place: that of a suspend function gives a value, or a flow. */
     @SuppressWarnings("unchecked")
     private static Publisher<Object> published(@Nullable Object returned) {
-        return returned == null ? Mono.empty() : (Publisher<Object>) returned;
+        if (returned == null) {
+            return Mono.empty();
+        }
+        if (returned instanceof Publisher<?> publisher) {
+            return (Publisher<Object>) publisher;
+        }
+        ReactiveAdapter adapter = ReactiveAdapterRegistry.getSharedInstance().getAdapter(null, returned);
+        return adapter == null ? Mono.just(returned) : adapter.toPublisher(returned);
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.distributedmutex.Lease;
+import io.distributedmutex.testing.OwnThread;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -77,7 +78,7 @@ class CurrentLeaseTest {
                     .get(Tenants.class)
                     .with(
                             "tenant:1",
-                            () -> CompletableFuture.supplyAsync(CurrentLease::find)
+                            () -> CompletableFuture.supplyAsync(CurrentLease::find, OwnThread.EACH)
                                     .join());
             assertThat(elsewhere).isEmpty();
         }

@@ -7,6 +7,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -164,11 +165,13 @@ class FutureTest {
                         .get(Calls.class)
                         .future(
                                 "k",
-                                () -> CompletableFuture.supplyAsync(() -> {
-                                    most.accumulateAndGet(inside.incrementAndGet(), Math::max);
-                                    Thread.yield();
-                                    return inside.decrementAndGet() + "";
-                                }));
+                                () -> CompletableFuture.supplyAsync(
+                                        () -> {
+                                            most.accumulateAndGet(inside.incrementAndGet(), Math::max);
+                                            Thread.yield();
+                                            return inside.decrementAndGet() + "";
+                                        },
+                                        OwnThread.EACH));
             }
             CompletableFuture.allOf(results).get(1, TimeUnit.MINUTES);
             assertThat(most).hasValue(1);
@@ -190,9 +193,11 @@ class FutureTest {
             assertFails(
                     calls.future(
                             "k",
-                            () -> CompletableFuture.supplyAsync(() -> {
-                                throw new IllegalStateException("later");
-                            })),
+                            () -> CompletableFuture.supplyAsync(
+                                    () -> {
+                                        throw new IllegalStateException("later");
+                                    },
+                                    OwnThread.EACH)),
                     IllegalStateException.class);
             assertFails(calls.future("", () -> null), IllegalArgumentException.class);
             application.awaitFree("k");

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LeaseLostException;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -249,7 +250,7 @@ class TransactionTest {
         TransactionTemplate transactions = new TransactionTemplate(new JdbcTransactionManager(source));
         return CompletableFuture.runAsync(
                 () -> transactions.executeWithoutResult(status -> work.accept(new JdbcTemplate(source))),
-                task -> new Thread(task).start());
+                OwnThread.EACH);
     }
 
     private static void await(CountDownLatch latch) {

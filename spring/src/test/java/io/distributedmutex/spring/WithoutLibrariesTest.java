@@ -9,10 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.springframework.beans.factory.BeanCreationException;
 import org.springframework.stereotype.Component;
 
-/** An application that has neither Spring's transactions nor Reactor. */
+/** An application that lacks what is optional: Spring's transactions, Reactor, what bridges it to Kotlin. */
 class WithoutLibrariesTest {
 
     @Component
@@ -41,14 +44,43 @@ class WithoutLibrariesTest {
         }
     }
 
+    /** Starts an application with a suspend function, and gives what it is refused for. */
+    public static final class SuspendFunction implements Callable<String> {
+        @Override
+        public String call() throws Exception {
+            Class<?> calls = Class.forName("io.distributedmutex.spring.SuspendFunctionTest$Misspelt");
+            try (Application application = Application.of(calls)) {
+                return "not refused: " + application.get(calls);
+            } catch (BeanCreationException e) {
+                return String.valueOf(e.getMostSpecificCause().getMessage());
+            }
+        }
+    }
+
     @Test
     void itNeedsNeitherTransactionsNorReactor() throws Exception {
+        assertThat(callWithout(Script.class, "spring-tx", "reactor-core", "reactive-streams"))
+                .isEqualTo("false false true later");
+    }
+
+    @Test
+    @Tag("deep") // as what is compiled by Kotlin
+    void aSuspendFunctionIsRefusedWhereSpringCannotCallIt() throws Exception {
+        for (String missing : List.of("kotlinx-coroutines-reactor", "kotlin-reflect", "reactor-core")) {
+            assertThat(callWithout(SuspendFunction.class, missing))
+                    .as(missing)
+                    .startsWith("@DistributedLock on io.distributedmutex.spring.SuspendFunctionTest$Misspelt.update")
+                    .endsWith(
+                            "Spring can call a suspend function through a proxy only where kotlinx-coroutines-reactor and"
+                                    + " kotlin-reflect are on the class path: add them, or call DistributedMutex.acquireAsync in it");
+        }
+    }
+
+    private static String callWithout(Class<? extends Callable<String>> type, String... missing) throws Exception {
         List<URL> urls = new ArrayList<>();
         for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
             String name = new File(entry).getName();
-            if (!name.startsWith("spring-tx")
-                    && !name.startsWith("reactor-core")
-                    && !name.startsWith("reactive-streams")) {
+            if (Stream.of(missing).noneMatch(name::startsWith)) {
                 urls.add(new File(entry).toURI().toURL());
             }
         }
@@ -57,10 +89,9 @@ class WithoutLibrariesTest {
         try (URLClassLoader loader =
                 new URLClassLoader(urls.toArray(URL[]::new), ClassLoader.getPlatformClassLoader())) {
             thread.setContextClassLoader(loader);
-            Callable<?> script = (Callable<?>) loader.loadClass(Script.class.getName())
-                    .getDeclaredConstructor()
-                    .newInstance();
-            assertThat(script.call()).isEqualTo("false false true later");
+            Callable<?> script = (Callable<?>)
+                    loader.loadClass(type.getName()).getDeclaredConstructor().newInstance();
+            return (String) script.call();
         } finally {
             thread.setContextClassLoader(before);
         }

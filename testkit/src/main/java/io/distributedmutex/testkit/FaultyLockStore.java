@@ -55,7 +55,7 @@ public final class FaultyLockStore implements LockStore {
         INSPECT,
         /** {@link LockStore#forceRelease}. */
         FORCE_RELEASE,
-        /** {@link LockStore#send}, whose key is empty. */
+        /** {@link LockStore#send}, whose key is empty, and {@link LockStore#sendToHolder}. */
         SEND;
 
         @Override
@@ -364,6 +364,11 @@ public final class FaultyLockStore implements LockStore {
     @Override
     public CompletionStage<Boolean> send(String instance, String message) {
         return call(new Call(Operation.SEND, "", null), () -> store.send(instance, message));
+    }
+
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return call(new Call(Operation.SEND, key, null), () -> store.sendToHolder(key, message));
     }
 
     /** Closes the wrapped store; calls that wait fail. */

@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.spi.Ownership;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.LongSupplier;
@@ -19,7 +20,8 @@ public final class SimulatedFastPath {
         /** Sends the native commands of an acquire. */
         CompletableFuture<Taken> take(AcquireRequest request);
 
-        CompletableFuture<Boolean> free(String key, String token);
+        /** Compares and deletes by a command of this name, by a script, or by all that there is. */
+        CompletableFuture<Freed> free(String key, String token, String by);
 
         CompletableFuture<AcquireReply> acquire(AcquireRequest request);
 
@@ -35,6 +37,14 @@ public final class SimulatedFastPath {
      * @param granted the grant, if nothing is left to ask
      */
     public record Taken(boolean took, AcquireReply.@Nullable Granted granted) {}
+
+    /**
+     * What an attempt to free a key said.
+     *
+     * @param freed whether it freed the key
+     * @param found what frees keys from now on; empty if nothing was found out
+     */
+    public record Freed(boolean freed, Optional<String> found) {}
 
     public SimulatedFastPath(Server server, LongSupplier nanoTime) {
         this.fastPath = new FastPath(
@@ -53,8 +63,20 @@ public final class SimulatedFastPath {
                     }
 
                     @Override
-                    public CompletableFuture<Boolean> free(String key, String token) {
-                        return server.free(key, token);
+                    public CompletableFuture<FastPath.Freed> free(String key, String token, FastPath.Freeing by) {
+                        CompletableFuture<FastPath.Freed> result = new CompletableFuture<>();
+                        CompletableFuture<Freed> unused = server.free(key, token, by.name())
+                                .whenComplete((freed, error) -> {
+                                    if (freed != null) {
+                                        FastPath.Freeing found = freed.found()
+                                                .map(FastPath.Freeing::valueOf)
+                                                .orElse(null);
+                                        result.complete(new FastPath.Freed(freed.freed(), found, "simulated"));
+                                    } else {
+                                        result.completeExceptionally(error);
+                                    }
+                                });
+                        return result;
                     }
 
                     @Override

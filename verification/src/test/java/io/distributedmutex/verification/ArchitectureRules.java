@@ -25,6 +25,9 @@ import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ForkJoinPool;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -35,6 +38,9 @@ import java.util.stream.Stream;
  *     every rule can fail
  */
 record ArchitectureRules(String base) {
+
+    /** The rule that holds for tests, too. */
+    static final String NOT_THE_COMMON_POOL = "nothing runs on the common pool";
 
     private static final Pattern BAD_NAME = Pattern.compile(".*(Impl|Utils?|Helpers?|Manager)|Base([A-Z].*)?");
 
@@ -70,6 +76,7 @@ record ArchitectureRules(String base) {
         rules.put("no package is named util", noUtilPackage());
         rules.put("names say what a thing is", namesSaySomething());
         rules.put("packages are null-marked", packagesAreNullMarked());
+        rules.put(NOT_THE_COMMON_POOL, nothingRunsOnTheCommonPool());
         return rules;
     }
 
@@ -189,6 +196,19 @@ record ArchitectureRules(String base) {
                                 .map(JavaAnnotation::getRawType)
                                 .anyMatch(annotation ->
                                         annotation.getName().equals("org.jspecify.annotations.NullMarked"))));
+    }
+
+    /** On two cores it has one thread: what blocks there keeps all else from starting. */
+    private ArchRule nothingRunsOnTheCommonPool() {
+        return noClasses()
+                .that()
+                .resideInAPackage(base + "..")
+                .should()
+                .callMethod(CompletableFuture.class, "runAsync", Runnable.class)
+                .orShould()
+                .callMethod(CompletableFuture.class, "supplyAsync", Supplier.class)
+                .orShould()
+                .callMethod(ForkJoinPool.class, "commonPool");
     }
 
     private String module(String name) {

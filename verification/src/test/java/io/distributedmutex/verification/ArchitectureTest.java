@@ -8,9 +8,16 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -54,7 +61,10 @@ final class ArchitectureTest {
             entry(
                     "names say what a thing is",
                     List.of("ThingImpl", "ThingUtils", "ThingHelper", "ThingManager", "BaseThing")),
-            entry("packages are null-marked", List.of("broken.util.Strings")));
+            entry("packages are null-marked", List.of("broken.util.Strings")),
+            entry(
+                    ArchitectureRules.NOT_THE_COMMON_POOL,
+                    List.of("Pooled.runs()", "Pooled.supplies()", "Pooled.takes()")));
 
     @ParameterizedTest
     @MethodSource("rules")
@@ -97,6 +107,41 @@ final class ArchitectureTest {
                 .filteredOn(type -> type.getPackageName().equals(BASE + part))
                 .extracting(JavaClass::getSimpleName)
                 .anyMatch(name -> !name.equals("package-info"));
+    }
+
+    /** Tests of the modules that were built together with this one: of the thousands of classes, those that name such a method. */
+    @Test
+    void noTestRunsOnTheCommonPool() throws IOException {
+        List<Path> suspects = new ArrayList<>();
+        try (Stream<Path> modules = Files.list(Path.of(".."))) {
+            for (Path folder : modules.map(module -> module.resolve("target/test-classes"))
+                    .filter(Files::isDirectory)
+                    .toList()) {
+                try (Stream<Path> files = Files.walk(folder)) {
+                    files.filter(file -> file.toString().endsWith(".class"))
+                            .filter(ArchitectureTest::namesACommonPool)
+                            .forEach(suspects::add);
+                }
+            }
+        }
+        JavaClasses tests = new ClassFileImporter()
+                .withImportOption(location -> !location.contains("/verification/broken/"))
+                .importPaths(suspects);
+
+        assertThat(tests).isNotEmpty();
+        new ArchitectureRules(BASE)
+                .all()
+                .get(ArchitectureRules.NOT_THE_COMMON_POOL)
+                .check(tests);
+    }
+
+    private static boolean namesACommonPool(Path classFile) {
+        try {
+            String constants = Files.readString(classFile, StandardCharsets.ISO_8859_1);
+            return Stream.of("runAsync", "supplyAsync", "commonPool").anyMatch(constants::contains);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.distributedmutex.cli.console;
 
+import io.distributedmutex.HolderStatus;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.spi.Messages;
 import java.time.Duration;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Shows locks to people, and to programs. */
@@ -38,7 +40,8 @@ public final class LockText {
     }
 
     /** Lines of a name and a value each; the shard is only said of a cluster. */
-    public static String details(String key, Optional<LockInfo> found, Optional<String> shard) {
+    public static String details(
+            String key, Optional<LockInfo> found, Optional<HolderStatus> holder, Optional<String> shard) {
         Map<String, String> lines = new LinkedHashMap<>();
         lines.put("key", Messages.shown(key));
         shard.ifPresent(node -> lines.put("shard", Messages.shown(node)));
@@ -51,6 +54,8 @@ public final class LockText {
                     since(lock).map(since -> shown(since, Instant.now())).orElse(UNKNOWN));
             lines.put("remaining", remaining(lock));
             lines.put("waiters", Integer.toString(lock.waiters()));
+            lines.put("owner", holder.map(LockText::owner).orElse(UNKNOWN));
+            lines.put("waits for", holder.map(LockText::waits).orElse(UNKNOWN));
         });
         StringBuilder text = new StringBuilder();
         lines.forEach((name, value) -> text.append(name)
@@ -81,6 +86,38 @@ public final class LockText {
                         .orElse(null));
         members.put("waiters", found.map(LockInfo::waiters).orElse(0));
         return members;
+    }
+
+    /** The same and what its holder's instance says. */
+    public static Map<String, @Nullable Object> json(
+            String key, Optional<LockInfo> found, Optional<HolderStatus> holder, Optional<String> shard) {
+        Map<String, @Nullable Object> members = json(key, found, shard);
+        members.put("owner", holder.flatMap(HolderStatus::owner).orElse(null));
+        members.put(
+                "waitsFor",
+                holder.map(status -> (Object)
+                                status.waits().stream().map(LockText::json).toList())
+                        .orElse(null));
+        return members;
+    }
+
+    private static Map<String, Object> json(HolderStatus.Wait wait) {
+        Map<String, Object> members = new LinkedHashMap<>();
+        members.put("key", wait.key());
+        members.put("waitedMillis", wait.waited().toMillis());
+        return members;
+    }
+
+    private static String owner(HolderStatus holder) {
+        return holder.owner().map(Messages::shown).orElse("a future without a name");
+    }
+
+    private static String waits(HolderStatus holder) {
+        return holder.waits().isEmpty()
+                ? "nothing"
+                : holder.waits().stream()
+                        .map(wait -> "'" + Messages.shown(wait.key()) + "' for " + Messages.about(wait.waited()))
+                        .collect(Collectors.joining(", "));
     }
 
     /** A table with a heading; with a column for the shard if there are some. */

@@ -1,10 +1,15 @@
 package io.distributedmutex.cli.console;
 
 import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.HolderStatus;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.OnDeadlock;
+import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
@@ -139,13 +144,34 @@ public final class StoreOptions {
         }
 
         public DistributedMutex connectMutex(String label, LockOptions options) {
-            return RedisMutex.builder()
+            return connectMutex(label, options, builder -> builder);
+        }
+
+        public DistributedMutex connectMutex(
+                String label, LockOptions options, UnaryOperator<RedisMutex.Builder> change) {
+            return change.apply(RedisMutex.builder()
+                            .uri(uri)
+                            .keyPrefix(prefix)
+                            .commandTimeout(timeout)
+                            .holderLabel(label)
+                            .options(options))
+                    .connect();
+        }
+
+        /** Asks the instance that holds a key about its holder. Empty if it does not answer, or Redis does not let us ask. */
+        public Optional<HolderStatus> askHolder(String key) {
+            try (DistributedMutex mutex = RedisMutex.builder()
                     .uri(uri)
                     .keyPrefix(prefix)
                     .commandTimeout(timeout)
-                    .holderLabel(label)
-                    .options(options)
-                    .connect();
+                    .deadlocks(OnDeadlock.IGNORE)
+                    .startCheck(false)
+                    .connect()) {
+                return mutex.askHolder(key);
+            } catch (StoreException e) {
+                // Such as a user who may look at locks, and not subscribe: all else was shown.
+                return Optional.empty();
+            }
         }
 
         @Override

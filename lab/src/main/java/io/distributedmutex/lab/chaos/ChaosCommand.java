@@ -63,7 +63,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  dmutex chaos                                 one minute, which has every kind that matters",
             "  dmutex chaos --minutes 10 --seed 7 --output /tmp/chaos",
-            "  dmutex chaos --seconds 90 --workers 8 --keys 2"
+            "  dmutex chaos --seconds 90 --workers 8 --keys 2",
+            "  dmutex chaos --minutes 5 --deadlocks"
         })
 public final class ChaosCommand implements Callable<Integer> {
 
@@ -108,6 +109,14 @@ public final class ChaosCommand implements Callable<Integer> {
                             + " folder if that cannot be written")
     private @Nullable Path output;
 
+    @Option(
+            names = "--deadlocks",
+            description =
+                    "Let each worker also hold one of three keys while it waits for another, so that they wait for each"
+                            + " other in circles; and check that each is told of, and broken by one of them. Without this it is"
+                            + " checked that none is told of.")
+    private boolean deadlocks;
+
     @Option(names = "--sabotage", hidden = true)
     private Sabotage sabotage = Sabotage.NONE;
 
@@ -133,7 +142,7 @@ public final class ChaosCommand implements Callable<Integer> {
         Arguments.checkRange(spec, "--workers", workers, LEAST_WORKERS, MOST_WORKERS);
         Arguments.checkRange(spec, "--keys", keys, 1, MOST_KEYS);
         long chosenSeed = seed == null ? new Random().nextInt(1_000_000) : seed;
-        Settings settings = new Settings(duration(spec), chosenSeed, workers, keys, sabotage);
+        Settings settings = new Settings(duration(spec), chosenSeed, workers, keys, deadlocks, sabotage);
         PrintWriter out = spec.commandLine().getOut();
         try (OutputFolder folder = OutputFolder.open(output, FOLDER, FILES);
                 Run run = new Run(settings, folder.path(), new Progress(out, settings))) {

@@ -52,6 +52,25 @@ class ChaosCommandTest {
 
     @Test
     @Tag("deep")
+    void circlesAreToldOfAndBrokenByOneEach() throws IOException, InterruptedException {
+        CommandLineTool.Result result = chaos(60, SEED, "--deadlocks");
+        assertThat(result.exitCode()).as("seed %d: %s", SEED, result.out()).isZero();
+        assertThat(result.out())
+                .containsPattern("deadlocks are told of.* [1-9]\\d* circles, [1-9]\\d* of them told of");
+    }
+
+    @Test
+    @Tag("deep")
+    void workersThatDoNotLookForDeadlocksFailIt() throws IOException, InterruptedException {
+        CommandLineTool.Result result = chaos(45, 3, "--deadlocks", "--sabotage", "BLIND");
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.out())
+                .contains("FAILED  deadlocks are told of, each with one victim")
+                .contains("ok      no two leases on a key valid at once");
+    }
+
+    @Test
+    @Tag("deep")
     void workersThatTakeKeysFromTheirHoldersFailIt() throws IOException, InterruptedException {
         CommandLineTool.Result result = chaos(12, 3, "--sabotage", "STEAL");
         assertThat(result.exitCode()).isEqualTo(1);

@@ -80,7 +80,7 @@ class DemoCommandTest {
     void ctrlCEndsAllProcesses() throws Exception {
         try (CommandLineTool.Running running = Tool.start(
                 directory, "demo", "--output", directory.resolve("out").toString())) {
-            running.awaitOut("1.00 s");
+            running.awaitOut("s  counter ");
             List<Long> processes = Tool.processes(running.out());
             // One worker is killed by the demo itself, sooner or later than this line.
             assertThat(processes).filteredOn(CommandLineTool::isRunning).hasSizeGreaterThanOrEqualTo(4);

@@ -1,6 +1,6 @@
 -- Leaves the queue; if the token was granted the lock meanwhile, gives it back.
 --
--- ARGV[1] token   ARGV[2] client   ARGV[3] its name before, or absent
+-- ARGV[1] token   ARGV[2] its entry: token|client|label   ARGV[3] its entry under the client's name before, or absent
 --
 -- Returns HELD if the token owned the lock until now, else why not.
 
@@ -8,12 +8,8 @@
 -- include ownership
 local token = ARGV[1]
 for i = 2, #ARGV do
-  local client = ARGV[i]
-  local entry = call('HGET', waiters, client)
-  if entry and string.find(entry, '|' .. token .. '|', 1, true) then
-    call('HDEL', waiters, client)
-    call('ZREM', queue, client)
-  end
+  call('ZREM', queue, ARGV[i])
+  call('HDEL', waiters, ARGV[i])
 end
 -- pcall: the lock key may have become something else, and the queue is to be left all the same.
 local value = redis.pcall('GET', lock)

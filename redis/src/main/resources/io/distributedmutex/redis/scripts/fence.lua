@@ -1,23 +1,11 @@
--- A lease is given: its fencing token, and the owner's value.
+-- A lease is given: its fencing token.
 --
 -- A fencing token is the id of a stream entry, ms-seq, written as ms * 1000 + seq. XADD makes ids that rise by the server's
--- clock, and also where the clock steps back or the counter is lost: max(clock, last + 1) in one native command.
-
--- How many fencing tokens a lease gets that its instance may pass on locally.
-local BLOCK = 64
+-- clock, and also where the clock steps back or the counter is lost: max(clock, last + 1) in one native command. So each also
+-- says when it was given, by a clock that never steps back, and nothing else needs to ask for the time.
 
 -- Beyond this year (2255) tokens would be 2^53 or more, and neither Lua nor JSON counts by ones there.
 local LAST_MILLIS = 9007199254740
-
--- The server's clock in ms, asked for once in a script.
-local clock
-local function now_millis()
-  if not clock then
-    local time = call('TIME')
-    clock = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
-  return clock
-end
 
 local function next_id()
   local id = redis.pcall('XADD', fence, 'MAXLEN', '0', '*', '', '')
@@ -47,8 +35,4 @@ local function next_fence(count)
     call('XSETID', fence, string.format('%.0f-%d', millis, last))
   end
   return string.format('%.0f', millis * 1000 + seq)
-end
-
-local function set_owner(token, first, label, millis)
-  call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', millis)
 end

@@ -1,26 +1,51 @@
--- The next waiter gets the lock. Needs fence.lua.
+-- The next waiter gets the lock.
+
+-- How many fencing tokens a lease gets that its instance may pass on locally.
+local BLOCK = 64
 
 -- Grants the lock to the first live waiter, and publishes a push to that one. Whoever owned it has given it up; its value is
 -- gone, or is replaced. A waiter is dropped if its sign of life is too old, if its entry is none of ours, or if
 -- nobody received its push though it is subscribed. A dropped waiter that lives queues again with its next poll. Every turn of
--- the loop removes an entry, and an instance has one entry, so the cost is constant per entry ever queued.
--- Returns 'self' if the first live waiter is the client `self`, whom the caller then grants; 'other' if another got the lock;
--- nil if nobody waits: then the lock is as it was.
+-- the loop removes an entry, so the cost is constant per entry ever queued.
+-- Returns 'self' if the first live waiter is the entry `self`, whom the caller then grants; 'other' if another got the lock;
+-- nil if nobody waits: then the lock is as it was, or deleted.
 local function grant_next(self)
-  -- ZPOPMIN is the first write of a script that releases, and one that Redis allows at its memory limit. After that it
-  -- lets the script go on.
+  local first
   while true do
-    local client = call('ZPOPMIN', queue)[1]
-    if not client then return nil end
-    local entry = call('HGET', waiters, client)
-    call('HDEL', waiters, client)
-    if client == self then return 'self' end
-    if entry then
-      -- Looked at before anything is told: a claim that SET refuses would leave a holder without a lock, a token that
-      -- is none a lock without a holder. The longest lease, 365 days, has 11 digits.
-      local alive, polls, claim, token, label = string.match(entry, '^(%d+)(!?)|([1-9]%d*)|([%w_-]+)|(.*)$')
-      if alive and #claim <= 11 and #token == 22 and tonumber(alive) >= now_millis() then
-        local first = next_fence(BLOCK)
+    -- The first write of a script that releases, and one that Redis allows at its memory limit. After that it lets the
+    -- script go on. Whatever stands in the place of the queue, the lock is free.
+    local popped = redis.pcall('ZPOPMIN', queue)
+    if popped.err then
+      call('PEXPIRE', lock, 1)
+      popped = call('ZPOPMIN', queue)
+    end
+    local entry, arrival = popped[1], popped[2]
+    if not entry then return nil end
+    local alive, polls, claim
+    if arrival % 1 ~= 0 then
+      call('PEXPIRE', lock, 1)
+      alive, polls, claim = string.match(call('HGET', waiters, entry) or '', '^(%d+)(!?)|([1-9]%d*)$')
+      call('HDEL', waiters, entry)
+    else
+      alive, claim = arrival / 1000 + ALIVE, CLAIM
+    end
+    if entry == self then return 'self' end
+    -- Looked at before anything is told: a claim that SET refuses would leave a holder without a lock, a token that
+    -- is none a lock without a holder. The longest lease, 365 days, has 11 digits.
+    local token, client, label = string.match(entry, '^([%w_-]+)|([%w_-]+)|(.*)$')
+    if alive and #claim <= 11 and token and #token == 22 then
+      -- Nobody has heard of a number that was drawn for one who was dropped.
+      if not first then
+-- include draw
+        if number and seq + BLOCK <= 1000 then
+          call('XSETID', fence, millis .. '-' .. seq + BLOCK - 1)
+          first = number
+        else
+-- include fence
+          first = next_fence(BLOCK)
+        end
+      end
+      if tonumber(alive) >= math.floor(first / 1000) then
         local push = first .. '|' .. BLOCK .. '|' .. token .. '|' .. lock
         -- A name that is longer than its 22 random characters is that of a waiter in a cluster with a channel in this slot.
         local publish, channel = 'PUBLISH', 'dmutex:grants:' .. client
@@ -30,7 +55,7 @@ local function grant_next(self)
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
         local received = redis.pcall(publish, channel, push)
         if polls == '!' or type(received) == 'number' and received > 0 then
-          set_owner(token, first, label, claim)
+          call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', claim)
           return 'other'
         end
       end

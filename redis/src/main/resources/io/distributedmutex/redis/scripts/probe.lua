@@ -17,8 +17,6 @@ local function try(on, command, ...)
   end
 end
 
-try('', 'TIME')
-
 try(lock, 'EXISTS', lock)
 try(lock, 'GET', lock)
 try(lock, 'SET', lock, '-', 'XX', 'PX', 1000)

@@ -9,17 +9,15 @@
 local token, keep = ARGV[1], ARGV[2]
 local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
--- First, and also if it will be set again: after a first write Redis lets a script go on at its memory limit; and whatever
--- stands in the place of the queue, the lock is free.
--- Not deleted yet: while a slot of a cluster moves, a script cannot write a key that is gone. 1 ms is over when this script is.
-call('PEXPIRE', lock, 1)
 if keep then
+  -- First: after a first write Redis lets a script go on at its memory limit. Not deleted: while a slot of a cluster moves, a
+  -- script cannot write a key that is gone.
+  call('PEXPIRE', lock, 1)
   -- Owned by nobody: '-' is no token.
   call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
   return HELD
 end
 
--- include fence
 -- include grant
 if grant_next(nil) then return HANDED_ON end
 call('DEL', lock)

@@ -186,6 +186,7 @@ final class Differences {
                         : fences.difference(key, inMemory.fencingToken(), redis.fencingToken()));
     }
 
+    /** A waiter whose signs of life are forgotten in Redis, all being too old, has no claim time there. */
     private @Nullable String ofQueues(@Nullable Queue inMemory, @Nullable Queue redis) {
         if (inMemory == null || redis == null) {
             return inMemory == redis ? null : "whether there is a queue";
@@ -197,12 +198,15 @@ final class Differences {
         for (int i = 0; i < inMemory.waiters().size() && difference == null; i++) {
             Waiter waiter = inMemory.waiters().get(i);
             Waiter other = redis.waiters().get(i);
+            boolean isForgotten = other.claimMillis() < 0 && waiter.aliveMillis() < 0;
             difference = first(
                     waiter.client() == other.client() ? null : "order of the queue",
                     waiter.token().equals(other.token()) ? null : "a waiter's token",
                     waiter.label().equals(other.label()) ? null : "a waiter's label",
-                    waiter.claimMillis() == other.claimMillis() ? null : "claim time",
-                    Math.abs(waiter.aliveMillis() - other.aliveMillis()) <= toleranceMillis ? null : "sign of life");
+                    isForgotten || waiter.claimMillis() == other.claimMillis() ? null : "claim time",
+                    isForgotten || Math.abs(waiter.aliveMillis() - other.aliveMillis()) <= toleranceMillis
+                            ? null
+                            : "sign of life");
         }
         return difference;
     }

@@ -98,11 +98,12 @@ class EquivalenceTest {
 
     private static void checkMoved(RedisExecutable executable, long firstSeed, int count) throws InterruptedException {
         int servers = Runtime.getRuntime().availableProcessors();
-        check(executable, servers, firstSeed, count, List.of(Passing.moved()));
+        check(executable, servers, firstSeed, count, List.of(Passing.moved(), Passing.movedFar()));
     }
 
     private static void checkInRealTime(long firstSeed, int count) throws InterruptedException {
-        List<Passing> passings = List.of(Passing.real(8), Passing.real(20), Passing.real(50), Passing.real(120));
+        List<Passing> passings =
+                Stream.of(8, 20, 50, 120, 400).map(Passing::real).toList();
         check(OLDEST, SERVERS_IN_REAL_TIME, firstSeed, count, passings);
     }
 

@@ -1,6 +1,7 @@
 package io.distributedmutex.redis.equivalence;
 
 import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.testkit.memory.InMemoryCommands;
 import io.distributedmutex.testkit.memory.InMemoryContents;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
@@ -10,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
 
 /** The store in memory, new for each sequence, on a manual clock. */
 final class InMemorySide implements Side {
@@ -56,6 +58,8 @@ final class InMemorySide implements Side {
     public void setClockBack(long millis) {
         // What has ended has ended.
         first.contents();
+        // Fencing tokens have come as far as the clock: on the other side, too.
+        CompletionStage<Long> unusedNumber = InMemoryCommands.of(stores.get(0)).draw();
         first.stepClock(Duration.ofMillis(-millis));
     }
 

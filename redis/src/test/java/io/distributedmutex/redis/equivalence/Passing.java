@@ -12,8 +12,13 @@ record Passing(boolean isReal, long unitMillis) {
     /** How far an operation may be behind its time, half a unit less than what would make its answer another. */
     private static final double BOUND_UNITS = 4.5;
 
-    /** Every wait is left out, so the unit can be so long that no machine is too slow. */
+    /** Every wait is left out. What most waiters ask for is as long as {@link SequencePlan#USUAL_UNITS}. */
     static Passing moved() {
+        return new Passing(false, 400);
+    }
+
+    /** A unit so long that no machine is too slow. No waiter is as most are. */
+    static Passing movedFar() {
         return new Passing(false, 2_000);
     }
 

@@ -7,15 +7,15 @@ import io.distributedmutex.redis.equivalence.Contents.Waiter;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.cluster.SlotHash;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All that stands in a server, read in one step without the product's help, and checked for what docs/internals/protocol.md says of the
@@ -30,7 +30,7 @@ final class RedisDump {
             for _, key in ipairs(redis.call('KEYS', '*')) do
               local type, value = redis.call('TYPE', key).ok, {}
               if type == 'string' then value = {redis.call('GET', key)}
-              elseif type == 'zset' then value = redis.call('ZRANGE', key, 0, -1)
+              elseif type == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
               elseif type == 'hash' then value = redis.call('HGETALL', key)
               elseif type == 'stream' then
                 local info = redis.call('XINFO', 'STREAM', key)
@@ -50,7 +50,11 @@ final class RedisDump {
     private static final Pattern OWNER =
             Pattern.compile("(-|[A-Za-z0-9_-]{22})(!|\\||\\|[0-9]{1,18})\\|(.{0,128})", Pattern.DOTALL);
     private static final Pattern STREAM_ID = Pattern.compile("([0-9]+)-([0-9]{1,3})");
-    private static final Pattern WAITER = Pattern.compile("(\\d+)\\|(\\d+)\\|([^|]*)\\|(.*)", Pattern.DOTALL);
+    private static final Pattern ENTRY = Pattern.compile("([^|]*)\\|([^|]*)\\|(.*)", Pattern.DOTALL);
+    private static final Pattern SIGN_OF_LIFE = Pattern.compile("(\\d+)\\|(\\d+)");
+
+    /** What is true of a waiter of which the hash knows nothing. */
+    private static final long USUAL_MILLIS = 2_000;
 
     private final String prefix;
     private final long toleranceMillis;
@@ -58,7 +62,7 @@ final class RedisDump {
     private final Map<String, Held> held = new HashMap<>();
     private final Map<String, Long> fences = new HashMap<>();
     private final Map<String, Key> orders = new TreeMap<>();
-    private final Map<String, Key> entries = new TreeMap<>();
+    private final Map<String, Key> signs = new TreeMap<>();
     private final List<String> oddities = new ArrayList<>();
     private final long nowMillis;
 
@@ -98,7 +102,7 @@ final class RedisDump {
         Matcher companion = COMPANION.matcher(key.name());
         if (companion.matches()) {
             boolean isOrder = companion.group(1).equals("queue");
-            (isOrder ? orders : entries).put(companion.group(2).substring(prefix.length()), key);
+            (isOrder ? orders : signs).put(companion.group(2).substring(prefix.length()), key);
             checkSlot(key, companion.group(2));
         } else if (FENCE.matcher(key.name()).matches()) {
             addFence(key);
@@ -145,47 +149,55 @@ final class RedisDump {
 
     private Contents contents() {
         Map<String, Queue> queues = new HashMap<>();
-        Set<String> waitedFor = new HashSet<>(orders.keySet());
-        waitedFor.addAll(entries.keySet());
-        for (String key : waitedFor) {
-            Key order = orders.get(key);
-            Key entry = entries.get(key);
-            if (order == null || entry == null) {
-                oddities.add("a queue with only one of its two keys: " + order + ", " + entry);
-            } else {
-                queues.put(key, queue(order, entry));
+        orders.forEach((key, order) -> queues.put(key, queue(key, order, signs.get(key))));
+        signs.forEach((key, sign) -> {
+            if (!orders.containsKey(key)) {
+                oddities.add("signs of life without a queue: " + sign);
             }
-        }
+        });
         Map<String, Long> lastFences = new HashMap<>();
         SequencePlan.KEYS.forEach(key -> lastFences.put(key, fences.getOrDefault(key, 0L)));
         return new Contents(held, queues, lastFences, oddities);
     }
 
-    private Queue queue(Key order, Key entry) {
-        Map<String, String> entryOf = new HashMap<>();
-        for (int i = 0; i < entry.value().size(); i += 2) {
-            entryOf.put(entry.value().get(i), entry.value().get(i + 1));
+    private Queue queue(String key, Key order, @Nullable Key signs) {
+        Map<String, String> signOf = new HashMap<>();
+        for (int i = 0; signs != null && i < signs.value().size(); i += 2) {
+            signOf.put(signs.value().get(i), signs.value().get(i + 1));
         }
-        if (order.remainingMillis() < 0
-                || Math.abs(entry.remainingMillis() - order.remainingMillis()) > toleranceMillis) {
-            oddities.add("a queue whose two keys do not end together: " + order + ", " + entry);
-        }
-        if (!entryOf.keySet().equals(Set.copyOf(order.value()))) {
-            oddities.add("a queue whose two keys have not the same members: " + order + ", " + entry);
+        boolean endLater = signs != null && signs.remainingMillis() > order.remainingMillis() + toleranceMillis;
+        if (order.remainingMillis() < 0 || (signs != null && signs.remainingMillis() < 0) || endLater) {
+            oddities.add("a queue whose keys do not end, or not together: " + order + ", " + signs);
         }
         List<Waiter> waiters = new ArrayList<>();
-        for (String client : order.value()) {
-            Matcher waiter = WAITER.matcher(entryOf.getOrDefault(client, ""));
-            if (waiter.matches()) {
-                waiters.add(new Waiter(
-                        clients.getOrDefault(client, -1),
-                        waiter.group(3),
-                        waiter.group(4),
-                        Long.parseLong(waiter.group(2)),
-                        Long.parseLong(waiter.group(1)) - nowMillis));
-            } else {
-                oddities.add("a waiter without its entry: " + client + " in " + order + ", " + entry);
+        for (int i = 0; i < order.value().size(); i += 2) {
+            String text = order.value().get(i);
+            BigDecimal arrival = new BigDecimal(order.value().get(i + 1));
+            Matcher entry = ENTRY.matcher(text);
+            String sign = signOf.remove(text);
+            Matcher life = SIGN_OF_LIFE.matcher(sign == null ? "" : sign);
+            boolean saysMore = arrival.remainder(BigDecimal.ONE).signum() != 0;
+            if (saysMore && sign == null && entry.matches()) {
+                // The hash has expired, and all in it was too old.
+                waiters.add(
+                        new Waiter(clients.getOrDefault(entry.group(2), -1), entry.group(1), entry.group(3), -1, -1));
+                continue;
             }
+            if (!entry.matches() || saysMore != life.matches() || (sign != null) != saysMore) {
+                oddities.add("not a waiter of ours: " + text + " at " + arrival + " in " + order + ", " + signs);
+                continue;
+            }
+            long aliveUntil = saysMore ? Long.parseLong(life.group(1)) : arrival.longValue() / 1000 + USUAL_MILLIS;
+            long fenceMillis = Math.max(nowMillis, fences.getOrDefault(key, 0L) / 1000);
+            waiters.add(new Waiter(
+                    clients.getOrDefault(entry.group(2), -1),
+                    entry.group(1),
+                    entry.group(3),
+                    saysMore ? Long.parseLong(life.group(2)) : USUAL_MILLIS,
+                    aliveUntil - fenceMillis));
+        }
+        if (!signOf.isEmpty()) {
+            oddities.add("signs of life of who does not wait: " + signOf + " beside " + order);
         }
         return new Queue(waiters, order.remainingMillis());
     }

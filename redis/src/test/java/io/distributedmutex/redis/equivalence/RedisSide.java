@@ -36,28 +36,41 @@ final class RedisSide implements Side, AutoCloseable {
     private static final Duration BOUND = Duration.ofSeconds(20);
     private static final String GRANTS = "dmutex:grants:";
 
-    /** Sets all counters ahead by ARGV[1] ms. */
+    /** Sets all counters ahead of the clock by ARGV[1] ms. */
     private static final String AHEAD = """
+            local time = redis.call('TIME')
+            local now = time[1] * 1000 + math.floor(time[2] / 1000)
             for _, key in ipairs(redis.call('KEYS', 'dmutex:{*}:fence')) do
               local millis, seq = string.match(redis.call('XINFO', 'STREAM', key)[8], '^(%d+)-(%d+)$')
-              redis.call('XSETID', key, string.format('%.0f-%s', millis + ARGV[1], seq))
+              redis.call('XSETID', key, string.format('%.0f-%s', math.max(millis, now) + ARGV[1], seq))
             end
             return 'OK'
             """;
 
-    /** So far, in milliseconds, the counters get ahead: for the rest of the sequence, which takes less, on a fast machine. */
+    /**
+     * So far, in milliseconds, the counters get ahead where time is moved: for the rest of the sequence, which takes less, on a
+     * fast machine.
+     */
     private static final long AHEAD_MILLIS = 100;
 
-    /** Moves all ends by ARGV[1] ms, to later if that is negative; returns when the last of those that this ends has ended, or 0. */
+    /**
+     * Moves all ends by ARGV[1] ms, to later if that is negative, and arrivals and signs of life by ARGV[2]; returns when the last
+     * of those that this ends has ended, or 0.
+     */
     private static final String MOVE = """
-            local move = tonumber(ARGV[1])
+            local move, age = tonumber(ARGV[1]), tonumber(ARGV[2])
             local ended = false
             for _, key in ipairs(redis.call('KEYS', '*')) do
-              if redis.call('TYPE', key).ok == 'hash' then
+              local type = redis.call('TYPE', key).ok
+              if type == 'hash' then
                 local entries = redis.call('HGETALL', key)
                 for i = 1, #entries, 2 do
-                  local alive, rest = string.match(entries[i + 1], '^(%d+)(|.*)$')
-                  if alive then redis.call('HSET', key, entries[i], string.format('%.0f', alive - move) .. rest) end
+                  local alive, rest = string.match(entries[i + 1], '^(%d+)(!?|.*)$')
+                  if alive then redis.call('HSET', key, entries[i], string.format('%.0f', alive - age) .. rest) end
+                end
+              elseif type == 'zset' then
+                for _, entry in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+                  redis.call('ZADD', key, 'INCR', string.format('%.0f', -age * 1000), entry)
                 end
               end
               local left = redis.call('PTTL', key)
@@ -82,6 +95,9 @@ final class RedisSide implements Side, AutoCloseable {
     private Passing passing = Passing.moved();
     private long startNanos;
     private long passedMillis;
+
+    /** How far the clock is behind the last fencing token, by which waiters age: they do not until it has caught up. */
+    private long behindMillis;
 
     /** A client, with what is needed to take its subscription from it. */
     private record Connected(Client client, String id, StatefulRedisPubSubConnection<String, String> pushes) {}
@@ -133,6 +149,7 @@ final class RedisSide implements Side, AutoCloseable {
         administrator.flushall();
         this.passing = passing;
         this.passedMillis = 0;
+        this.behindMillis = 0;
         this.startNanos = System.nanoTime();
     }
 
@@ -150,13 +167,15 @@ final class RedisSide implements Side, AutoCloseable {
     @Override
     public void pass(long millis) {
         passedMillis += millis;
+        long caughtUp = Math.min(behindMillis, millis);
+        behindMillis -= caughtUp;
         if (passing.isReal()) {
             long untilNanos = startNanos + passedMillis * 1_000_000;
             while (System.nanoTime() - untilNanos < 0) {
                 LockSupport.parkNanos(untilNanos - System.nanoTime());
             }
         } else {
-            long ended = move(millis);
+            long ended = move(millis, millis - caughtUp);
             // Without a look at the keys, for that would delete what the scripts shall find expired.
             await("the server's clock to go on", () -> serverMicros() / 1000 > ended);
         }
@@ -174,14 +193,18 @@ final class RedisSide implements Side, AutoCloseable {
                 .max()
                 .orElse(0);
         administrator.flushall();
+        behindMillis = 0;
         await("the server's clock to pass its last fencing token", () -> serverMicros() / 1000 * 1000 > last);
     }
 
     /** Nobody can; but what is stored can be moved, as in {@link #pass}. */
     @Override
     public void setClockBack(long millis) {
-        move(-millis);
-        administrator.eval(AHEAD, ScriptOutputType.STATUS, new String[0], Long.toString(AHEAD_MILLIS));
+        long aheadMillis = passing.isReal() ? millis : AHEAD_MILLIS;
+        // Set ahead, the counters would make waiters older.
+        move(-millis, -aheadMillis);
+        behindMillis += millis;
+        administrator.eval(AHEAD, ScriptOutputType.STATUS, new String[0], Long.toString(aheadMillis));
     }
 
     @Override
@@ -280,8 +303,9 @@ final class RedisSide implements Side, AutoCloseable {
         return new Connected(client, channels.get(0).substring(GRANTS.length()), pushes);
     }
 
-    private long move(long millis) {
-        return administrator.eval(MOVE, ScriptOutputType.INTEGER, new String[0], Long.toString(millis));
+    private long move(long millis, long ageMillis) {
+        return administrator.eval(
+                MOVE, ScriptOutputType.INTEGER, new String[0], Long.toString(millis), Long.toString(ageMillis));
     }
 
     private long serverMicros() {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.parallel.Isolated;
  */
 @Isolated("uses all cores")
 @WithRedis(executable = "embedded")
+@Tag("slow")
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class ScriptMutantsTest {
 

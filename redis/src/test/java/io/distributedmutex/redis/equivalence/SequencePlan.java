@@ -19,6 +19,9 @@ record SequencePlan(long seed, List<Step> steps) {
     /** The first two share a cluster slot, and with it a fence counter; the third does not. */
     static final List<String> KEYS = List.of("tenant:{7}:a", "tenant:{7}:b", "b\u00f8b {x");
 
+    /** As many units as most waiters' times have, 2 s, where {@link Passing#moved} is used. */
+    static final long USUAL_UNITS = 5;
+
     private static final int SHORTEST = 20;
     private static final int LONGEST = 60;
 
@@ -39,6 +42,7 @@ record SequencePlan(long seed, List<Step> steps) {
     }
 
     private static Step step(SplittableRandom random, Kind kind, int key) {
+        boolean isUsual = random.nextInt(3) > 0;
         return new Step(
                 kind,
                 random.nextInt(CLIENTS),
@@ -46,8 +50,8 @@ record SequencePlan(long seed, List<Step> steps) {
                 whose(random, kind),
                 random.nextInt(4) == 0 ? (random.nextInt(4) == 0 ? Whose.USED : Whose.OWNER) : Whose.NONE,
                 kind == Kind.PASS ? 10 * random.nextLong(1, random.nextInt(4) == 0 ? 15 : 4) : time(random),
-                time(random),
-                time(random),
+                isUsual ? USUAL_UNITS : time(random),
+                isUsual ? USUAL_UNITS : time(random),
                 random.nextBoolean(),
                 random.nextInt(Integer.MAX_VALUE));
     }

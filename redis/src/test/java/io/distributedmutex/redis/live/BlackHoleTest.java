@@ -10,6 +10,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
@@ -150,7 +151,7 @@ class BlackHoleTest {
         mutex.acquire(KEY).release();
         proxy.hold(Direction.TO_CLIENT);
         CompletableFuture<Throwable> tried =
-                CompletableFuture.supplyAsync(() -> catchThrowable(() -> mutex.tryAcquire(KEY)));
+                CompletableFuture.supplyAsync(() -> catchThrowable(() -> mutex.tryAcquire(KEY)), OwnThread.EACH);
         fenceOfTheGrant();
         Await.until("its end", () -> RedisContents.pttl(redis, "lock:" + KEY) == -2);
         assertThat(tried).isNotDone();

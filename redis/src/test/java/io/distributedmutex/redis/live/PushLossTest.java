@@ -6,6 +6,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
@@ -103,7 +104,7 @@ class PushLossTest {
         switch (loss) {
             case KILLED_BEFORE -> cut();
             case CUT_BEFORE -> proxy.cut();
-            case KILLED_DURING -> killing = CompletableFuture.runAsync(this::cut);
+            case KILLED_DURING -> killing = CompletableFuture.runAsync(this::cut, OwnThread.EACH);
             // Within the push, which has more bytes than that; or within a poll's answer, should one be on its way.
             case CUT_DURING -> proxy.cutAfter(Direction.TO_CLIENT, 7L * round);
             default -> {}

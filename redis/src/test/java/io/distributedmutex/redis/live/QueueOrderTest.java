@@ -9,6 +9,7 @@ import io.distributedmutex.LockInterruptedException;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
@@ -143,8 +144,12 @@ class QueueOrderTest {
         List<DistributedMutex> strangers = instances.add(5, PATIENT);
         Lease held = strangers.get(0).acquire(KEY);
         // The first times out, the second is interrupted, the third cancels; the fourth is to have the key.
-        CompletableFuture<Throwable> timedOut = CompletableFuture.supplyAsync(() -> catchThrowable(() ->
-                strangers.get(1).with(o -> o.waitTime(Duration.ofMillis(400))).acquire(KEY)));
+        CompletableFuture<Throwable> timedOut = CompletableFuture.supplyAsync(
+                () -> catchThrowable(() -> strangers
+                        .get(1)
+                        .with(o -> o.waitTime(Duration.ofMillis(400)))
+                        .acquire(KEY)),
+                OwnThread.EACH);
         awaitWaiters(1);
         CompletableFuture<Throwable> interrupted = new CompletableFuture<>();
         AtomicInteger flagKept = new AtomicInteger();

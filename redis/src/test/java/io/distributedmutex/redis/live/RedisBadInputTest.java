@@ -17,6 +17,7 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.RedisExecutable;
 import java.io.BufferedReader;
@@ -353,7 +354,7 @@ class RedisBadInputTest {
         DistributedMutex mutex = instances.add("A", waits(500));
         redis.command("CONFIG", "SET", "lua-time-limit", "20");
         CompletableFuture<Throwable> script = CompletableFuture.supplyAsync(
-                () -> catchThrowable(() -> redis.command("EVAL", "while true do end", "0")));
+                () -> catchThrowable(() -> redis.command("EVAL", "while true do end", "0")), OwnThread.EACH);
         Await.until("the server to be busy", () -> {
             try {
                 redis.command("PING");
@@ -387,7 +388,8 @@ class RedisBadInputTest {
         Await.until(
                 "the scripts to be loaded",
                 () -> catchThrowable(() -> mutex.acquire("warm").release()) == null);
-        CompletableFuture<Object> slow = CompletableFuture.supplyAsync(() -> redis.command("DEBUG", "SLEEP", "2"));
+        CompletableFuture<Object> slow =
+                CompletableFuture.supplyAsync(() -> redis.command("DEBUG", "SLEEP", "2"), OwnThread.EACH);
         Await.until("the server to be slow", () -> {
             try {
                 return mutex.inspect(KEY).isPresent();

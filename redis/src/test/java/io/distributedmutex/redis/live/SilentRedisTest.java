@@ -11,6 +11,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
@@ -198,7 +199,7 @@ class SilentRedisTest {
         DistributedMutex mutex = instances.add("late", lease(300));
         redis.pause();
         CompletableFuture<Throwable> asked =
-                CompletableFuture.supplyAsync(() -> catchThrowable(() -> mutex.tryAcquire(KEY)));
+                CompletableFuture.supplyAsync(() -> catchThrowable(() -> mutex.tryAcquire(KEY)), OwnThread.EACH);
         Await.pass(Duration.ofMillis(600));
         redis.resume();
 

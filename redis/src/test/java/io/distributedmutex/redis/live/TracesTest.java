@@ -10,6 +10,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexClosedException;
 import io.distributedmutex.MutexListener;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -154,7 +155,7 @@ class TracesTest {
             CompletableFuture<Lease> heir = other.acquireAsync("held");
             CompletableFuture<Lease> waiter = closed.acquireAsync("wanted");
             CompletableFuture<Throwable> thread =
-                    CompletableFuture.supplyAsync(() -> catchThrowable(() -> closed.acquire("wanted")));
+                    CompletableFuture.supplyAsync(() -> catchThrowable(() -> closed.acquire("wanted")), OwnThread.EACH);
             Await.until(
                     "both to queue",
                     () -> RedisContents.waiters(redis, "lock:held") == 1

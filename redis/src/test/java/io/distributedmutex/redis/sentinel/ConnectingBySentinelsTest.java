@@ -9,6 +9,7 @@ import io.distributedmutex.StoreRefusedException.Reason;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
 import io.lettuce.core.RedisURI;
@@ -155,10 +156,12 @@ class ConnectingBySentinelsTest {
                 EmbeddedRedis.sentinel(1, 3).downAfter(Duration.ofMillis(200)).start()) {
             failing.primary().kill();
 
-            CompletableFuture<DistributedMutex> connecting = CompletableFuture.supplyAsync(() -> RedisMutex.builder()
-                    .uri(failing.uri())
-                    .commandTimeout(Duration.ofSeconds(20))
-                    .connect());
+            CompletableFuture<DistributedMutex> connecting = CompletableFuture.supplyAsync(
+                    () -> RedisMutex.builder()
+                            .uri(failing.uri())
+                            .commandTimeout(Duration.ofSeconds(20))
+                            .connect(),
+                    OwnThread.EACH);
 
             try (DistributedMutex mutex = connecting.get(30, TimeUnit.SECONDS)) {
                 mutex.acquire("k").close();

@@ -8,6 +8,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -130,11 +131,13 @@ class FailoverTest {
         redis.awaitReplicated();
         EmbeddedRedis before = redis.primary();
         EmbeddedRedis replica = redis.replicas().get(0);
-        CompletableFuture<Long> following = CompletableFuture.supplyAsync(() -> {
-            long named = whenAnotherIsNamed(before);
-            Await.until("both instances are there", () -> connections(replica) >= 4);
-            return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - named);
-        });
+        CompletableFuture<Long> following = CompletableFuture.supplyAsync(
+                () -> {
+                    long named = whenAnotherIsNamed(before);
+                    Await.until("both instances are there", () -> connections(replica) >= 4);
+                    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - named);
+                },
+                OwnThread.EACH);
 
         redis.failOver();
         long followed = following.get(60, TimeUnit.SECONDS);
@@ -290,11 +293,11 @@ class FailoverTest {
         List<CompletableFuture<Void>> contenders = new ArrayList<>();
         for (String label : new String[] {"A", "B"}) {
             DistributedMutex mutex = connect(label);
-            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over)));
+            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over), OwnThread.EACH));
         }
         Await.until("both are at work", () -> holds.size() > 5);
         EmbeddedRedis before = redis.primary();
-        CompletableFuture<Long> named = CompletableFuture.supplyAsync(() -> whenAnotherIsNamed(before));
+        CompletableFuture<Long> named = CompletableFuture.supplyAsync(() -> whenAnotherIsNamed(before), OwnThread.EACH);
 
         failover.run();
         long firstNamed = named.get(60, TimeUnit.SECONDS);

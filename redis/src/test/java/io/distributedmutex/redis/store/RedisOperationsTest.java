@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -423,22 +424,53 @@ class RedisOperationsTest {
                 "",
                 "x",
                 "|||",
-                "99999999999999|0|AAAAAAAAAAAAAAAAAAAAAA|label",
-                "99999999999999|0050|AAAAAAAAAAAAAAAAAAAAAA|label",
-                "99999999999999|999999999999999999999999|AAAAAAAAAAAAAAAAAAAAAA|label",
-                "99999999999999|60000|too short|label",
-                "99999999999999|60000||label"
+                "99999999999999",
+                "99999999999999|0",
+                "99999999999999|0050",
+                "99999999999999|999999999999999999999999",
+                "99999999999999|60000|",
+                "x|60000"
             })
-    void aWaitersEntryThatNoneOfUsWroteIsSkippedAndTheNextIsGranted(String entry) {
+    void aSignOfLifeThatNoneOfUsWroteIsNoneAndTheNextIsGranted(String sign) {
+        checkSkipped(spoilt -> {
+            String token = newToken();
+            get(spoilt.queue("k", token));
+            get(spoilt.queue("k", token));
+            String waiters = companion(":waiters:lock:k");
+            String entry = (String) ((List<?>) redis.command("HKEYS", waiters)).get(0);
+            redis.command("HSET", waiters, entry, sign);
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "x",
+                "||",
+                "AAAAAAAAAAAAAAAAAAAAAA",
+                "|CLIENT|label",
+                "too short|CLIENT|label",
+                "AAAAAAAAAAAAAAAAAAAAAAA|CLIENT|label",
+                "AAAAAAAAAAAAAAAAAAAAA!|CLIENT|label"
+            })
+    void aWaitersEntryThatNoneOfUsWroteIsSkippedAndTheNextIsGranted(String text) {
+        checkSkipped(spoilt -> {
+            get(spoilt.queue("k", newToken()));
+            String key = companion(":queue:lock:k");
+            List<?> entry = (List<?>) redis.command("ZPOPMIN", key);
+            String client = ((String) entry.get(0)).split("\\|")[1];
+            redis.command("ZADD", key, (String) entry.get(1), text.replace("CLIENT", client));
+        });
+    }
+
+    private void checkSkipped(Consumer<StartedStore> spoil) {
         String token = newToken();
         String next = newToken();
         get(store.tryAcquire("k", token));
         try (StartedStore spoilt = StartedStore.on(redis);
                 StartedStore waiter = StartedStore.on(redis)) {
-            get(spoilt.queue("k", newToken()));
-            String waiters = companion(":waiters:lock:k");
-            String client = (String) ((List<?>) redis.command("HKEYS", waiters)).get(0);
-            redis.command("HSET", waiters, client, entry);
+            spoil.accept(spoilt);
             get(waiter.queue("k", next));
 
             assertThat(get(store.store().release("k", token, 0))).isEqualTo(Ownership.HELD);
@@ -454,6 +486,7 @@ class RedisOperationsTest {
     void aCompanionThatWasEvictedIsMadeAnewWithAnExpiry(String companion) {
         String token = newToken();
         get(store.tryAcquire("k", newToken()));
+        get(store.queue("k", token));
         get(store.queue("k", token));
         String key = companion(companion);
         redis.command("DEL", key);

@@ -31,6 +31,7 @@ class RequestOrderTest {
 
     @Test
     void aRequestOfTheReplyThreadDoesNotOvertakeAnEarlierOneOfAnotherThread() throws InterruptedException {
+        loadScripts();
         String token = newToken();
         get(store.tryAcquire("k", token));
         CountDownLatch onReplyThread = new CountDownLatch(1);

@@ -41,7 +41,7 @@ class ScriptCallsTest {
     }
 
     @Test
-    void anUncontendedPairIsFourCommandsAndAScriptOfTwo() {
+    void anUncontendedPairIsFourCommandsAndAScriptOfTwoOrOneCommand() {
         pair("warm-up");
         redis.command("CONFIG", "RESETSTAT");
 
@@ -50,7 +50,10 @@ class ScriptCallsTest {
         }
 
         Map<String, Long> calls = calls();
-        for (String once : List.of("set", "xadd", "exists", "getrange", "evalsha", "get", "del")) {
+        for (String once : List.of("set", "xadd", "exists", "getrange")) {
+            assertThat(calls).containsEntry(once, 100L);
+        }
+        for (String once : freesNatively() ? List.of("delifeq") : List.of("evalsha", "get", "del")) {
             assertThat(calls).containsEntry(once, 100L);
         }
         assertThat(calls).doesNotContainKeys("eval", "script", "script|load", "ping", "multi");
@@ -71,12 +74,13 @@ class ScriptCallsTest {
 
     @Test
     void flushedScriptsAreLoadedAgainOnce() {
-        pair("k");
+        String token = newToken();
+        get(store.store().renew("k", token, 1_000));
         redis.command("SCRIPT", "FLUSH");
         redis.command("CONFIG", "RESETSTAT");
 
-        pair("k");
-        pair("k");
+        get(store.store().renew("k", token, 1_000));
+        get(store.store().renew("k", token, 1_000));
 
         assertThat(calls()).containsEntry("evalsha", 2L).containsEntry("eval", 1L);
     }
@@ -96,6 +100,10 @@ class ScriptCallsTest {
         }
         all.forEach(StartedStore::get);
         assertThat((List<?>) redis.command("KEYS", "lock:*")).isEmpty();
+    }
+
+    private boolean freesNatively() {
+        return ((List<?>) redis.command("COMMAND", "INFO", "delifeq")).get(0) != null;
     }
 
     private void pair(String key) {

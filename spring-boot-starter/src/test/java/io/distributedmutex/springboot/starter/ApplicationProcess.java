@@ -13,8 +13,8 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A Spring Boot application as a process of its own, asked by HTTP. */
@@ -42,13 +42,20 @@ final class ApplicationProcess implements AutoCloseable {
 
     /** Waits until it serves HTTP. */
     void awaitStart() {
+        awaitStart(1);
+    }
+
+    /** Waits until it serves HTTP for so many times, as an application that restarts itself does. */
+    void awaitStart(int times) {
         Await.until(() -> name + " to start: " + log(), () -> {
             assertThat(process.isAlive()).as(log()).isTrue();
-            return PORT.matcher(log()).find();
+            return ports().size() == times;
         });
-        Matcher line = PORT.matcher(log());
-        assertThat(line.find()).isTrue();
-        port = Integer.parseInt(line.group(1));
+        port = Integer.parseInt(ports().get(times - 1));
+    }
+
+    private List<String> ports() {
+        return PORT.matcher(log()).results().map(line -> line.group(1)).toList();
     }
 
     HttpResponse<String> get(String path) throws IOException, InterruptedException {

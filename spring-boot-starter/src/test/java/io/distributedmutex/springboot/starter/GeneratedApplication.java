@@ -11,9 +11,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.JavaCompiler;
 import javax.tools.StandardJavaFileManager;
@@ -36,6 +36,9 @@ final class GeneratedApplication {
     private static final Pattern OF_TESTS = Pattern.compile(".*/(test-classes"
             + "|(testkit|test-support)/target/classes"
             + "|distributed-mutex-(testkit|test-support)-[^/]*\\.jar)");
+
+    /** What an application has only if it asks for it: see {@link #withDevTools}. */
+    private static final Pattern DEV_TOOLS = Pattern.compile(".*/spring-boot-devtools-[^/]*\\.jar");
 
     private static final String PACKAGE = "com.example.tenants";
 
@@ -101,27 +104,51 @@ final class GeneratedApplication {
             """;
 
     private final Path folder;
-    private final String classPath;
+    private final List<String> classPath;
 
-    private GeneratedApplication(Path folder, String classPath) {
+    private GeneratedApplication(Path folder, List<String> classPath) {
         this.folder = folder;
         this.classPath = classPath;
     }
 
     /** Writes and compiles it. */
     static GeneratedApplication in(Path folder, String... properties) throws IOException {
-        Path sources = Files.createDirectories(folder.resolve("src"));
         Path classes = Files.createDirectories(folder.resolve("classes"));
         Files.write(classes.resolve("application.properties"), List.of(properties));
-        List<Path> files = List.of(sources.resolve("Settings.java"), sources.resolve("Application.java"));
-        Files.writeString(files.get(0), "package " + PACKAGE + ";\n\n" + service());
-        Files.writeString(files.get(1), APPLICATION);
+        List<String> libraries = libraries(entry -> !DEV_TOOLS.matcher(entry).matches());
+        Path settings = source(folder, "Settings", "package " + PACKAGE + ";\n\n" + service());
+        Path application = source(folder, "Application", APPLICATION);
+        compile(List.of(settings, application), libraries, classes);
+        return new GeneratedApplication(
+                folder,
+                Stream.concat(Stream.of(classes.toString()), libraries.stream()).toList());
+    }
 
-        String libraries = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+    private static Path source(Path folder, String name, String text) throws IOException {
+        Path file = Files.createDirectories(folder.resolve("src")).resolve(name + ".java");
+        return Files.writeString(file, text);
+    }
+
+    private static List<String> libraries(Predicate<String> wanted) {
+        return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
                 .filter(entry -> !OF_TESTS.matcher(entry.replaceFirst("/$", "")).matches())
-                .collect(Collectors.joining(File.pathSeparator));
-        compile(files, libraries, classes);
-        return new GeneratedApplication(folder, classes + File.pathSeparator + libraries);
+                .filter(wanted)
+                .toList();
+    }
+
+    /** The same with another class of its package, and with DevTools, which restart it when a file in {@link #classes} changes. */
+    GeneratedApplication withDevTools(String name, String text) throws IOException {
+        List<String> all = new ArrayList<>(classPath);
+        List<String> devTools = libraries(entry -> DEV_TOOLS.matcher(entry).matches());
+        assertThat(devTools).hasSize(1);
+        all.addAll(devTools);
+        compile(List.of(source(folder, name, text)), all, classes());
+        return new GeneratedApplication(folder, all);
+    }
+
+    /** Where its classes and properties are. */
+    Path classes() {
+        return folder.resolve("classes");
     }
 
     /** The README's class, with something to do. */
@@ -149,7 +176,7 @@ final class GeneratedApplication {
         return text.replaceFirst(part, by);
     }
 
-    private static void compile(List<Path> files, String libraries, Path classes) throws IOException {
+    private static void compile(List<Path> files, List<String> libraries, Path classes) throws IOException {
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         StringWriter messages = new StringWriter();
         try (StandardJavaFileManager manager = compiler.getStandardFileManager(null, null, null)) {
@@ -158,7 +185,13 @@ final class GeneratedApplication {
                             manager,
                             null,
                             // As Boot's own parent does for all applications.
-                            List.of("-parameters", "-proc:none", "-cp", libraries, "-d", classes.toString()),
+                            List.of(
+                                    "-parameters",
+                                    "-proc:none",
+                                    "-cp",
+                                    String.join(File.pathSeparator, libraries),
+                                    "-d",
+                                    classes.toString()),
                             null,
                             manager.getJavaFileObjectsFromPaths(files))
                     .call();
@@ -173,7 +206,7 @@ final class GeneratedApplication {
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
-                classPath,
+                String.join(File.pathSeparator, classPath),
                 PACKAGE + ".Application"));
         Stream.concat(
                         Stream.of("--server.port=0", "--server.address=127.0.0.1", "--spring.application.name=" + name),

@@ -76,6 +76,25 @@ abstract class MessageContract extends ContractPage {
         waiter.release(KEY, second);
     }
 
+    /** A store need not be able to; but then it says so. */
+    @Test
+    void aMessageToTheHolderOfAKeyReachesItAndNoOther() {
+        ContractClient holder = contract().open();
+        ContractClient other = contract().open();
+        String token = holder.instance + newToken().substring(11);
+        assertFalse(other.sendToHolder(KEY, "nobody"));
+        holder.take(KEY, token);
+
+        if (other.sendToHolder(KEY, "who are you?")) {
+            assertEquals("who are you?", holder.awaitMessage());
+        }
+
+        holder.mustHaveNoMessage();
+        other.mustHaveNoMessage();
+        holder.release(KEY, token);
+        assertFalse(other.sendToHolder(KEY, "too late"));
+    }
+
     @Test
     void aRefusalNamesTheTokenThatOwnsTheKey() {
         ContractClient holder = contract().open();

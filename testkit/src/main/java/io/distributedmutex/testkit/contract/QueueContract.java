@@ -147,27 +147,32 @@ abstract class QueueContract extends DepartureContract {
     }
 
     @Test
-    void anInstanceHasOnePlaceHoweverManyTokensItAsksWith() {
+    void eachTokenHasAPlaceOfItsOwn() {
         ContractClient holder = contract().open();
         ContractClient waiter = contract().open();
         ContractClient later = contract().open();
         String first = newToken();
-        String replaced = newToken();
-        String current = newToken();
+        String early = newToken();
+        String abandoned = newToken();
+        String late = newToken();
         String last = newToken();
         holder.take(KEY, first);
-        waiter.queue(KEY, replaced);
+        waiter.queue(KEY, early);
+        waiter.queue(KEY, abandoned);
         later.queue(KEY, last);
-        waiter.queue(KEY, current);
-        assertEquals(2, holder.waiters(KEY));
+        waiter.queue(KEY, late);
+        assertEquals(4, holder.waiters(KEY));
+        waiter.cancel(KEY, abandoned);
+        assertEquals(3, holder.waiters(KEY));
 
         holder.release(KEY, first);
 
-        waiter.awaitPush(KEY, current);
-        assertEquals(1, waiter.waiters(KEY));
-        waiter.release(KEY, current);
+        waiter.awaitPush(KEY, early);
+        waiter.release(KEY, early);
         later.awaitPush(KEY, last);
         later.release(KEY, last);
+        waiter.awaitPush(KEY, late);
+        waiter.release(KEY, late);
     }
 
     @Test

@@ -161,6 +161,11 @@ public final class ContractClient {
         return await(store.send(to, message));
     }
 
+    /** Sends a message to whoever holds a key. */
+    public boolean sendToHolder(String key, String message) {
+        return await(store.sendToHolder(key, message));
+    }
+
     // ---- what was seen
 
     /** The next message, which must come soon. */

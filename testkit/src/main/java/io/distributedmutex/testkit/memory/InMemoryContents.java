@@ -28,7 +28,7 @@ public record InMemoryContents(SortedMap<String, Value> values, SortedMap<String
     /** The waiters of a key, in order. */
     public record Queue(List<Waiter> waiters, long remainingMillis) {}
 
-    /** A waiting client; the remaining time of its sign of life is negative when that is too old. */
+    /** A waiting client; the remaining time of its sign of life, by the clock of fencing tokens, is negative when that is too old. */
     public record Waiter(String client, String token, String label, long claimMillis, long aliveMillis) {}
 
     /** Looks at all that the store and its siblings share. */
@@ -48,12 +48,12 @@ public record InMemoryContents(SortedMap<String, Value> values, SortedMap<String
         SortedMap<String, Queue> queues = new TreeMap<>();
         copy.queues().forEach((key, queue) -> {
             List<Waiter> waiters = new ArrayList<>();
-            queue.waiters.forEach((client, waiter) -> waiters.add(new Waiter(
-                    client,
-                    waiter.token(),
-                    waiter.label(),
+            queue.waiters.forEach((entry, waiter) -> waiters.add(new Waiter(
+                    entry.client(),
+                    entry.token(),
+                    entry.label(),
                     waiter.claimMillis(),
-                    waiter.aliveUntilMillis() - copy.atMillis())));
+                    waiter.aliveUntilMillis() - copy.fenceMillis())));
             queues.put(key, new Queue(List.copyOf(waiters), queue.expiryMillis - copy.atMillis()));
         });
         return new InMemoryContents(values, queues, copy.lastFence());

@@ -14,6 +14,7 @@ import io.distributedmutex.testkit.memory.InMemoryCommands.Owned;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -37,6 +38,12 @@ final class InMemoryData {
 
     /** How many fencing tokens a lease gets that its instance may pass on locally; BLOCK in fence.lua. */
     static final int BLOCK = 64;
+
+    /** How long most waiters count as alive, and how long most grants to them last; see common.lua. */
+    private static final long USUAL_MILLIS = 2_000;
+
+    /** The characters of an instance's id. */
+    private static final int INSTANCE = 11;
 
     /** The "token" of a key that is kept taken after its release; no acquisition has it. */
     private static final String NOBODY = "-";
@@ -109,13 +116,34 @@ final class InMemoryData {
         }
     }
 
-    /** What a grant to a waiting client needs. */
-    record Waiter(String token, String label, long claimMillis, long aliveUntilMillis) {}
+    /** Where a client waits. */
+    record Entry(String token, String client, String label) {}
 
-    /** Who waits for a key, by client, first come first; lives as long as the last of them. */
+    /**
+     * What a grant to a waiting client needs.
+     *
+     * @param aliveUntilMillis when it will be dead without another sign of life, by the clock of fencing tokens
+     * @param isInHash whether it has polled, or waits in an unusual way
+     */
+    record Waiter(long claimMillis, long aliveUntilMillis, boolean isInHash) {
+
+        static final Waiter FORGOTTEN = new Waiter(1, 0, true);
+    }
+
+    /** Who waits for a key, first come first; lives as long as the last of them. */
     static final class Queue {
-        final LinkedHashMap<String, Waiter> waiters = new LinkedHashMap<>();
+        final LinkedHashMap<Entry, Waiter> waiters = new LinkedHashMap<>();
         long expiryMillis;
+
+        /** When what is in the hash is forgotten; 0 if nothing is. */
+        long hashExpiryMillis;
+
+        void remove(Entry entry) {
+            waiters.remove(entry);
+            if (waiters.values().stream().noneMatch(Waiter::isInHash)) {
+                hashExpiryMillis = 0;
+            }
+        }
     }
 
     /** Whom a free key was granted to. */
@@ -220,7 +248,7 @@ final class InMemoryData {
         }
         if (value == null) {
             // Who only tries does not take the turn of a waiter of its own instance either.
-            Next next = grantNext(key, request.queue() ? client : null);
+            Next next = grantNext(key, request.queue() ? new Entry(token, client, label) : null);
             if (next != Next.OTHER) {
                 int count = next == Next.ASKER || releasing != null ? BLOCK : 1;
                 long first = nextFence(count);
@@ -229,7 +257,7 @@ final class InMemoryData {
             }
             value = lockAt(key);
         }
-        long last = request.queue() ? join(client, label, request) : 0;
+        long last = request.queue() ? join(new Entry(token, client, label), request) : 0;
         Value holder = Objects.requireNonNull(value, "granted a moment ago");
         boolean owned = holder.kind == Kind.LEASE && !holder.token.equals(NOBODY);
         return new AcquireReply.Refused(
@@ -260,11 +288,10 @@ final class InMemoryData {
     }
 
     /** As cancel.lua. */
-    Ownership cancel(String client, String key, String token) {
+    Ownership cancel(String client, String label, String key, String token) {
         Queue queue = queueAt(key);
-        Waiter entry = queue == null ? null : queue.waiters.get(client);
-        if (queue != null && entry != null && entry.token.equals(token)) {
-            queue.waiters.remove(client);
+        if (queue != null) {
+            queue.remove(new Entry(token, client, label));
             if (queue.waiters.isEmpty()) {
                 queues.remove(key);
             }
@@ -315,6 +342,14 @@ final class InMemoryData {
         return before;
     }
 
+    /** The id of the instance that holds a key, with which its tokens begin; empty if none of ours does. */
+    Optional<String> holder(String key) {
+        Value value = lockAt(key);
+        return value == null || value.kind != Kind.LEASE || value.token.equals(NOBODY)
+                ? Optional.empty()
+                : Optional.of(value.token.substring(0, Math.min(INSTANCE, value.token.length())));
+    }
+
     /** As DEL by an administrator: whoever waits is told nothing. */
     boolean delete(String key) {
         Value value = valueAt(key);
@@ -340,7 +375,13 @@ final class InMemoryData {
     }
 
     /** All data at one moment, without what had expired by then. */
-    record Copy(long atMillis, Map<String, Value> values, Map<String, Queue> queues, long lastFence) {}
+    record Copy(long atMillis, Map<String, Value> values, Map<String, Queue> queues, long lastFence) {
+
+        /** When the next fencing token would say that it was given. */
+        long fenceMillis() {
+            return Math.max(atMillis, lastFence / IDS_PER_MILLI);
+        }
+    }
 
     Copy copy() {
         sweep();
@@ -361,6 +402,7 @@ final class InMemoryData {
             Queue copy = new Queue();
             copy.waiters.putAll(queue.waiters);
             copy.expiryMillis = queue.expiryMillis;
+            copy.hashExpiryMillis = queue.hashExpiryMillis;
             copies.put(key, copy);
         });
         return copies;
@@ -389,25 +431,28 @@ final class InMemoryData {
      * The lock is free: grants it to the first live waiter, and tells that one. A waiter whose sign of life is too old,
      * or who does not listen, is dropped; should it live after all it queues again with its next poll.
      *
-     * @param asker the client who is left to be granted by the caller if it is first
+     * @param asker the entry that is left to be granted by the caller if it is first
      */
-    private Next grantNext(String key, @Nullable String asker) {
+    private Next grantNext(String key, @Nullable Entry asker) {
         Queue queue = queueAt(key);
         Next next = Next.NOBODY;
+        long fence = UNTOLD;
         while (next == Next.NOBODY && queue != null && !queue.waiters.isEmpty()) {
-            Map.Entry<String, Waiter> first =
-                    queue.waiters.entrySet().iterator().next();
-            String client = first.getKey();
+            Map.Entry<Entry, Waiter> first = queue.waiters.entrySet().iterator().next();
+            Entry entry = first.getKey();
             Waiter waiter = first.getValue();
-            queue.waiters.remove(client);
-            if (client.equals(asker)) {
+            queue.remove(entry);
+            if (entry.equals(asker)) {
                 next = Next.ASKER;
-            } else if (waiter.aliveUntilMillis >= nowMillis()) {
-                long fence = nextFence(BLOCK);
-                if (pushes.publish(client, new Grant(key, waiter.token, fence, BLOCK))) {
-                    setOwner(key, waiter.token, fence, waiter.label, waiter.claimMillis);
-                    next = Next.OTHER;
-                }
+                break;
+            }
+            if (fence == UNTOLD) {
+                fence = nextFence(BLOCK);
+            }
+            if (waiter.aliveUntilMillis >= fence / IDS_PER_MILLI
+                    && pushes.publish(entry.client, new Grant(key, entry.token, fence, BLOCK))) {
+                setOwner(key, entry.token, fence, entry.label, waiter.claimMillis);
+                next = Next.OTHER;
             }
         }
         if (queue != null && queue.waiters.isEmpty()) {
@@ -417,7 +462,7 @@ final class InMemoryData {
     }
 
     /** Returns a number that is greater than the fencing token of every grant until now, and smaller than those from now on. */
-    private long join(String client, String label, AcquireRequest request) {
+    private long join(Entry entry, AcquireRequest request) {
         Queue queue = queueAt(request.key());
         if (queue == null) {
             queue = new Queue();
@@ -428,10 +473,15 @@ final class InMemoryData {
         if (queue.waiters.isEmpty() && holder != null && holder.isBare()) {
             values.put(request.key(), holder.followed());
         }
-        long aliveUntilMillis = nowMillis() + request.aliveMillis();
+        boolean isUsual = request.claimMillis() == USUAL_MILLIS && request.aliveMillis() == USUAL_MILLIS;
+        boolean isInHash = queue.waiters.containsKey(entry) || !isUsual;
         // An entry that is there already keeps its place.
-        queue.waiters.put(client, new Waiter(request.token(), label, request.claimMillis(), aliveUntilMillis));
-        queue.expiryMillis = Math.max(queue.expiryMillis, aliveUntilMillis);
+        queue.waiters.put(
+                entry, new Waiter(request.claimMillis(), last / IDS_PER_MILLI + request.aliveMillis(), isInHash));
+        queue.expiryMillis = Math.max(queue.expiryMillis, nowMillis() + request.aliveMillis());
+        if (isInHash) {
+            queue.hashExpiryMillis = Math.max(queue.hashExpiryMillis, nowMillis() + request.aliveMillis());
+        }
         return last;
     }
 
@@ -496,12 +546,16 @@ final class InMemoryData {
             queues.remove(key);
             return null;
         }
+        if (queue != null && queue.hashExpiryMillis != 0 && hasPassed(queue.hashExpiryMillis)) {
+            queue.waiters.replaceAll((entry, waiter) -> waiter.isInHash ? Waiter.FORGOTTEN : waiter);
+            queue.hashExpiryMillis = 0;
+        }
         return queue;
     }
 
     private void sweep() {
         values.values().removeIf(value -> hasPassed(value.expiryMillis));
-        queues.values().removeIf(queue -> hasPassed(queue.expiryMillis));
+        List.copyOf(queues.keySet()).forEach(this::queueAt);
     }
 
     /** As PTTL: -1 if there is no expiry. */

@@ -101,7 +101,7 @@ public final class InMemoryLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> cancel(String key, String token) {
-        return run((data, self) -> data.cancel(self.id(), key, token));
+        return run((data, self) -> data.cancel(self.id(), self.label(), key, token));
     }
 
     @Override
@@ -125,6 +125,13 @@ public final class InMemoryLockStore implements LockStore {
         return closed
                 ? CompletableFuture.failedStage(ended())
                 : CompletableFuture.completedStage(server.send(instance, message));
+    }
+
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return run((data, self) -> data.holder(key))
+                .thenCompose(holder ->
+                        holder.isPresent() ? send(holder.get(), message) : CompletableFuture.completedFuture(false));
     }
 
     private static StoreUnreachableException ended() {

@@ -3,6 +3,7 @@ package io.distributedmutex.testkit.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.distributedmutex.testing.OwnThread;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -193,7 +194,8 @@ final class EmbeddedRedisTest {
         try (EmbeddedRedis redis = EmbeddedRedis.builder().dataKept(true).start()) {
             for (int round = 1; round <= 3; round++) {
                 AtomicLong confirmed = new AtomicLong();
-                CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> count(redis.port(), confirmed));
+                CompletableFuture<Void> writer =
+                        CompletableFuture.runAsync(() -> count(redis.port(), confirmed), OwnThread.EACH);
                 long least = 500L * round;
                 await(() -> confirmed.get() >= least);
                 redis.kill();
@@ -258,7 +260,8 @@ final class EmbeddedRedisTest {
     void restartsOnItsPortThoughClientsKeepReconnecting() {
         try (EmbeddedRedis redis = EmbeddedRedis.start()) {
             AtomicBoolean over = new AtomicBoolean();
-            CompletableFuture<Void> storm = CompletableFuture.runAsync(() -> reconnect(redis.port(), over));
+            CompletableFuture<Void> storm =
+                    CompletableFuture.runAsync(() -> reconnect(redis.port(), over), OwnThread.EACH);
             for (int round = 0; round < 5; round++) {
                 redis.kill();
                 redis.restart();
@@ -290,7 +293,7 @@ final class EmbeddedRedisTest {
     @Test
     void startsManyAtATimeOnPortsOfTheirOwn() {
         List<CompletableFuture<EmbeddedRedis>> starts = IntStream.range(0, 8)
-                .mapToObj(index -> CompletableFuture.supplyAsync(EmbeddedRedis::start))
+                .mapToObj(index -> CompletableFuture.supplyAsync(EmbeddedRedis::start, OwnThread.EACH))
                 .toList();
         List<EmbeddedRedis> servers =
                 starts.stream().map(CompletableFuture::join).toList();

@@ -70,6 +70,7 @@ class DocsTest {
             import io.distributedmutex.jdbc.*;
             import io.distributedmutex.micrometer.*;
             import io.distributedmutex.redis.FencedWrites;
+            import io.distributedmutex.redis.HeldWrites;
             import io.distributedmutex.redis.RedisMutex;
             import io.distributedmutex.spi.*;
             import io.distributedmutex.spring.*;
@@ -105,6 +106,7 @@ class DocsTest {
             import org.springframework.stereotype.Service;
             import org.springframework.transaction.annotation.Transactional;
             import org.springframework.web.client.RestClient;
+            import reactor.core.publisher.Mono;
 
             """;
 

@@ -58,7 +58,11 @@ class CompanionFuzzTest {
         waiter = RedisMutex.builder().uri(redis.uri()).options(options).connect();
         try (Lease held = holder.acquire("k")) {
             CompletableFuture<Lease> waiting = waiter.acquireAsync("k");
-            Await.until("a waiter", () -> holder.inspect("k").orElseThrow().waiters() == 1);
+            Await.until(
+                    "a waiter that has polled",
+                    () -> !raw.commands()
+                            .keys(RawRedis.utf8("dmutex:*:waiters:lock:k"))
+                            .isEmpty());
             queue = find(":queue:lock:k");
             waiters = find(":waiters:lock:k");
             fence = find(":fence");
@@ -88,7 +92,7 @@ class CompanionFuzzTest {
             checkToken(held);
             CompletableFuture<Lease> waiting = waiter.acquireAsync("k");
             if (input.oneIn(2)) {
-                Await.until("a waiter", () -> commands.hlen(waiters) == 1);
+                Await.until("a waiter", () -> commands.zcard(queue) == 1);
             }
             boolean sound = spoil(input, commands);
 
@@ -141,23 +145,34 @@ class CompanionFuzzTest {
             } else if (companion == waiters && commands.type(waiters).matches("hash|none")) {
                 List<byte[]> clients = commands.hkeys(waiters);
                 byte[] client = clients.isEmpty() || input.oneIn(3) ? input.bytes(20) : clients.get(0);
-                commands.hset(waiters, client, RawRedis.utf8(entry(input)));
+                commands.hset(waiters, client, RawRedis.utf8(sign(input)));
             } else if (companion == queue && commands.type(queue).matches("zset|none")) {
                 for (int members = input.below(20); members >= 0; members--) {
                     double score = input.oneOf(
                             List.of(0.0, -1e300, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 1.5, 9e15));
-                    commands.zadd(queue, score, input.bytes(20));
+                    byte[] entry = input.oneIn(2) ? input.bytes(20) : RawRedis.utf8(entry(input));
+                    commands.zadd(queue, input.oneIn(3) ? recent(commands) : score, entry);
                 }
             }
         }
         return sound;
     }
 
-    /** What a waiter's entry might be after somebody's edit: alive|claim|token|label. */
+    /** The arrival number of who comes now. */
+    private static double recent(RedisCommands<byte[], byte[]> commands) {
+        return Double.parseDouble(new String(commands.time().get(0), StandardCharsets.US_ASCII)) * 1e6;
+    }
+
+    /** What a waiter's entry might be after somebody's edit: token|client|label. */
     private static String entry(OddInput input) {
+        return input.oneIn(4) ? input.text(0, 60) : input.token() + "|" + input.token() + "|" + input.text(0, 20);
+    }
+
+    /** What a sign of life might be after somebody's edit: alive|claim. */
+    private static String sign(OddInput input) {
         String alive = input.oneIn(2) ? "99999999999999" : input.number();
         String claim = input.oneIn(3) ? "50" : input.number();
-        return input.oneIn(4) ? input.text(0, 60) : alive + "|" + claim + "|" + input.token() + "|" + input.text(0, 20);
+        return input.oneIn(4) ? input.text(0, 60) : alive + "|" + claim;
     }
 
     /** A result, or null after an error of a kind that the documentation knows. */

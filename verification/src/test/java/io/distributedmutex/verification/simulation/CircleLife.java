@@ -10,6 +10,7 @@ import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.testkit.ManualTime;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -53,8 +54,12 @@ final class CircleLife {
             .waitTime(Duration.ofMinutes(10))
             .build();
 
-    /** What came of it, for people. */
-    record Figures(int circles, int told, int victims) {}
+    /**
+     * What came of it, for people.
+     *
+     * @param again how often something was told of when another circle of the same owners, keys and leases had stood just before
+     */
+    record Figures(int circles, int told, int victims, int again) {}
 
     private final SplittableRandom random;
     private final ManualTime time;
@@ -67,7 +72,7 @@ final class CircleLife {
     private final List<SimulatedProcess> processes = new ArrayList<>();
     private final List<SimulatedNetwork> networks = new ArrayList<>();
     private final List<Owner> owners = new ArrayList<>();
-    private final List<Told> told = new ArrayList<>();
+    private final List<Heard> told = new ArrayList<>();
 
     /** Each circle that ever stood, by its waits and leases. */
     private final Map<Set<String>, Circle> circles = new LinkedHashMap<>();
@@ -76,6 +81,7 @@ final class CircleLife {
     private final Map<Set<String>, List<Circle>> alike = new HashMap<>();
 
     private int victims;
+    private int again;
     private boolean isCrashed;
 
     /** What was told of, and what somebody's wait ended for. */
@@ -116,15 +122,35 @@ final class CircleLife {
         /** When it, or another that stands for it, was last known to be told of. */
         long coveredNanos;
 
-        boolean isTold;
+        /** What told of it; null if nothing has. */
+        @Nullable
+        Told told;
 
         Circle(List<Waiting> waits, long now) {
             this.waits = waits;
             this.closedNanos = now;
         }
+
+        /** Whether what is told of now may mean it: each wait had begun by when it is said to have, and not long before. */
+        boolean agreesWith(Deadlock meant, long now) {
+            return meant.waits().stream()
+                    .allMatch(said -> waits.stream().anyMatch(wait -> {
+                        long waited = said.waited().toNanos();
+                        // Its clock may go wrong by a thousandth.
+                        long inexact = waited / 500 + 3 * STEP_NANOS;
+                        long ago = now - wait.sinceNanos - waited;
+                        return wait.owner.name.equals(said.owner())
+                                && wait.key.equals(said.key())
+                                && -inexact <= ago
+                                && ago <= EVIDENCE_NANOS + inexact;
+                    }));
+        }
     }
 
-    private record Told(int instance, Deadlock circle) {}
+    /** What an instance told of, and the circles that it may mean, the likeliest first. */
+    private record Told(Deadlock circle, List<Circle> meant) {}
+
+    private record Heard(int instance, Deadlock circle) {}
 
     private CircleLife(long seed) {
         this.random = new SplittableRandom(seed);
@@ -158,7 +184,7 @@ final class CircleLife {
                     .listener(new MutexListener() {
                         @Override
                         public void onDeadlock(Deadlock circle) {
-                            told.add(new Told(number, circle));
+                            told.add(new Heard(number, circle));
                         }
                     })
                     .build());
@@ -182,9 +208,10 @@ final class CircleLife {
         return new Figures(
                 life.circles.size(),
                 (int) life.circles.values().stream()
-                        .filter(circle -> circle.isTold)
+                        .filter(circle -> circle.told != null)
                         .count(),
-                life.victims);
+                life.victims,
+                life.again);
     }
 
     private void broken(String what) {
@@ -346,7 +373,7 @@ final class CircleLife {
     /** Of circles that share owners, which there are where one waits for several keys, one may stand for the others. */
     private boolean isTold(Circle circle) {
         return circles.values().stream()
-                .filter(other -> other.isTold && other.lastNanos == now())
+                .filter(other -> other.told != null && other.lastNanos == now())
                 .anyMatch(other -> other.waits.stream()
                         .anyMatch(wait -> circle.waits.stream().anyMatch(each -> each.owner == wait.owner)));
     }
@@ -403,31 +430,49 @@ final class CircleLife {
                 .collect(Collectors.toCollection(TreeSet::new));
     }
 
-    /** A circle that stood a moment ago and is the one meant; one that was not yet told of, if there is one. */
-    private @Nullable Circle circleOf(Deadlock meant) {
-        List<Circle> recent = alike.getOrDefault(identity(meant), List.of()).stream()
+    /**
+     * The circles that stood a moment ago and may be meant: that which stands now, and then the latest. Somebody may have given
+     * up a wait that was in a circle, and wait for the same key again, in a circle with the same leases.
+     */
+    private List<Circle> meantBy(Deadlock told) {
+        List<Circle> recent = alike.getOrDefault(identity(told), List.of()).stream()
                 .filter(circle -> now() - circle.lastNanos <= EVIDENCE_NANOS)
                 .toList();
+        again += recent.size() > 1 ? 1 : 0;
         return recent.stream()
-                .filter(circle -> !circle.isTold)
-                .findFirst()
-                .orElse(recent.isEmpty() ? null : recent.get(0));
+                .filter(circle -> circle.agreesWith(told, now()))
+                .sorted(Comparator.comparingLong((Circle circle) -> circle.lastNanos)
+                        .thenComparingLong(circle -> circle.closedNanos)
+                        .reversed())
+                .toList();
+    }
+
+    /**
+     * Finds a circle for what was told of, and another one for what may have meant the same circle. Returns whether each has its
+     * own.
+     */
+    private static boolean assign(Told one, Set<Circle> tried) {
+        for (Circle circle : one.meant) {
+            if (tried.add(circle) && (circle.told == null || assign(circle.told, tried))) {
+                circle.told = one;
+                return true;
+            }
+        }
+        return false;
     }
 
     private void hear() {
-        for (Told one : List.copyOf(told)) {
+        for (Heard one : List.copyOf(told)) {
             heard.add(one.circle);
-            Circle circle = circleOf(one.circle);
-            if (circle == null) {
+            List<Circle> meant = meantBy(one.circle);
+            if (meant.isEmpty()) {
                 broken("told of a circle that does not stand: " + one.circle + "; " + state());
-            } else {
-                if (circle.isTold) {
-                    broken("told twice of " + one.circle);
-                }
-                circle.isTold = true;
-                if (!one.circle.waits().get(0).holderLabel().equals("i" + one.instance)) {
-                    broken("told of by an instance that has not the first wait: " + one.circle);
-                }
+            }
+            if (!assign(new Told(one.circle, meant), new HashSet<>())) {
+                broken("told twice of " + one.circle);
+            }
+            if (!one.circle.waits().get(0).holderLabel().equals("i" + one.instance)) {
+                broken("told of by an instance that has not the first wait: " + one.circle);
             }
         }
         told.clear();

@@ -3,6 +3,7 @@ package io.distributedmutex.verification.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testing.MutantLoader;
 import io.distributedmutex.testing.Seeds;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
@@ -30,7 +31,13 @@ import org.junit.jupiter.api.parallel.Isolated;
 class CirclesTest {
 
     private static final int COUNT = 50;
-    private static final int LATER = 250;
+    private static final int LATER = 2_000;
+
+    /**
+     * Lives in which somebody gives up a wait in a circle and waits for the same key again within 2 s, so that another circle
+     * has the same owners, keys and leases. The witness once took what was told of the one for the other.
+     */
+    private static final List<Long> WAITS_AGAIN = List.of(352L, 2285L, 3751L);
 
     /** How many lives a mutant gets. */
     private static final int MOST_LIVES = 1_000;
@@ -38,9 +45,22 @@ class CirclesTest {
     @Test
     void everyDeadlockIsFoundAndNoneIsMadeUp() throws Exception {
         Long replayed = Long.getLong("circles.seed");
-        live(
-                replayed != null ? replayed : Seeds.first(),
-                replayed != null ? 1 : Integer.getInteger("circles.count", COUNT));
+        if (replayed != null) {
+            live(replayed, 1);
+        } else {
+            live(Seeds.first(), Integer.getInteger("circles.count", COUNT));
+        }
+    }
+
+    @Test
+    void aCircleIsToldFromOneThatStoodJustBeforeAmongTheSame() {
+        try (Silence silence = new Silence()) {
+            for (long seed : WAITS_AGAIN) {
+                assertThat(CircleLife.live(seed).again())
+                        .as("seed %d is such a life; if not any more, take others", seed)
+                        .isPositive();
+            }
+        }
     }
 
     @Test
@@ -77,8 +97,10 @@ class CirclesTest {
                 victims.get(),
                 broken.size());
         assertThat(broken).isEmpty();
-        assertThat(told.get()).isGreaterThan(count / 2);
-        assertThat(victims.get()).isGreaterThan(count / 10);
+        if (count >= COUNT) {
+            assertThat(told.get()).isGreaterThan(count / 2);
+            assertThat(victims.get()).isGreaterThan(count / 10);
+        }
     }
 
     /** {@code -Dmutants.only=TEXT} tries those with that text in their names. */
@@ -94,7 +116,7 @@ class CirclesTest {
     }
 
     private static @Nullable String survivor(Mutant mutant) throws Exception {
-        Class<?> trial = new MutantLoader(mutant).loadClass(Trial.class.getName());
+        Class<?> trial = new MutantLoader(mutant, EngineMutants.USES).loadClass(Trial.class.getName());
         Method brokenCircle = trial.getMethod("brokenCircle", long.class);
         for (int i = 0; i < MOST_LIVES; i++) {
             String broken = (String) brokenCircle.invoke(null, Seeds.first() + i);

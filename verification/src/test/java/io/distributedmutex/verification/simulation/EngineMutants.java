@@ -1,7 +1,13 @@
 package io.distributedmutex.verification.simulation;
 
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testkit.ManualTime;
+import io.lettuce.core.RedisClient;
 import java.util.List;
+import org.jspecify.annotations.NullMarked;
+import org.slf4j.Logger;
 
 /**
  * Faults for the sources of the engine, of the Redis store's fast path and of the in-memory store, by their paths from the
@@ -21,7 +27,16 @@ final class EngineMutants {
 
     private static final String DETECTOR = CORE + "DeadlockDetector.java";
 
-    /** Those that lives of deadlocks find; see {@link CirclesTest}. */
+    /** What they are compiled against. */
+    static final List<Class<?>> USES = List.of(
+            DistributedMutex.class,
+            ManualTime.class,
+            RedisLockStore.class,
+            RedisClient.class,
+            Logger.class,
+            NullMarked.class);
+
+    /** Those that lives of deadlocks find; see {@link CirclesTest}. {@code DeadlockMutantsTest} has one for each rule. */
     static final List<Mutant> DEADLOCKS = List.of(
             new Mutant("every wait of a circle finds it", DETECTOR, "if (wait.isYoungerThan(probe)) {", "if (false) {"),
             new Mutant(
@@ -174,22 +189,22 @@ final class EngineMutants {
             new Mutant(
                     "the claim time ignored by the store",
                     STORE,
-                    "setOwner(key, waiter.token, fence, waiter.label, waiter.claimMillis);",
-                    "setOwner(key, waiter.token, fence, waiter.label, 1);"),
+                    "setOwner(key, entry.token, fence, entry.label, waiter.claimMillis);",
+                    "setOwner(key, entry.token, fence, entry.label, 1);"),
             new Mutant(
                     "a free key goes to whoever asks",
                     STORE,
-                    "Next next = grantNext(key, request.queue() ? client : null);",
+                    "Next next = grantNext(key, request.queue() ? new Entry(token, client, label) : null);",
                     "Next next = Next.NOBODY;"),
             new Mutant(
                     "a grant that is not told",
                     STORE,
-                    "if (pushes.publish(client, new Grant(key, waiter.token, fence, BLOCK))) {",
-                    "if (true) {"),
+                    "&& pushes.publish(entry.client, new Grant(key, entry.token, fence, BLOCK))",
+                    ""),
             new Mutant(
                     "a cancel that leaves the queue entry",
                     STORE,
-                    "            queue.waiters.remove(client);\n"
+                    "            queue.remove(new Entry(token, client, label));\n"
                             + "            if (queue.waiters.isEmpty()) {\n"
                             + "                queues.remove(key);",
                     "            if (queue.waiters.isEmpty()) {\n                queues.remove(key);"),

@@ -3,6 +3,7 @@ package io.distributedmutex.verification.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Mutant;
+import io.distributedmutex.testing.MutantLoader;
 import io.distributedmutex.testing.Seeds;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.parallel.Isolated;
  * are 1, 2, 3 and so on, so the table that this prints is the same each time; docs/internals/testing.md shows it.
  */
 @Isolated("uses all cores")
+@Tag("slow")
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class MutantsTest {
 
@@ -79,7 +81,7 @@ class MutantsTest {
     }
 
     private static Outcome outcomeOf(Mutant mutant, List<String> first, int mostLives) throws Exception {
-        Class<?> trial = new MutantLoader(mutant).loadClass(Trial.class.getName());
+        Class<?> trial = new MutantLoader(mutant, EngineMutants.USES).loadClass(Trial.class.getName());
         Method firstBroken = trial.getMethod("firstBroken", String.class);
         String plan = "";
         String broken = null;

@@ -1,5 +1,6 @@
 package io.distributedmutex.verification.simulation;
 
+import io.distributedmutex.testing.MutantLoader;
 import io.distributedmutex.verification.simulation.Plan.Action;
 import io.distributedmutex.verification.simulation.Plan.Clocks;
 import io.distributedmutex.verification.simulation.Plan.End;

@@ -4,6 +4,7 @@ import io.distributedmutex.LockInfo;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.SimulatedFastPath;
+import io.distributedmutex.redis.SimulatedFastPath.Freed;
 import io.distributedmutex.redis.SimulatedFastPath.Taken;
 import io.distributedmutex.spi.AcquireReply;
 import io.distributedmutex.spi.AcquireRequest;
@@ -15,6 +16,7 @@ import io.distributedmutex.testkit.memory.InMemoryCommands;
 import io.distributedmutex.testkit.memory.InMemoryCommands.Owned;
 import io.distributedmutex.testkit.memory.InMemoryLockStore;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
@@ -33,6 +35,9 @@ final class SimulatedNetwork implements LockStore {
 
     /** How many native commands an acquire is. */
     private static final int TAKING = 4;
+
+    /** What servers compare and delete by. */
+    private static final List<String> FREEING = List.of("DELIFEQ", "DELEX", "SCRIPT");
 
     private static final long TIMEOUT_NANOS = Duration.ofSeconds(2).toNanos();
 
@@ -184,9 +189,21 @@ final class SimulatedNetwork implements LockStore {
             return result;
         }
 
+        /** What a server frees keys by depends on the server, and on the rights of each user. Some lose it. */
         @Override
-        public CompletableFuture<Boolean> free(String key, String token) {
-            return call(0, true, () -> commands.free(key, token));
+        public CompletableFuture<Freed> free(String key, String token, String by) {
+            return call(0, true, () -> {
+                int kind = Math.floorMod(label.hashCode(), FREEING.size());
+                boolean isLost = kind == 0 && time.elapsed().toSeconds() >= 10;
+                String known = isLost ? "SCRIPT" : FREEING.get(kind);
+                if (!by.equals("ALL") && !by.equals("SCRIPT") && !by.equals(known)) {
+                    return CompletableFuture.completedStage(new Freed(false, Optional.of("SCRIPT")));
+                }
+                return commands.free(key, token).thenApply(freed -> {
+                    boolean isFound = by.equals("ALL") && (freed || known.equals("SCRIPT"));
+                    return new Freed(freed, isFound ? Optional.of(known) : Optional.empty());
+                });
+            });
         }
 
         @Override
@@ -318,6 +335,11 @@ final class SimulatedNetwork implements LockStore {
     @Override
     public CompletionStage<Boolean> send(String instance, String message) {
         return call(0, true, () -> store.send(instance, message));
+    }
+
+    @Override
+    public CompletionStage<Boolean> sendToHolder(String key, String message) {
+        return call(0, true, () -> store.sendToHolder(key, message));
     }
 
     @Override

@@ -81,6 +81,7 @@ final class CallChecks {
             case "MutexClosedException" ->
                 call.kind() == Kind.CALL && closing.getOrDefault(call.worker(), Long.MAX_VALUE) < call.endNanos();
             case "LockNotAcquiredException" -> call.waits();
+            case Call.VICTIM -> call.how().equals(Call.CIRCLE);
             case "LockInterruptedException" -> call.how().equals("interrupt");
             case Call.CANCELLED -> call.how().equals("cancel");
             case Call.TAKEN -> call.how().equals("try");

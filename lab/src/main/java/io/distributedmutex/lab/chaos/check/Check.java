@@ -8,6 +8,7 @@ public enum Check {
     TOLD("holders are told of a loss by its deadline"),
     OUTCOMES("every call ends in time, as documented"),
     ORDER("nobody is overtaken while it is calm"),
+    DEADLOCKS("deadlocks are told of, each with one victim"),
     SERVICE("free keys are granted once faults are over"),
     END("workers end in order, nothing is left in Redis");
 

@@ -26,6 +26,7 @@ public final class Checker {
                 leases.told(),
                 calls.outcomes(),
                 new OrderCheck(history, times, record.originNanos()).order(),
+                new DeadlockCheck(history, times, record).deadlocks(),
                 service.service(),
                 calls.end()));
     }

@@ -155,7 +155,7 @@ final class OrderCheck {
     }
 
     /** The times that were not calm. */
-    private static List<Span> unrest(History history, long originNanos) {
+    static List<Span> unrest(History history, long originNanos) {
         List<Span> unrest = new ArrayList<>();
         history.faults()
                 .forEach(fault -> unrest.add(new Span(fault.fromNanos(), fault.toNanos() + SETTLE_NANOS, 0, "", "")));

@@ -28,6 +28,10 @@ public record Call(
         String outcome,
         long token) {
 
+    /** How a call is made by who takes two keys, and so may wait in a circle. */
+    public static final String CIRCLE = "circle";
+    /** The outcome of a wait that is ended to break a circle. */
+    public static final String VICTIM = "DeadlockException";
     /** What becomes of a call that has no outcome at all. */
     public static final String NO_OUTCOME = "no outcome";
     /** A future that its caller has cancelled. */

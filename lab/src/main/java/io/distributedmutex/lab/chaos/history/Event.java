@@ -44,6 +44,11 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
         EXTENDED,
         /** The lease's listener heard of its loss. text: the reason. */
         LOST,
+        /**
+         * Its listener heard of a deadlock. key: what the first of those who wait waits for; text: all of them, as {@code
+         * worker>key#fencing token}, with blanks between.
+         */
+        DEADLOCK,
         /** It read the register. value: the number in it. */
         READ,
         /** It wrote the register. value: the number in it. */

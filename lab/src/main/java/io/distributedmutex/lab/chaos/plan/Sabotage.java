@@ -9,6 +9,8 @@ public enum Sabotage {
     OVERSTAY,
     /** Workers do not listen when a lease is lost. */
     DEAF,
+    /** Workers do not look for deadlocks. */
+    BLIND,
     /** The register takes writes with any token. */
     UNFENCED
 }

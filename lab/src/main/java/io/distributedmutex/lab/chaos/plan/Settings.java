@@ -9,6 +9,7 @@ import java.time.Duration;
  * @param seed decides faults and workloads
  * @param workers how many processes there are at a time
  * @param keys how many keys they share
+ * @param deadlocks whether the workers also wait for each other in circles
  * @param sabotage what is broken on purpose
  */
-public record Settings(Duration duration, long seed, int workers, int keys, Sabotage sabotage) {}
+public record Settings(Duration duration, long seed, int workers, int keys, boolean deadlocks, Sabotage sabotage) {}

@@ -57,6 +57,12 @@ final class Client {
         return call(view, key, "acquire", view.options().waitTime(), () -> view.acquire(key));
     }
 
+    /** As who may hold another key meanwhile. */
+    @Nullable
+    Lease acquireInCircle(DistributedMutex view, String key) throws InterruptedException {
+        return call(view, key, Call.CIRCLE, view.options().waitTime(), () -> view.acquire(key));
+    }
+
     @Nullable
     Lease tryAcquire(DistributedMutex view, String key) throws InterruptedException {
         return call(view, key, "try", commandTimeout, () -> view.tryAcquire(key).orElse(null));

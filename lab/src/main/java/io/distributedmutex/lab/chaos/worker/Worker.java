@@ -34,6 +34,10 @@ public final class Worker {
     private static final long GRACE_MILLIS = 300;
 
     private static final long END_SECONDS = 20;
+    /** How many keys there are to wait for in circles. */
+    private static final int CIRCLE_KEYS = 3;
+    /** For longer than it may take until a circle is found. */
+    private static final Duration CIRCLE_WAIT = Duration.ofSeconds(15);
     /** A saboteur misbehaves once in so many calls. */
     private static final int SABOTAGE_EACH = 20;
 
@@ -41,13 +45,14 @@ public final class Worker {
     private final DistributedMutex mutex;
     private final List<String> keys;
     private final int registerPort;
+    private final boolean deadlocks;
     private final Sabotage sabotage;
     private final Telling telling;
     private final Duration commandTimeout;
     private final Random seeds;
     private final AtomicLong calls = new AtomicLong();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
-    private final CountDownLatch ended = new CountDownLatch(THREADS);
+    private final CountDownLatch ended;
     private volatile boolean stopping;
 
     /**
@@ -58,6 +63,7 @@ public final class Worker {
      * @param mutex the locks
      * @param keys how many keys there are
      * @param registerPort where the register is
+     * @param deadlocks whether one more thread takes two keys at a time
      * @param sabotage what it does wrong on purpose
      * @param commandTimeout how long one request may take
      * @param telling hears what it does
@@ -68,6 +74,7 @@ public final class Worker {
             DistributedMutex mutex,
             int keys,
             int registerPort,
+            boolean deadlocks,
             Sabotage sabotage,
             Duration commandTimeout,
             Telling telling) {
@@ -75,6 +82,8 @@ public final class Worker {
         this.mutex = mutex;
         this.keys = keys(keys);
         this.registerPort = registerPort;
+        this.deadlocks = deadlocks;
+        this.ended = new CountDownLatch(deadlocks ? THREADS + 1 : THREADS);
         this.sabotage = sabotage;
         this.commandTimeout = commandTimeout;
         this.telling = telling;
@@ -92,6 +101,10 @@ public final class Worker {
         for (int thread = 0; thread < THREADS; thread++) {
             Random random = new Random(seeds.nextLong());
             new Thread(() -> work(random), "client-" + thread).start();
+        }
+        if (deadlocks) {
+            Random random = new Random(seeds.nextLong());
+            new Thread(() -> waitInCircles(random), "circle").start();
         }
     }
 
@@ -123,6 +136,33 @@ public final class Worker {
         }
     }
 
+    /** Takes two keys, in any order, and holds the one while it waits for the other. So do those of other workers. */
+    private void waitInCircles(Random random) {
+        try {
+            Client client = new Client(telling, calls, timer, commandTimeout, false);
+            DistributedMutex view = mutex.with(
+                    o -> o.leaseTime(LONGEST_LEASE).waitTime(CIRCLE_WAIT).autoRenew(Duration.ofMinutes(2)));
+            while (!stopping) {
+                int first = random.nextInt(CIRCLE_KEYS);
+                int second = (first + 1 + random.nextInt(CIRCLE_KEYS - 1)) % CIRCLE_KEYS;
+                Lease one = client.acquireInCircle(view, "circle-" + first);
+                Thread.sleep(random.nextInt(200));
+                Lease two = one == null ? null : client.acquireInCircle(view, "circle-" + second);
+                Thread.sleep(random.nextInt(20));
+                if (two != null) {
+                    client.release(view, two, random.nextBoolean());
+                }
+                if (one != null) {
+                    client.release(view, one, random.nextBoolean());
+                }
+            }
+        } catch (InterruptedException | RuntimeException e) {
+            fail(e.toString());
+        } finally {
+            ended.countDown();
+        }
+    }
+
     private void fail(String what) {
         telling.tell(Kind.FAILED, 0, "", 0, 0, what);
     }
@@ -145,7 +185,7 @@ public final class Worker {
             String any = keys.get(random.nextBoolean() ? 0 : random.nextInt(keys.size()));
             String slow = keys.get(keys.size() == 1 ? 0 : 1 + random.nextInt(keys.size() - 1));
             DistributedMutex view = view(LEASES[random.nextInt(LEASES.length)], between(500, 3_000));
-            if (sabotage != Sabotage.NONE && dice % SABOTAGE_EACH == 0) {
+            if (sabotage != Sabotage.NONE && sabotage != Sabotage.BLIND && dice % SABOTAGE_EACH == 0) {
                 sabotage(any, slow);
             } else if (dice < 400) {
                 work(view, client.acquire(view, any), between(1, 12));

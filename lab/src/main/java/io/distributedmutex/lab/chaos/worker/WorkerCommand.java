@@ -1,7 +1,10 @@
 package io.distributedmutex.lab.chaos.worker;
 
+import io.distributedmutex.Deadlock;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.MutexListener;
+import io.distributedmutex.OnDeadlock;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.cli.console.Durations;
 import io.distributedmutex.cli.console.ExitCodes;
@@ -22,6 +25,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -40,6 +44,8 @@ public final class WorkerCommand implements Callable<Integer> {
 
     private static final long CONNECT_RETRY_MILLIS = 50;
 
+    private static final String LABEL = "worker ";
+
     @Mixin
     private StoreOptions store = new StoreOptions();
 
@@ -54,6 +60,9 @@ public final class WorkerCommand implements Callable<Integer> {
 
     @Option(names = "--register", required = true)
     private int registerPort;
+
+    @Option(names = "--deadlocks", required = true, arity = "1")
+    private boolean deadlocks;
 
     @Option(names = "--sabotage", required = true)
     private Sabotage sabotage = Sabotage.NONE;
@@ -84,6 +93,8 @@ public final class WorkerCommand implements Callable<Integer> {
                 Integer.toString(settings.keys()),
                 "--register",
                 Integer.toString(registerPort),
+                "--deadlocks",
+                Boolean.toString(settings.deadlocks()),
                 "--sabotage",
                 settings.sabotage().name(),
                 "--timeout",
@@ -100,9 +111,10 @@ public final class WorkerCommand implements Callable<Integer> {
         orders.setDaemon(true);
         orders.start();
         try (Server server = store.open()) {
-            DistributedMutex mutex = connect(server);
+            DistributedMutex mutex = connect(server, telling);
             if (mutex != null) {
-                Worker worker = new Worker(id, seed, mutex, keys, registerPort, sabotage, server.timeout(), telling);
+                Worker worker =
+                        new Worker(id, seed, mutex, keys, registerPort, deadlocks, sabotage, server.timeout(), telling);
                 telling.tell(Kind.READY, 0, "", 0, ProcessHandle.current().pid(), "");
                 telling.start();
                 worker.start();
@@ -116,19 +128,41 @@ public final class WorkerCommand implements Callable<Integer> {
     }
 
     /** A worker that takes another's place may find Redis away. */
-    private @Nullable DistributedMutex connect(Server server) throws InterruptedException {
+    private @Nullable DistributedMutex connect(Server server, Telling telling) throws InterruptedException {
         LockOptions options = LockOptions.builder()
                 .leaseTime(Duration.ofSeconds(1))
                 .waitTime(Duration.ofSeconds(2))
                 .build();
+        OnDeadlock reaction = deadlocks ? OnDeadlock.FAIL : OnDeadlock.REPORT;
         while (true) {
             try {
-                return server.connectMutex("worker " + id, options);
+                return server.connectMutex(
+                        LABEL + id,
+                        options,
+                        builder -> builder.listener(new Deadlocks(telling))
+                                .deadlocks(sabotage == Sabotage.BLIND ? OnDeadlock.IGNORE : reaction));
             } catch (StoreException e) {
                 if (stop.await(CONNECT_RETRY_MILLIS, TimeUnit.MILLISECONDS)) {
                     return null;
                 }
             }
+        }
+    }
+
+    /** Tells of each. */
+    private static final class Deadlocks implements MutexListener {
+        private final Telling telling;
+
+        Deadlocks(Telling telling) {
+            this.telling = telling;
+        }
+
+        @Override
+        public void onDeadlock(Deadlock circle) {
+            String waits = circle.waits().stream()
+                    .map(wait -> wait.holderLabel().replace(LABEL, "") + ">" + wait.key() + "#" + wait.fencingToken())
+                    .collect(Collectors.joining(" "));
+            telling.tell(Kind.DEADLOCK, 0, circle.waits().get(0).key(), 0, 0, waits);
         }
     }
 

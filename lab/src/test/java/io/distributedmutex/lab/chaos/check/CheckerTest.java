@@ -31,6 +31,7 @@ class CheckerTest {
     private final List<String> leftovers = new ArrayList<>();
     private final List<String> complaints = new ArrayList<>();
     private long calls = 100;
+    private boolean deadlocks;
 
     // ---- what may be told
 
@@ -100,7 +101,7 @@ class CheckerTest {
     }
 
     private Verdict<Check> verdict() {
-        Settings settings = new Settings(Duration.ofMinutes(1), 1, 4, 2, Sabotage.NONE);
+        Settings settings = new Settings(Duration.ofMinutes(1), 1, 4, 2, deadlocks, Sabotage.NONE);
         RunRecord record = new RunRecord(settings, 0, events, register, values, leftovers, complaints);
         return Checker.check(History.of(events), record);
     }
@@ -540,7 +541,103 @@ class CheckerTest {
                 .containsEntry(Fault.CUT, 0L);
     }
 
-    // ---- 8: end
+    // ---- 8: deadlocks
+
+    /** Holds a key, and waits for another until an end; returns nothing else. */
+    private void holdsAndWaits(int worker, String held, long token, String wanted, long from, long to, String outcome) {
+        long first = calls++;
+        at(from - 20, worker, Kind.CALL, first, held, 0, 15_000 * MS, "circle");
+        at(from - 10, worker, Kind.ENTER, first, held, token, 60_000 * MS, "60000");
+        long second = calls++;
+        at(from, worker, Kind.CALL, second, wanted, 0, 15_000 * MS, "circle");
+        at(to, worker, Kind.NOT_ACQUIRED, second, wanted, 0, 0, outcome);
+        long release = calls++;
+        at(to + 5, worker, Kind.RELEASING, release, held, token, 15_000 * MS, "release");
+        at(to + 6, worker, Kind.RELEASED, release, held, token, 0, "ok");
+    }
+
+    private void circleOfTwo(long from, long to, String outcome) {
+        deadlocks = true;
+        holdsAndWaits(1, "circle-0", 11, "circle-1", from, to + 100, "LockNotAcquiredException");
+        holdsAndWaits(2, "circle-1", 12, "circle-0", from, to, outcome);
+    }
+
+    private void told(int worker, long millis, String key, String text) {
+        at(millis, worker, Kind.DEADLOCK, 0, key, 0, 0, text);
+    }
+
+    @Test
+    void aCircleThatIsToldAndBrokenPasses() {
+        circleOfTwo(1_000, 2_010, "DeadlockException");
+        told(2, 2_011, "circle-0", "2>circle-0#11 1>circle-1#12");
+        findsNothing();
+        assertThat(verdict().of(Check.DEADLOCKS).facts()).isEqualTo("1 circles, 1 of them told of, 1 victims");
+    }
+
+    @Test
+    void aCircleThatIsNotToldOfIsFound() {
+        circleOfTwo(1_000, 7_500, "LockNotAcquiredException");
+        onlyFinds(Check.DEADLOCKS, "these waited in a circle, undisturbed: 1>circle-1#12 2>circle-0#11");
+    }
+
+    @Test
+    void aCircleThatStandsThroughAFaultMayBeToldOfLater() {
+        circleOfTwo(1_000, 12_500, "DeadlockException");
+        fault(1_500, 6_000, Fault.BLACK_HOLE);
+        told(2, 12_500, "circle-0", "2>circle-0#11 1>circle-1#12");
+        findsNothing();
+    }
+
+    @Test
+    void aCircleThatWasNoneIsFound() {
+        deadlocks = true;
+        holdsAndWaits(1, "circle-0", 11, "circle-1", 1_000, 3_000, "LockNotAcquiredException");
+        holdsAndWaits(2, "circle-1", 12, "circle-2", 1_000, 3_000, "DeadlockException");
+        told(2, 3_000, "circle-2", "2>circle-2#11 1>circle-1#12");
+        onlyFinds(Check.DEADLOCKS, "was told of a circle that did not stand");
+    }
+
+    @Test
+    void aCircleThatStoodLongAgoIsFound() {
+        circleOfTwo(1_000, 2_010, "DeadlockException");
+        told(2, 5_500, "circle-0", "2>circle-0#11 1>circle-1#12");
+        assertThat(violations(Check.DEADLOCKS))
+                .anySatisfy(found -> assertThat(found).contains("did not stand"));
+    }
+
+    @Test
+    void aCircleThatIsToldTwiceIsFound() {
+        circleOfTwo(1_000, 2_010, "DeadlockException");
+        told(2, 2_011, "circle-0", "2>circle-0#11 1>circle-1#12");
+        told(1, 2_012, "circle-1", "1>circle-1#12 2>circle-0#11");
+        assertThat(violations(Check.DEADLOCKS))
+                .anySatisfy(found -> assertThat(found).contains("was told again"))
+                .anySatisfy(found -> assertThat(found).contains("nobody gave up"));
+    }
+
+    @Test
+    void aSecondVictimIsFound() {
+        deadlocks = true;
+        holdsAndWaits(1, "circle-0", 11, "circle-1", 1_000, 2_020, "DeadlockException");
+        holdsAndWaits(2, "circle-1", 12, "circle-0", 1_000, 2_010, "DeadlockException");
+        told(2, 2_011, "circle-0", "2>circle-0#11 1>circle-1#12");
+        onlyFinds(Check.DEADLOCKS, "ended for a circle that was not told of");
+    }
+
+    @Test
+    void aDeadlockWhereThereAreNoneIsFound() {
+        hold(1, 1_000, 1_010, 1_200, 11);
+        told(1, 1_100, KEY, "1>key-1#11");
+        onlyFinds(Check.DEADLOCKS, "did not stand");
+    }
+
+    @Test
+    void aRunWithoutACircleThatWasToMakeSomeIsFound() {
+        deadlocks = true;
+        onlyFinds(Check.DEADLOCKS, "no circle was told of");
+    }
+
+    // ---- 9: end
 
     @Test
     void aWorkerThatDoesNotEndWellIsFound() {

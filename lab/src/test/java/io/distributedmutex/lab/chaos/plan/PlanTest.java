@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class PlanTest {
 
     private static List<Step> plan(Duration duration, long seed) {
-        return Plan.of(new Settings(duration, seed, 4, 4, Sabotage.NONE)).steps();
+        return Plan.of(new Settings(duration, seed, 4, 4, false, Sabotage.NONE)).steps();
     }
 
     @Test

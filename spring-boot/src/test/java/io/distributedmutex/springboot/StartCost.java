@@ -11,16 +11,14 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.SpringBootConfiguration;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 
-/** What the starter adds to the start of a web application with Actuator: the figures of docs/spring-boot.md. */
-@Tag("deep")
+/** A program that measures what the starter adds to the start of a web application with Actuator, for docs/spring-boot.md. No build runs it. */
 @WithRedis
-class StartCostTest {
+class StartCost {
 
     private static final int ROUNDS = 5;
 

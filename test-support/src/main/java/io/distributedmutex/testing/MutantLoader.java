@@ -1,10 +1,5 @@
-package io.distributedmutex.verification.simulation;
+package io.distributedmutex.testing;
 
-import io.distributedmutex.DistributedMutex;
-import io.distributedmutex.redis.RedisLockStore;
-import io.distributedmutex.testing.Mutant;
-import io.distributedmutex.testkit.ManualTime;
-import io.lettuce.core.RedisClient;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -20,7 +15,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import javax.tools.ForwardingJavaFileManager;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileManager;
@@ -28,19 +22,24 @@ import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
-import org.jspecify.annotations.NullMarked;
-import org.slf4j.Logger;
 
 /** Loads our classes anew, one source file of them with a mutant's fault. */
-final class MutantLoader extends ClassLoader {
+public final class MutantLoader extends ClassLoader {
 
     private static final String OURS = "io.distributedmutex.";
 
     private final Map<String, byte[]> mutated;
 
-    MutantLoader(Mutant mutant) throws IOException {
+    /**
+     * Compiles the file with the fault.
+     *
+     * @param mutant the fault
+     * @param uses a class of each artifact that the file uses
+     * @throws IOException if the file cannot be read
+     */
+    public MutantLoader(Mutant mutant, List<Class<?>> uses) throws IOException {
         super(MutantLoader.class.getClassLoader());
-        this.mutated = compile(mutant);
+        this.mutated = compile(mutant, uses);
     }
 
     @Override
@@ -66,15 +65,16 @@ final class MutantLoader extends ClassLoader {
         }
     }
 
-    private static Map<String, byte[]> compile(Mutant mutant) throws IOException {
+    private static Map<String, byte[]> compile(Mutant mutant, List<Class<?>> uses) throws IOException {
         Path file = repository().resolve(mutant.file());
         Map<String, ByteArrayOutputStream> classes = new HashMap<>();
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         StringWriter messages = new StringWriter();
+        String classPath = uses.stream().map(MutantLoader::placeOf).collect(Collectors.joining(File.pathSeparator));
         try (StandardJavaFileManager standard = compiler.getStandardFileManager(null, null, null)) {
             JavaFileManager inMemory = new InMemory(standard, classes);
             List<String> options =
-                    List.of("-cp", classPath(), "-proc:none", "-nowarn", "-implicit:none", "--release", "17");
+                    List.of("-cp", classPath, "-proc:none", "-nowarn", "-implicit:none", "--release", "17");
             JavaFileObject mutatedSource = new Source(file, mutant.in(Files.readString(file)));
             if (!compiler.getTask(messages, inMemory, null, options, null, List.of(mutatedSource))
                     .call()) {
@@ -86,24 +86,18 @@ final class MutantLoader extends ClassLoader {
                         Map.Entry::getKey, entry -> entry.getValue().toByteArray()));
     }
 
-    static Path repository() {
-        Path folder = Path.of("").toAbsolutePath();
-        while (!Files.exists(folder.resolve("core/src/main/java"))) {
-            folder = folder.getParent();
+    /**
+     * Where the sources are.
+     *
+     * @return the repository's root
+     */
+    public static Path repository() {
+        for (Path folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent()) {
+            if (Files.exists(folder.resolve("core/src/main/java"))) {
+                return folder;
+            }
         }
-        return folder;
-    }
-
-    private static String classPath() {
-        return Stream.of(
-                        DistributedMutex.class,
-                        ManualTime.class,
-                        RedisLockStore.class,
-                        RedisClient.class,
-                        Logger.class,
-                        NullMarked.class)
-                .map(MutantLoader::placeOf)
-                .collect(Collectors.joining(File.pathSeparator));
+        throw new IllegalStateException("not in a checkout");
     }
 
     private static String placeOf(Class<?> type) {

@@ -6,12 +6,10 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.Arrays;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** What a check adds to a transaction of one UPDATE on PostgreSQL: the figures of docs/fencing.md. */
-@Tag("deep")
-class FenceCostTest {
+/** A program that measures what a check adds to a transaction of one UPDATE on PostgreSQL, for docs/fencing.md. No build runs it. */
+class FenceCost {
 
     private static final int ROUNDS = 3_000;
 
