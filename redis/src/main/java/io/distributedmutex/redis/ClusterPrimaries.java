@@ -18,6 +18,7 @@ import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -26,8 +27,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -68,6 +71,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     private static final long TOGETHER_MILLIS = 20;
 
     private static final int MAXIMUM_SEEDS_ASKED = 32;
+
+    private static final long SETTLE_MILLIS = 200;
 
     /** How long the first who waits in a slot is held until its subscription is there. */
     private static final long SUBSCRIBED_MILLIS = 250;
@@ -206,7 +211,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                     failure = failure instanceof StoreRefusedException ? failure : e;
                 } catch (StoreRefusedException e) {
                     if (!e.isTransient()) {
-                        end(attempts.values(), null);
+                        settle(attempts.values());
                         throw e;
                     }
                     failure = e;
@@ -215,14 +220,28 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                     break;
                 }
             }
-            end(attempts.values(), found == null ? null : found.connection());
             if (found != null) {
+                end(attempts.values(), found.connection());
                 return found;
             }
             if (System.nanoTime() - deadline >= 0 || Thread.currentThread().isInterrupted()) {
+                settle(attempts.values());
                 throw failure == null ? errors.connecting(new RedisException("no node was asked")) : failure;
             }
+            end(attempts.values(), null);
             pause();
+        }
+    }
+
+    /** The client is about to end. What is about to fail by itself does so before, since Netty complains of it afterwards. */
+    private static void settle(Collection<CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts) {
+        CompletableFuture<Void> all = CompletableFuture.allOf(attempts.toArray(CompletableFuture[]::new));
+        try {
+            all.get(SETTLE_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // The client ends them.
         }
     }
 
@@ -316,6 +335,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                 attempts.put(master, connect(client, master));
             }
         }
+        boolean checked = false;
         try {
             ServerCheck.checkNode(found.connection().async(), errorsOf(client, found.first(), timeout), left(deadline));
             attempts.forEach((master, attempt) -> {
@@ -333,8 +353,13 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                             e.getMessage());
                 }
             });
+            checked = true;
         } finally {
-            end(attempts.values(), null);
+            if (checked) {
+                end(attempts.values(), null);
+            } else {
+                settle(attempts.values());
+            }
         }
     }
 

@@ -106,7 +106,10 @@ class ConnectingToClusterTest {
         EmbeddedRedis master = redis.masters().get(0);
         String key = Clusters.keyOn(redis, master, "k");
         String uri = "redis-cluster://:data@" + hosts() + "?clientName=counted";
-        try (DistributedMutex mutex = RedisMutex.connect(uri)) {
+        try (DistributedMutex mutex = RedisMutex.builder()
+                .uri(uri)
+                .commandTimeout(Duration.ofSeconds(20))
+                .connect()) {
             Await.until(
                     "those that were made for connecting have ended",
                     () -> redis.masters().stream()
