@@ -389,11 +389,12 @@ final class RedisErrors {
                 causeOf(said, error));
     }
 
-    /** What the server said, without what follows the name of an unknown command, which may be a password. */
     private static String shown(ErrorCode code, String said) {
-        if (code == ErrorCode.NOAUTH) {
-            return "it needs a password, and none was given (NOAUTH)";
-        }
+        return code == ErrorCode.NOAUTH ? "it needs a password, and none was given (NOAUTH)" : shown(said);
+    }
+
+    /** What a server said, fit for a line, without what follows the name of an unknown command, which may be a password. */
+    static String shown(String said) {
         int arguments = said.indexOf(BEFORE_ARGUMENTS);
         return Texts.foreign(arguments < 0 ? said : said.substring(0, arguments));
     }

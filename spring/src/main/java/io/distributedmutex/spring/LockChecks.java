@@ -3,9 +3,13 @@ package io.distributedmutex.spring;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.aop.Advisor;
 import org.springframework.aop.Pointcut;
 import org.springframework.aop.PointcutAdvisor;
@@ -23,10 +27,12 @@ import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.util.ClassUtils;
 
 /**
- * Refuses, when a bean is made, an annotation that cannot work there. Runs after the post-processors that make proxies: those
+ * Refuses, when a bean is made, an annotation that cannot work there, and warns of calls that pass it by. Runs after the post-processors that make proxies: those
  * are ordered, and this is not.
  */
 final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton {
+
+    private static final Logger LOGGER = LoggerFactory.getLogger(DistributedLock.class);
 
     private final LockedMethods methods;
 
@@ -35,6 +41,9 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
 
     /** Methods whose mutex was perhaps not made when their bean was. */
     private final List<LockedMethod> found = new ArrayList<>();
+
+    /** Classes whose calls of themselves have been looked for. */
+    private final Set<Class<?>> searched = new HashSet<>();
 
     private boolean isStarted;
 
@@ -76,6 +85,15 @@ final class LockChecks implements BeanPostProcessor, SmartInitializingSingleton 
             checkProxy(bean, locked);
         } else if (!isStarted) {
             withoutProxy.put(beanName, type);
+        }
+        if (searched.add(type)) {
+            for (SelfCalls.SelfCall call : SelfCalls.in(type, locked)) {
+                LOGGER.warn(
+                        "{}: {}() of the same class calls it on this, which locks nothing; only calls through the bean do, so move"
+                                + " one of the two methods to another bean",
+                        call.called(),
+                        call.caller());
+            }
         }
         if (isStarted) {
             locked.forEach(LockedMethod::checkMutex);

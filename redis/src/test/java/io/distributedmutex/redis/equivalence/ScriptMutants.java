@@ -112,7 +112,6 @@ final class ScriptMutants {
                     "grant",
                     "call('XSETID', fence, millis .. '-' .. seq + BLOCK - 1)",
                     "local no_block"),
-            new Mutant("a block that does not fit a millisecond", "grant", "seq + BLOCK <= 1000", "true"),
             new Mutant("a block for every lease", "acquire", "local count = 1", "local count = BLOCK"),
             new Mutant("a cancel that stays in the queue", "cancel", "  call('ZREM', queue, ARGV[i])\n", ""),
             new Mutant("a cancel that leaves the hash entry", "cancel", "  call('HDEL', waiters, ARGV[i])\n", ""),

@@ -230,6 +230,11 @@ final class EngineMutants {
                     "|| !failure.isTransient()",
                     "|| failure.isTransient()"),
             new Mutant(
+                    "a release that the server cannot do taken for done",
+                    FAST,
+                    "if (answer.freed()) {",
+                    "if (answer.freed() || answer.found() != null) {"),
+            new Mutant(
                     "a key that was taken without a script, and no mark left by who queues",
                     STORE,
                     "values.put(request.key(), holder.followed());",
