@@ -96,6 +96,10 @@ final class NodePushes {
     private boolean isSharded;
     private boolean missed;
     private boolean closed;
+
+    /** Whether a refusal was told that has not ended since. */
+    private boolean warned;
+
     private int failures;
     private boolean lookIsDue;
     private boolean sweepIsDue;
@@ -378,7 +382,22 @@ final class NodePushes {
             listener.doubtful();
         } else {
             channel.outcome.completeExceptionally(error);
-            log.debug("{} refuses a subscription to {}: {}", node.errors().server(), channel.name, Texts.foreign(said));
+            warn(said);
+        }
+    }
+
+    private void warn(String said) {
+        boolean first;
+        synchronized (this) {
+            first = !warned;
+            warned = true;
+        }
+        if (first) {
+            log.warn(
+                    "{}: not subscribed to pushes, so that its locks are handed over at the waiters' next poll only; asking"
+                            + " until it works: {}",
+                    node.errors().server(),
+                    Texts.foreign(said));
         }
     }
 
@@ -435,6 +454,7 @@ final class NodePushes {
             for (Channel channel : channels.values()) {
                 if (at == connection && channel.name.equals(to)) {
                     channel.confirmed = true;
+                    warned = false;
                     channel.asked = false;
                     found = channel;
                 }

@@ -4,6 +4,9 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -54,6 +57,9 @@ final class StartCheck {
     private final CompletableFuture<List<Refused>> probe;
     private final CompletableFuture<String> digest;
 
+    /** What a cluster says to the command before one for a slot that is moving. */
+    private final CompletableFuture<String> asking;
+
     private final Set<String> unknownCommands = new LinkedHashSet<>();
     /** As ACL SETUSER takes them. */
     private final Set<String> lacking = new LinkedHashSet<>();
@@ -69,7 +75,8 @@ final class StartCheck {
             Duration timeout,
             String prefix,
             String clientId,
-            boolean isSharded) {
+            boolean isSharded,
+            boolean isCluster) {
         this.redis = redis;
         this.errors = errors;
         this.timeout = timeout;
@@ -91,6 +98,9 @@ final class StartCheck {
         };
         this.probe = probe(keys);
         this.digest = RedisErrors.saidBy(redis.evalsha(NO_SCRIPT, ScriptOutputType.MULTI, NO_KEYS));
+        this.asking = isCluster
+                ? RedisErrors.saidBy(redis.dispatch(CommandType.ASKING, new StatusOutput<>(ByteArrayCodec.INSTANCE)))
+                : CompletableFuture.completedFuture("");
     }
 
     /**
@@ -107,12 +117,19 @@ final class StartCheck {
         for (int drawn = 1; drawn < MAXIMUM_DRAWN && !topology.serverHas(PROBE + id); drawn++) {
             id = ClientName.draw();
         }
-        return new StartCheck(topology.server(), errors, timeout, prefix, id, topology.isSharded());
+        return new StartCheck(
+                topology.server(),
+                errors,
+                timeout,
+                prefix,
+                id,
+                topology.isSharded(),
+                topology.shardOf(PROBE + id).isPresent());
     }
 
     /** The subscription to grants was refused. */
     void subscriptionDenied(StoreRefusedException refusal) {
-        note(new Refused("SUBSCRIBE", "", String.valueOf(refusal.getMessage())));
+        note(new Refused(isSharded ? "SSUBSCRIBE" : "SUBSCRIBE", "", String.valueOf(refusal.getMessage())));
     }
 
     /**
@@ -129,6 +146,7 @@ final class StartCheck {
             }
             refused.forEach(this::note);
             note(new Refused("EVALSHA", "", Connections.await(digest, errors, timeout)));
+            note(new Refused("ASKING", "", Connections.await(asking, errors, timeout)));
         } catch (StoreUnreachableException e) {
             if (Thread.currentThread().isInterrupted()) {
                 throw e;

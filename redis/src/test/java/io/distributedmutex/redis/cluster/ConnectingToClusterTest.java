@@ -199,6 +199,21 @@ class ConnectingToClusterTest {
                 .hasMessageContaining("WRONGPASS");
     }
 
+    /** Named when connecting, not by the first slot that moves, or the first who waits. */
+    @Test
+    void whatTheUserLacksIsNamed() {
+        for (EmbeddedRedis node : redis.nodes()) {
+            node.command("ACL", "SETUSER", "less", "on", ">data", "~*", "&*", "+@all", "-asking", "-subscribe");
+        }
+        assertThatThrownBy(() -> RedisMutex.connect("redis-cluster://less:data@" + hosts()))
+                .isInstanceOfSatisfying(
+                        StoreRefusedException.class,
+                        refusal -> assertThat(refusal.reason()).isEqualTo(Reason.PERMISSION))
+                .hasMessageContaining("the user lacks ")
+                .hasMessageContaining("+asking")
+                .hasMessageContaining("+subscribe");
+    }
+
     @Test
     void slotsThatNobodyHasAreNamed() {
         EmbeddedRedis master = redis.masters().get(0);

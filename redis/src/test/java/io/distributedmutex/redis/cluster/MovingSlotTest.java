@@ -6,17 +6,25 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.StoreException;
+import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.RedisExecutable;
 import io.distributedmutex.testkit.server.SlotMigration;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -121,6 +129,69 @@ class MovingSlotTest {
             return String.valueOf(keys.get(0));
         }
         return "none";
+    }
+
+    /**
+     * Each attempt is given up at once, before its answer. An acquire that were sent on by a redirect behind what gives it up
+     * would leave the key taken, by nobody.
+     */
+    @Test
+    void whatIsGivenUpIsNeverOvertakenByWhatItGivesUp() {
+        try (RedisLockStore store = RedisLockStore.connect(Clusters.uri(redis))) {
+            CompletableFuture<Void> migrations = CompletableFuture.runAsync(() -> {
+                for (int i = 0; i < 6; i++) {
+                    try (SlotMigration migration = redis.migrate(slot, i % 2 == 0 ? target : source)) {
+                        Await.pass(Duration.ofMillis(50));
+                        migration.moveKeys(1);
+                        Await.pass(Duration.ofMillis(50));
+                    }
+                }
+            });
+            int attempts = 0;
+            while (!migrations.isDone() || attempts < 200) {
+                attempts++;
+                String token = newToken();
+                CompletableFuture<?> acquired = store.acquire(
+                                new AcquireRequest("k", token, 60_000, false, 2_000, 2_000, null))
+                        .toCompletableFuture();
+                CompletableFuture<?> givenUp = store.cancel("k", token).toCompletableFuture();
+                assertThat(failure(acquired)).matches(MovingSlotTest::isTransient);
+                Throwable refused = failure(givenUp);
+                while (refused != null) {
+                    assertThat(refused).matches(MovingSlotTest::isTransient);
+                    refused = failure(store.cancel("k", token).toCompletableFuture());
+                }
+                // Looked at where it is: a script would be refused now and then.
+                for (EmbeddedRedis master : redis.masters()) {
+                    assertThat(master.command("CLUSTER", "GETKEYSINSLOT", Integer.toString(slot), "10"))
+                            .asString()
+                            .doesNotContain("lock:k");
+                }
+            }
+            migrations.join();
+            System.out.println("figures: " + attempts + " attempts were given up while the slot moved six times");
+        }
+    }
+
+    private static @Nullable Throwable failure(CompletableFuture<?> future) {
+        try {
+            future.get(20, TimeUnit.SECONDS);
+            return null;
+        } catch (ExecutionException e) {
+            return e.getCause();
+        } catch (InterruptedException | TimeoutException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static boolean isTransient(@Nullable Throwable error) {
+        return error == null || (error instanceof StoreException failure && failure.isTransient());
+    }
+
+    private static String newToken() {
+        byte[] random = new byte[16];
+        new SecureRandom().nextBytes(random);
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(random);
     }
 
     /** They are served one after the other, while the slot goes there and back, each with a greater token. */
