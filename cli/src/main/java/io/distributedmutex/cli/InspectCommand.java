@@ -72,13 +72,14 @@ final class InspectCommand implements Callable<Integer> {
         try (Server server = store.open();
                 RedisLockStore connected = server.connectStore()) {
             Optional<LockInfo> found = Replies.await(connected.inspect(key));
+            Optional<String> shard = connected.shardOf(key);
             Optional<HolderStatus> holder = found.flatMap(LockInfo::holder).flatMap(ours -> server.askHolder(key));
             spec.commandLine()
                     .getOut()
                     .print(
                             json
-                                    ? Json.write(LockText.json(key, found, holder)) + "\n"
-                                    : LockText.details(key, found, holder));
+                                    ? Json.write(LockText.json(key, found, holder, shard)) + "\n"
+                                    : LockText.details(key, found, holder, shard));
             return found.isPresent() ? ExitCodes.OK : ExitCodes.NO;
         }
     }

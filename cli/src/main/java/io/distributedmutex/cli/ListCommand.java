@@ -102,7 +102,7 @@ final class ListCommand implements Callable<Integer> {
             shown.sort(null);
             List<LockInfo> locks = new ArrayList<>();
             boolean allRead = inspect(connected, shown, locks, spec.commandLine());
-            show(locks, more, spec.commandLine());
+            show(locks, more, connected, spec.commandLine());
             return allRead ? ExitCodes.OK : ExitCodes.REFUSED;
         }
     }
@@ -128,21 +128,21 @@ final class ListCommand implements Callable<Integer> {
         return allRead;
     }
 
-    private void show(List<LockInfo> locks, boolean more, CommandLine commandLine) {
+    private void show(List<LockInfo> locks, boolean more, RedisLockStore connected, CommandLine commandLine) {
         PrintWriter out = commandLine.getOut();
         if (json) {
             Map<String, Object> document = new LinkedHashMap<>();
             document.put(
                     "locks",
                     locks.stream()
-                            .map(lock -> LockText.json(lock.key(), Optional.of(lock)))
+                            .map(lock -> LockText.json(lock.key(), Optional.of(lock), connected.shardOf(lock.key())))
                             .toList());
             document.put("more", more);
             out.println(Json.write(document));
         } else if (locks.isEmpty()) {
             out.println("no locks are held" + (pattern.equals("*") ? "" : " that match " + Messages.shown(pattern)));
         } else {
-            out.print(LockText.table(locks));
+            out.print(LockText.table(locks, connected::shardOf));
         }
         out.flush();
         if (more && !json) {

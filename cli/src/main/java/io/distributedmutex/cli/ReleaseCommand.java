@@ -104,7 +104,7 @@ final class ReleaseCommand implements Callable<Integer> {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
         members.put("key", key);
         members.put("released", evicted.isPresent());
-        members.put("evicted", evicted.isPresent() ? LockText.json(key, evicted) : null);
+        members.put("evicted", evicted.isPresent() ? LockText.json(key, evicted, Optional.empty()) : null);
         return members;
     }
 }

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  * @param key the key as the user gave it
  * @param token 22 characters: 11 that name the instance, and 11 that are new for every acquisition
  * @param leaseMillis how long the lease shall last
- * @param queue whether to wait in the store's queue if the key is not free; also the waiter's sign of life when repeated
+ * @param queue whether to wait in the store's queue if the key is not free, at a place of the token's own; also the waiter's
+ *     sign of life when repeated
  * @param claimMillis how long a grant out of the queue lasts unless its owner claims it by extending it
  * @param aliveMillis how long after this request the waiter is taken to be alive
  * @param releasing the token of a lease of the same instance to give back first, in the same step, or null

@@ -582,6 +582,13 @@ class DeadlockTest {
         aLateConfirmationTellsNothing(8, 2_400);
     }
 
+    private void awaitSent(Instance instance, int messages) {
+        for (int millis = 0; instance.store().count(Operation.SEND) < messages; millis++) {
+            assertThat(millis).as("until %d messages are sent", messages).isLessThan(60_000);
+            world.advanceMillis(1);
+        }
+    }
+
     private void aLateConfirmationTellsNothing(int probe, long lateMillis) {
         Instance a = instance("a");
         Instance b = instance("b");
@@ -591,13 +598,9 @@ class DeadlockTest {
         a.store().dropPushes();
         waitsFor(a, "1", "k2");
         // The older wait sends its own just before, and has passed on all but the latest.
-        while (b.store().count(Operation.SEND) < 2 * probe - 1) {
-            world.advanceMillis(1);
-        }
+        awaitSent(b, 2 * probe - 1);
         a.store().holdPushes();
-        while (a.store().count(Operation.SEND) < probe) {
-            world.advanceMillis(1);
-        }
+        awaitSent(a, probe);
         // The first round comes home, and the second is held back there.
         b.store().holdPushes();
         a.store().deliverPushes();

@@ -73,7 +73,8 @@ class CommandLineTest {
     @Test
     void anEmbeddedServerLivesAsLongAsTheCommand() {
         long before = redisChildren();
-        assertThat(Tool.run("list", "--embedded").out()).isEqualTo("no locks are held\n");
+        Result result = Tool.run("list", "--embedded");
+        assertThat(result.out()).as(result.err()).isEqualTo("no locks are held\n");
         assertThat(redisChildren()).isEqualTo(before);
     }
 

@@ -66,7 +66,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
 
     private volatile int progress;
 
-    /** The commands before its own, as they were last handed over; null if it is no pipeline. */
+    /** The commands before its own, as they were last handed over; null if it has none. */
     private Part @Nullable [] parts;
 
     /** Whether it was handed over once more because Lettuce had not taken it. */
@@ -118,8 +118,8 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
 
     /** Adds what is to be written: its parts, if it has some, and itself. */
     void addTo(List<RedisCommand<byte[], byte[], ?>> commands) {
-        if (request.isPipeline()) {
-            int count = request.parts();
+        int count = request.parts();
+        if (count > 0 || request.isPipeline()) {
             Part[] before = new Part[count];
             for (int i = 0; i < count; i++) {
                 before[i] = new Part(this, request, i);
@@ -160,7 +160,7 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         try {
             CommandOutput<byte[], byte[], List<Object>> received = output;
             Part[] before = parts;
-            if (before != null) {
+            if (before != null && request.isPipeline()) {
                 connection.answered();
                 result.complete(parser.apply(elements(before, received)));
             } else if (received.hasError()) {

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * <p>No request waits for a server that is away. There is one exception: middleboxes cut idle connections, and those are back
  * in a moment. So requests that were surely not sent wait for the first attempt to reconnect.
  */
-final class CommandConnection {
+final class CommandConnection implements Sender {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
@@ -117,15 +117,8 @@ final class CommandConnection {
         reconnected = listener;
     }
 
-    /**
-     * Sends a request.
-     *
-     * @param request what to send
-     * @param parser what the reply means; what it throws becomes a {@link StoreRefusedException}
-     * @param <T> the result
-     * @return the result, or a {@link StoreException}
-     */
-    <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
+    @Override
+    public <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
         Call<T> call = new Call<>(this, request, parser, System.nanoTime());
         try {
             if (isUsable(call)) {
@@ -144,7 +137,8 @@ final class CommandConnection {
         return call.result();
     }
 
-    RedisErrors errors() {
+    @Override
+    public RedisErrors errors() {
         return errors;
     }
 
@@ -229,6 +223,14 @@ final class CommandConnection {
         // The listener hears nothing if the connection was lost before.
         warnIfClientIsShutDown();
         end(timeouts.drain(), errors::closed);
+    }
+
+    /** The server is left for good: ends all calls, as when the connection is lost; later ones end at once. */
+    void leave() {
+        closed = true;
+        end(
+                timeouts.drain(),
+                (request, sent) -> sent ? errors.lost(request, null) : errors.notConnected(request, null));
     }
 
     private void connected(SocketAddress address) {

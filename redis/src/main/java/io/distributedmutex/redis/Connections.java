@@ -16,10 +16,12 @@ import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.event.connection.ReconnectFailedEvent;
 import io.lettuce.core.protocol.DefaultEndpoint;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -34,7 +36,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 
-/** The two connections of a store, opened from a client of our own or from the application's. */
+/**
+ * The two connections of a store, opened from a client of our own or from the application's; or the one for commands to a node
+ * of a cluster, whose other one is made when it is needed.
+ */
 final class Connections {
 
     /** How long opening, and each step of making ready, may take when the command time-out is shorter. */
@@ -43,8 +48,11 @@ final class Connections {
     private static final long CLOSE_MILLIS = 1_000;
 
     private final StatefulRedisConnection<byte[], byte[]> commands;
-    private final StatefulRedisPubSubConnection<String, String> pushes;
+    private final @Nullable StatefulRedisPubSubConnection<String, String> pushes;
     private final @Nullable OwnClient ownClient;
+
+    /** Whether it is to one of several nodes, for which the client is not to be closed. */
+    private final boolean toNode;
 
     /** The subscription to Lettuce's events; null until there is one. */
     private volatile @Nullable Disposable events;
@@ -54,8 +62,10 @@ final class Connections {
 
     private Connections(
             StatefulRedisConnection<byte[], byte[]> commands,
-            StatefulRedisPubSubConnection<String, String> pushes,
-            @Nullable OwnClient ownClient) {
+            @Nullable StatefulRedisPubSubConnection<String, String> pushes,
+            @Nullable OwnClient ownClient,
+            boolean toNode) {
+        this.toNode = toNode;
         this.commands = commands;
         this.pushes = pushes;
         this.ownClient = ownClient;
@@ -102,7 +112,7 @@ final class Connections {
                     own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
             try {
                 awaitWithin(CompletableFuture.allOf(commands, pushes), errors, limit);
-                return new Connections(commands.join(), pushes.join(), own);
+                return new Connections(commands.join(), pushes.join(), own, false);
             } catch (StoreUnreachableException e) {
                 StoreException failure = said(commands, pushes, errors, e);
                 if (failure instanceof StoreRefusedException || tried >= own.addresses() || isInterrupted()) {
@@ -173,7 +183,7 @@ final class Connections {
             if (address != null) {
                 errors.connectedTo(address);
             }
-            Connections connections = new Connections(commands, client.connectPubSub(StringCodec.UTF8), null);
+            Connections connections = new Connections(commands, client.connectPubSub(StringCodec.UTF8), null, false);
             connections.lastAddress = address;
             opened = true;
             return connections;
@@ -189,6 +199,22 @@ final class Connections {
         }
     }
 
+    /**
+     * The connection for commands to a node of a cluster.
+     *
+     * @param commands the connection
+     * @param own the client that made it, if that is ours
+     * @param address where it leads; null if that is not known
+     */
+    static Connections toNode(
+            StatefulRedisConnection<byte[], byte[]> commands,
+            @Nullable OwnClient own,
+            @Nullable SocketAddress address) {
+        Connections connections = new Connections(commands, null, own, true);
+        connections.lastAddress = address;
+        return connections;
+    }
+
     StatefulRedisConnection<byte[], byte[]> commands() {
         return commands;
     }
@@ -200,7 +226,7 @@ final class Connections {
     }
 
     StatefulRedisPubSubConnection<String, String> pushes() {
-        return pushes;
+        return Objects.requireNonNull(pushes, "a node of a cluster");
     }
 
     /**
@@ -210,7 +236,7 @@ final class Connections {
      * @param listener receives what each attempt ended with
      */
     void onReconnectFailure(Consumer<Throwable> listener) {
-        if (ownClient == null) {
+        if (ownClient == null || toNode) {
             commands.addListener(new RedisConnectionStateListener() {
                 @Override
                 public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
@@ -227,7 +253,16 @@ final class Connections {
 
     private boolean concernsUs(ReconnectFailedEvent failed) {
         SocketAddress address = lastAddress;
-        return ownClient != null || address == null || address.equals(failed.remoteAddress());
+        return (ownClient != null && !toNode) || address == null || isSame(address, failed.remoteAddress());
+    }
+
+    /** Lettuce tells the address of a failed attempt as it was before the name was looked up. */
+    private static boolean isSame(SocketAddress one, SocketAddress other) {
+        return one.equals(other)
+                || (one instanceof InetSocketAddress first
+                        && other instanceof InetSocketAddress second
+                        && first.getPort() == second.getPort()
+                        && first.getHostString().equals(second.getHostString()));
     }
 
     /** Somebody waits for a connection that is not there. With an application's client, that client decides. */
@@ -253,13 +288,15 @@ final class Connections {
 
     /** Drops the connection for pushes, upon which Lettuce re-establishes it. */
     void reconnectPushes() {
-        disconnect(pushes);
+        disconnect(pushes());
     }
 
     /** Drops both connections, upon which Lettuce re-establishes them. What silenced one has likely silenced both. */
     void reconnect() {
         disconnect(commands);
-        disconnect(pushes);
+        if (pushes != null) {
+            disconnect(pushes());
+        }
     }
 
     /** The server is elsewhere now: as {@link #reconnect}, and ends attempts to connect to where it was. */
@@ -271,13 +308,19 @@ final class Connections {
 
     /** Closes the connections, but no client. */
     void drop() {
+        Disposable subscription = events;
+        if (subscription != null) {
+            subscription.dispose();
+        }
         closeWhenOpen(CompletableFuture.completedFuture(commands));
-        closeWhenOpen(CompletableFuture.completedFuture(pushes));
+        if (pushes != null) {
+            closeWhenOpen(CompletableFuture.completedFuture(pushes));
+        }
     }
 
     /** Whether the application has shut its client down, and so closed the connections. */
     boolean wereClosedByApplication() {
-        return ownClient == null && isClosed(commands);
+        return ownClient == null && !toNode && isClosed(commands);
     }
 
     /** Whether a connection has ended for good: it was not lost, but closed. */
@@ -295,7 +338,7 @@ final class Connections {
             ownClient.close();
             return;
         }
-        awaitClosed(CompletableFuture.allOf(closing(commands), closing(pushes)));
+        awaitClosed(CompletableFuture.allOf(closing(commands), closing(pushes())));
     }
 
     private static CompletableFuture<Void> closing(StatefulConnection<?, ?> connection) {

@@ -52,6 +52,8 @@ enum ErrorCode {
     ERR_NO_PASSWORD_SET(Reason.AUTHENTICATION, Advice.CREDENTIALS),
     ERR_NOT_PERMITTED_IN_SCRIPT(Reason.PERMISSION, Advice.RIGHTS),
     ERR_MAXIMUM_OF_CLIENTS(Reason.BUSY, "it passes when others disconnect; or raise its maxclients"),
+    /** A script that began while all its keys were there, and removed one. */
+    ERR_NOT_LOCAL(Reason.BUSY, "it passes when the cluster has moved the slot"),
     ERR_UNKNOWN_COMMAND(Reason.OTHER, "the server has no such command: renamed, or turned off?"),
     ERR(Reason.OTHER, Advice.LOG);
 
@@ -102,6 +104,9 @@ enum ErrorCode {
         }
         if (said.contains("max number of clients")) {
             return ERR_MAXIMUM_OF_CLIENTS;
+        }
+        if (said.contains("attempted to access a non local key")) {
+            return ERR_NOT_LOCAL;
         }
         // "unknown command 'X', with args ..."; inside a script "Unknown Redis command called from script", or without
         // "Redis".

@@ -205,7 +205,9 @@ final class FastPath {
     private void lacks(String said) {
         if (!isUnusable) {
             isUnusable = true;
-            log.debug("locks are acquired by scripts alone from now on, because the server says: {}", said);
+            log.debug(
+                    "locks are acquired by scripts alone from now on, because the server says: {}",
+                    RedisErrors.shown(said));
         }
     }
 
@@ -295,8 +297,10 @@ final class FastPath {
                 freeing = found;
             }
         }
-        if (isNew && found == Freeing.SCRIPT) {
-            log.debug("locks are released by scripts alone from now on, because the server says: {}", said);
+        if (isNew && said != null) {
+            log.debug(
+                    "locks are released by scripts alone from now on, because the server says: {}",
+                    RedisErrors.shown(said));
         }
     }
 

@@ -5,10 +5,12 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -21,11 +23,17 @@ final class KeySearch {
 
     private static final Pattern GLOB_CHARACTER = Pattern.compile("[\\\\*?\\[\\]^-]");
 
-    private final CommandConnection commands;
+    private final Supplier<? extends List<? extends Sender>> servers;
     private final KeyPrefix prefix;
 
-    KeySearch(CommandConnection commands, KeyPrefix prefix) {
-        this.commands = commands;
+    /**
+     * A search.
+     *
+     * @param servers that have locks, one or more
+     * @param prefix of the locks
+     */
+    KeySearch(Supplier<? extends List<? extends Sender>> servers, KeyPrefix prefix) {
+        this.servers = servers;
         this.prefix = prefix;
     }
 
@@ -40,7 +48,7 @@ final class KeySearch {
         if (limit < 1) {
             throw new IllegalArgumentException("limit must be at least 1, but is " + limit);
         }
-        Search running = new Search(escape(prefix.text()) + globPattern, limit);
+        Search running = new Search(escape(prefix.text()) + globPattern, limit, servers.get());
         running.next(START);
         return running.result;
     }
@@ -70,10 +78,14 @@ final class KeySearch {
         private final int limit;
         private long pages;
         private String landmark = START;
+        private final Iterator<? extends Sender> rest;
+        private Sender commands;
         private final Set<String> found = new LinkedHashSet<>();
         private final CompletableFuture<List<String>> result = new CompletableFuture<>();
 
-        Search(String pattern, int limit) {
+        Search(String pattern, int limit, List<? extends Sender> servers) {
+            this.rest = servers.iterator();
+            this.commands = rest.next();
             this.pattern = pattern;
             this.limit = limit;
         }
@@ -106,7 +118,12 @@ final class KeySearch {
                     addKey(bytes);
                 }
             }
-            if (page.isLast() || found.size() >= limit) {
+            if (page.isLast() && rest.hasNext() && found.size() < limit) {
+                commands = rest.next();
+                pages = 0;
+                landmark = START;
+                next(START);
+            } else if (page.isLast() || found.size() >= limit) {
                 result.complete(List.copyOf(new ArrayList<>(found)));
             } else if (page.cursor().equals(landmark)) {
                 // A cursor of Redis only goes on. This is Brent's way to notice a circle, without remembering them all.

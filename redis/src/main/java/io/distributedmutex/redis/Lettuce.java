@@ -6,13 +6,16 @@ import io.lettuce.core.MaintNotificationsConfig;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisChannelWriter;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.protocol.CommandExpiryWriter;
 import io.lettuce.core.protocol.DefaultEndpoint;
 import io.lettuce.core.resource.KqueueProvider;
 import java.io.IOException;
 import java.lang.module.ModuleDescriptor;
+import java.lang.reflect.Method;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.regex.Matcher;
@@ -55,6 +58,49 @@ final class Lettuce {
         if (major < OLDEST_MAJOR || (major == OLDEST_MAJOR && minor < OLDEST_MINOR)) {
             throw new IllegalStateException("Lettuce " + version + " is on the class path, but " + OLDEST_MAJOR + "."
                     + OLDEST_MINOR + " or later is needed; raise the version of io.lettuce:lettuce-core");
+        }
+    }
+
+    /**
+     * Refuses Lettuce's {@code MultiDbClient}, which goes to another database when one is ill: there the locks are not.
+     *
+     * @param client the application's client
+     * @return the same
+     * @throws IllegalArgumentException if it is such a one
+     */
+    static RedisClient checkClient(RedisClient client) {
+        for (Class<?> type = client.getClass(); type != null; type = type.getSuperclass()) {
+            for (Class<?> each : type.getInterfaces()) {
+                if (each.getName().equals("io.lettuce.core.failover.MultiDbClient")) {
+                    throw new IllegalArgumentException(
+                            "a MultiDbClient cannot serve locks: it moves to another database when one"
+                                    + " is ill, and the locks stay behind; give a RedisClient of one of the databases, or Sentinels,"
+                                    + " or a cluster");
+                }
+            }
+        }
+        return client;
+    }
+
+    /**
+     * The URI with which a cluster client was created; of several, the first. It alone has the credentials, and Lettuce does not
+     * show it.
+     *
+     * @param client the application's client
+     * @return its URI
+     * @throws IllegalStateException if it cannot be told
+     */
+    static RedisURI uriOf(RedisClusterClient client) {
+        try {
+            Method firstUri = RedisClusterClient.class.getDeclaredMethod("getFirstUri");
+            firstUri.setAccessible(true);
+            if (firstUri.invoke(client) instanceof RedisURI uri) {
+                return uri;
+            }
+            throw new IllegalStateException("the RedisClusterClient was created without a URI");
+        } catch (ReflectiveOperationException | RuntimeException e) {
+            throw new IllegalStateException(
+                    "this RedisClusterClient does not tell its URI; give the URIs of some nodes instead (nodes)", e);
         }
     }
 

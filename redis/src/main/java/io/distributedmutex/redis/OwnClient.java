@@ -77,8 +77,8 @@ final class OwnClient {
     private final RedisClient client;
     private final RedisURI uri;
 
-    /** Makes the connections to Sentinels; null without them. */
-    private final @Nullable RedisClient sentinelClient;
+    /** Makes connections that are not made anew by Lettuce: to Sentinels, and those of a cluster for pushes. */
+    private final RedisClient plainClient;
 
     /** They name the primary; null without them. */
     private final @Nullable Sentinels sentinels;
@@ -146,15 +146,10 @@ final class OwnClient {
         this.resources = builder.build();
         this.client = RedisClient.create(resources, uri);
         this.client.setOptions(options(connectTimeout, ssl));
-        if (bySentinels) {
-            this.sentinelClient = RedisClient.create(resources);
-            this.sentinelClient.setOptions(
-                    options(connectTimeout, ssl).mutate().autoReconnect(false).build());
-            this.sentinels = new Sentinels(sentinelClient, copy(source, connectTimeout), executor);
-        } else {
-            this.sentinelClient = null;
-            this.sentinels = null;
-        }
+        this.plainClient = RedisClient.create(resources);
+        this.plainClient.setOptions(
+                options(connectTimeout, ssl).mutate().autoReconnect(false).build());
+        this.sentinels = bySentinels ? new Sentinels(plainClient, copy(source, connectTimeout), executor) : null;
         this.client.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
@@ -165,6 +160,10 @@ final class OwnClient {
 
     RedisClient client() {
         return client;
+    }
+
+    RedisClient plainClient() {
+        return plainClient;
     }
 
     /** The one event loop of all connections, by which their I/O thread can be given something to do; null before the first. */
@@ -257,13 +256,12 @@ final class OwnClient {
     @SuppressWarnings("FutureReturnValueIgnored") // What counts is the end of the threads, and that is waited for.
     void close() {
         long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(CLOSE_MILLIS);
-        CompletableFuture<Void> sentinelsEnd = CompletableFuture.completedFuture(null);
-        if (sentinels != null && sentinelClient != null) {
+        if (sentinels != null) {
             sentinels.close();
-            sentinelsEnd = sentinelClient.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
         }
+        CompletableFuture<Void> plainEnd = plainClient.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
         CompletableFuture<Void> end = client.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
-        CompletableFuture.allOf(sentinelsEnd, end).whenComplete((ignored, error) -> {
+        CompletableFuture.allOf(plainEnd, end).whenComplete((ignored, error) -> {
             eventLoops.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             executor.shutdownGracefully(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             resources.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);

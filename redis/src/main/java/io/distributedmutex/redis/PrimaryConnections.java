@@ -11,6 +11,7 @@ final class PrimaryConnections {
     private final Connections connections;
     private final CommandConnection commands;
     private final Duration timeout;
+    private final ClientName client = new ClientName();
 
     /** What receives grants; null until somebody subscribes. */
     private volatile @Nullable GrantSubscription subscription;
@@ -37,12 +38,16 @@ final class PrimaryConnections {
         return connections;
     }
 
-    Future<Boolean> subscribe(ClientName client, String messages, KeyPrefix prefix, StoreEvents events) {
+    Future<Boolean> subscribe(String messages, KeyPrefix prefix, StoreEvents events) {
         GrantSubscription started =
                 new GrantSubscription(connections, commands, timeout.toNanos(), client, messages, prefix, events);
         commands.onReconnect(started::commandsReconnected);
         subscription = started;
         return started.start();
+    }
+
+    ClientName.Names names() {
+        return client.names();
     }
 
     boolean isSubscribed() {

@@ -60,10 +60,32 @@ final class RedisErrors {
      * @param timeoutMillis the command time-out
      */
     RedisErrors(@Nullable RedisURI uri, long timeoutMillis) {
-        this.serverGiven = uri != null;
-        this.server = uri == null ? "Redis" : "Redis at " + RedisUris.describe(uri);
-        this.connectAdvice = uri == null ? new ConnectAdvice(null) : ConnectAdvice.of(uri);
+        this(
+                uri == null ? "Redis" : "Redis at " + RedisUris.describe(uri),
+                uri != null,
+                uri == null ? new ConnectAdvice(null) : ConnectAdvice.of(uri),
+                timeoutMillis);
+    }
+
+    private RedisErrors(String server, boolean serverGiven, ConnectAdvice connectAdvice, long timeoutMillis) {
+        this.server = server;
+        this.serverGiven = serverGiven;
+        this.connectAdvice = connectAdvice;
         this.timeoutMillis = timeoutMillis;
+    }
+
+    /**
+     * Errors of a cluster as a whole.
+     *
+     * @param nodes some of its nodes; none with the application's client
+     * @param timeoutMillis the command time-out
+     */
+    static RedisErrors ofCluster(List<RedisURI> nodes, long timeoutMillis) {
+        return new RedisErrors(
+                nodes.isEmpty() ? "the Redis Cluster of the application's client" : RedisUris.describeCluster(nodes),
+                true,
+                nodes.isEmpty() ? new ConnectAdvice(null) : ConnectAdvice.of(nodes.get(0)),
+                timeoutMillis);
     }
 
     /** How the server is called in messages. */
@@ -233,7 +255,35 @@ final class RedisErrors {
         return new StoreRefusedException(
                 Reason.OTHER,
                 server + " is only a part of a Redis Cluster: slot " + slot + " is on " + Texts.foreign(address)
-                        + "; locks need one server, or a cluster of one shard",
+                        + "; connect to redis-cluster://host:port, which finds the other parts, or give a"
+                        + " RedisClusterClient",
+                null);
+    }
+
+    /** The URI is of a cluster, and what is there is none. */
+    StoreException noCluster(String said) {
+        return new StoreRefusedException(
+                Reason.OTHER,
+                server + " is no Redis Cluster: it says '" + Texts.foreign(said)
+                        + "'; connect to redis://host:port, or by Sentinels to redis-sentinel://host:port#primary",
+                null);
+    }
+
+    /** Nobody has some of the slots. */
+    StoreException uncovered(String ranges) {
+        return new StoreRefusedException(
+                Reason.BUSY,
+                server + " does not serve all slots: nobody has " + Texts.foreign(ranges)
+                        + " (a cluster that is not complete, or a master that is down without a replica)",
+                null);
+    }
+
+    /** The nodes send a request to each other. */
+    StoreException unsettled(Request request) {
+        return new StoreRefusedException(
+                Reason.BUSY,
+                "the nodes of the cluster send " + what(request) + " to each other, the last was " + server
+                        + "; it passes when they agree who has the slot",
                 null);
     }
 
@@ -339,11 +389,12 @@ final class RedisErrors {
                 causeOf(said, error));
     }
 
-    /** What the server said, without what follows the name of an unknown command, which may be a password. */
     private static String shown(ErrorCode code, String said) {
-        if (code == ErrorCode.NOAUTH) {
-            return "it needs a password, and none was given (NOAUTH)";
-        }
+        return code == ErrorCode.NOAUTH ? "it needs a password, and none was given (NOAUTH)" : shown(said);
+    }
+
+    /** What a server said, fit for a line, without what follows the name of an unknown command, which may be a password. */
+    static String shown(String said) {
         int arguments = said.indexOf(BEFORE_ARGUMENTS);
         return Texts.foreign(arguments < 0 ? said : said.substring(0, arguments));
     }

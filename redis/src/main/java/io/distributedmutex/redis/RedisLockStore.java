@@ -14,10 +14,12 @@ import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -28,10 +30,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Leases in one Redis deployment: a standalone server, or the primary that Sentinels name. Most users start at
+ * Leases in one Redis deployment: a standalone server, the primary that Sentinels name, or the masters of a Redis Cluster. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections: one for commands, one for pushed grants and messages. Every operation is one script and one
+ * <p>A store has two connections: one for commands, one for pushed grants and messages; in a cluster up to two to each master
+ * that has its keys. Every operation is one script and one
  * round trip, or the {@linkplain FastPath fast path} of native commands. Nothing is sent twice. Without a connection
  * operations fail at once, with {@link StoreUnreachableException} or with what the
  * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
@@ -72,7 +75,6 @@ public final class RedisLockStore implements LockStore {
     private final Topology topology;
     private final KeySearch search;
     private final FastPath fastPath;
-    private final ClientName client = new ClientName();
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /** What another primary may have to be told again; null where there is no other. */
@@ -87,8 +89,7 @@ public final class RedisLockStore implements LockStore {
         this.startCheck = startCheck;
         this.errors = errors;
         this.topology = topology;
-        // Of any key: one server has all.
-        this.search = new KeySearch(topology.commands(""), prefix);
+        this.search = new KeySearch(topology::servers, prefix);
         this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases() : null;
         this.fastPath = new FastPath(new Server(), System::nanoTime);
     }
@@ -132,11 +133,9 @@ public final class RedisLockStore implements LockStore {
     }
 
     private void subscribe(String instance, StoreEvents events) {
-        StartCheck check = startCheck
-                ? new StartCheck(topology.server(), errors, commandTimeout, prefix.text(), client.current())
-                : null;
+        StartCheck check = startCheck ? StartCheck.begin(topology, errors, commandTimeout, prefix.text()) : null;
         try {
-            Connections.await(topology.subscribe(client, MESSAGES + instance, prefix, events), errors, commandTimeout);
+            Connections.await(topology.subscribe(MESSAGES + instance, prefix, events), errors, commandTimeout);
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;
@@ -146,6 +145,7 @@ public final class RedisLockStore implements LockStore {
         if (check != null) {
             check.end();
         }
+        topology.started();
     }
 
     @Override
@@ -236,7 +236,38 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Ownership> renew(String key, String token, long leaseMillis) {
-        return run(Script.RENEW, key, keysOf(key).add(token).add(leaseMillis), Replies::ownership);
+        if (isReserved(key)) {
+            return reserved(key);
+        }
+        LockKeys keys = LockKeys.of(prefix.text() + key);
+        Arguments arguments = new Arguments().add(1).add(keys.lock()).add(token).add(leaseMillis);
+        CompletableFuture<Ownership> answer = new CompletableFuture<>();
+        CompletableFuture<Ownership> unused = topology.commands(key)
+                .send(Request.script(Script.RENEW, key, arguments), Replies::ownership)
+                .whenComplete((ownership, error) -> {
+                    if (error != null) {
+                        answer.completeExceptionally(error);
+                    } else if (ownership == Ownership.GONE) {
+                        whyGone(key, keys, answer);
+                    } else {
+                        answer.complete(ownership);
+                    }
+                });
+        return answer;
+    }
+
+    /** Where the fence is gone too, the store has lost its data. */
+    private void whyGone(String key, LockKeys keys, CompletableFuture<Ownership> answer) {
+        Request request = Request.single("renew", key, CommandType.EXISTS, new Arguments().add(keys.fence()));
+        CompletableFuture<Boolean> unused = topology.commands(key)
+                .send(request, Replies::isThere)
+                .whenComplete((isThere, error) -> {
+                    if (error != null) {
+                        answer.completeExceptionally(error);
+                    } else {
+                        answer.complete(isThere ? Ownership.GONE : Ownership.STORE_LOST);
+                    }
+                });
     }
 
     @Override
@@ -251,12 +282,13 @@ public final class RedisLockStore implements LockStore {
 
     @Override
     public CompletionStage<Boolean> send(String instance, String message) {
-        return topology.commands("")
+        String channel = MESSAGES + instance;
+        return topology.messages(channel)
                 .send(
                         Request.command(
                                 "message to an instance",
                                 CommandType.PUBLISH,
-                                new Arguments().add(MESSAGES + instance).add(message)),
+                                new Arguments().add(channel).add(message)),
                         Replies::received);
     }
 
@@ -279,6 +311,16 @@ public final class RedisLockStore implements LockStore {
      */
     public CompletionStage<List<String>> keys(String globPattern, int limit) {
         return search.find(Objects.requireNonNull(globPattern, "globPattern"), limit);
+    }
+
+    /**
+     * Where a key is in a Redis Cluster, as far as is known: for tools.
+     *
+     * @param key the key without the prefix
+     * @return host and port of the master that has it; empty if this is no cluster
+     */
+    public Optional<String> shardOf(String key) {
+        return topology.shardOf(Objects.requireNonNull(key, "key"));
     }
 
     /**
@@ -386,7 +428,7 @@ public final class RedisLockStore implements LockStore {
         @Override
         public CompletableFuture<AcquireReply> acquire(AcquireRequest request) {
             String key = request.key();
-            ClientName.Names names = client.names();
+            ClientName.Names names = topology.names(key);
             Arguments arguments = keysOf(key)
                     .add(request.token())
                     .add(request.leaseMillis())
@@ -419,7 +461,7 @@ public final class RedisLockStore implements LockStore {
 
         @Override
         public CompletableFuture<Ownership> cancel(String key, String token) {
-            ClientName.Names names = client.names();
+            ClientName.Names names = topology.names(key);
             Arguments arguments = keysOf(key).add(token).add(entry(token, names.current()));
             if (!names.previous().isEmpty()) {
                 arguments.add(entry(token, names.previous()));
@@ -446,7 +488,9 @@ public final class RedisLockStore implements LockStore {
         private static final Duration MAXIMUM_TIMEOUT = Duration.ofMinutes(1);
 
         private @Nullable RedisURI uri;
+        private List<RedisURI> nodes = List.of();
         private @Nullable RedisClient client;
+        private @Nullable RedisClusterClient clusterClient;
         private @Nullable SslOptions sslOptions;
         private KeyPrefix keyPrefix = KeyPrefix.DEFAULT;
         private Duration commandTimeout = Duration.ofSeconds(2);
@@ -462,7 +506,8 @@ public final class RedisLockStore implements LockStore {
          * @throws IllegalArgumentException if it is not one
          */
         public Builder uri(String uri) {
-            this.uri = RedisUris.parse(Objects.requireNonNull(uri, "uri"));
+            this.nodes = RedisUris.parseCluster(Objects.requireNonNull(uri, "uri"));
+            this.uri = nodes.isEmpty() ? RedisUris.parse(uri) : nodes.get(0);
             return this;
         }
 
@@ -475,7 +520,21 @@ public final class RedisLockStore implements LockStore {
          *     or the reverse
          */
         public Builder uri(RedisURI uri) {
+            this.nodes = List.of();
             this.uri = RedisUris.withoutContradiction(Objects.requireNonNull(uri, "uri"));
+            return this;
+        }
+
+        /**
+         * Some of the nodes of a Redis Cluster: see {@link RedisMutex.Builder#nodes}.
+         *
+         * @param nodes the URIs, which are copied when connecting
+         * @return this builder
+         * @throws IllegalArgumentException if there are none, or they cannot be nodes of one cluster
+         */
+        public Builder nodes(Collection<RedisURI> nodes) {
+            this.nodes = RedisUris.checkNodes(List.copyOf(nodes));
+            this.uri = this.nodes.get(0);
             return this;
         }
 
@@ -497,7 +556,18 @@ public final class RedisLockStore implements LockStore {
          * @return this builder
          */
         public Builder client(RedisClient client) {
-            this.client = Objects.requireNonNull(client, "client");
+            this.client = Lettuce.checkClient(Objects.requireNonNull(client, "client"));
+            return this;
+        }
+
+        /**
+         * A client of the application to connect with to a cluster: see {@link RedisMutex.Builder#client(RedisClusterClient)}.
+         *
+         * @param client a client that was created with a URI
+         * @return this builder
+         */
+        public Builder client(RedisClusterClient client) {
+            this.clusterClient = Objects.requireNonNull(client, "client");
             return this;
         }
 
@@ -555,14 +625,19 @@ public final class RedisLockStore implements LockStore {
         /** See {@link RedisMutex.Builder#server}. */
         String server() {
             checkOneAddress();
-            return uri == null ? "the application's client" : RedisUris.describe(uri);
+            if (uri == null) {
+                return "the application's client";
+            }
+            return nodes.isEmpty() ? RedisUris.describe(uri) : RedisUris.describeCluster(nodes);
         }
 
         /** Refuses to connect nowhere, or to two places. */
         void checkOneAddress() {
-            if ((uri == null) == (client == null)) {
+            int given = (uri == null ? 0 : 1) + (client == null ? 0 : 1) + (clusterClient == null ? 0 : 1);
+            if (given != 1) {
                 throw new IllegalStateException("exactly one of uri and client must be given, but "
-                        + (uri == null ? "neither" : "both") + " was");
+                        + (given == 0 ? "neither" : uri == null ? "two clients" : "both")
+                        + (given > 1 && uri == null ? " were" : " was"));
             }
             if (sslOptions != null && (uri == null || !uri.isSsl())) {
                 throw new IllegalStateException("sslOptions need a URI with TLS, but "
@@ -571,18 +646,30 @@ public final class RedisLockStore implements LockStore {
         }
 
         private Topology topology(RedisErrors errors) {
+            if (clusterClient != null) {
+                return ClusterPrimaries.open(clusterClient, errors, commandTimeout, keyPrefix);
+            }
             RedisURI server = uri;
             if (server == null) {
                 return OnePrimary.open(Objects.requireNonNull(client), errors, commandTimeout);
+            }
+            if (!nodes.isEmpty()) {
+                return ClusterPrimaries.open(nodes, sslOptions, errors, commandTimeout, keyPrefix);
             }
             return server.getSentinels().isEmpty()
                     ? OnePrimary.open(server, sslOptions, errors, commandTimeout)
                     : SentinelPrimary.open(server, sslOptions, errors, commandTimeout);
         }
 
+        private RedisErrors errors() {
+            return nodes.isEmpty() && clusterClient == null
+                    ? new RedisErrors(uri, commandTimeout.toMillis())
+                    : RedisErrors.ofCluster(nodes, commandTimeout.toMillis());
+        }
+
         private RedisLockStore open() {
             checkOneAddress();
-            RedisErrors errors = new RedisErrors(uri, commandTimeout.toMillis());
+            RedisErrors errors = errors();
             return new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, topology(errors));
         }
     }

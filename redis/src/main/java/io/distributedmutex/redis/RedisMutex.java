@@ -11,7 +11,9 @@ import io.distributedmutex.spi.LockStore;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import io.lettuce.core.cluster.RedisClusterClient;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.concurrent.Executor;
 import java.util.function.UnaryOperator;
 
@@ -55,15 +57,19 @@ public final class RedisMutex {
         private Builder() {}
 
         /**
-         * Where to connect to, with a client of our own. No default: give either this or {@link #client}.
+         * Where to connect to, with a client of our own. No default: give either this or {@link #client(RedisClient)}.
          *
          * <p>With {@code redis-sentinel://} the Sentinels name the primary. The mutex subscribes to each of them, and follows
          * when they choose another. Their failover is asynchronous, so it can lose locks: see the fencing token of
          * {@code Lease}. The password is that of the servers; {@code sentinelPassword} and {@code sentinelUser} are those of the
          * Sentinels.
          *
-         * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS, or
-         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary}
+         * <p>With {@code redis-cluster://}, or with several hosts in {@code redis://}, the hosts are some of the nodes of a Redis
+         * Cluster, which name the others. The user and password are the same for all nodes.
+         *
+         * @param uri {@code redis://[[user]:password@]host[:port][/database]}, {@code rediss://...} for TLS,
+         *     {@code redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary}, or
+         *     {@code redis-cluster://[[user]:password@]host[:port][,host2[:port2]]}, {@code rediss-cluster://...} for TLS
          * @return this builder
          * @throws IllegalArgumentException if it is not one; the message does not show it, as it may hold a password
          */
@@ -73,7 +79,7 @@ public final class RedisMutex {
         }
 
         /**
-         * Where to connect to, with a client of our own. No default: give either this or {@link #client}. The URI's time-out
+         * Where to connect to, with a client of our own. No default: give either this or {@link #client(RedisClient)}. The URI's time-out
          * is not used; see {@link #commandTimeout}.
          *
          * @param uri the URI, which is copied when connecting
@@ -83,6 +89,20 @@ public final class RedisMutex {
          */
         public Builder uri(RedisURI uri) {
             store.uri(uri);
+            return this;
+        }
+
+        /**
+         * Some of the nodes of a Redis Cluster, to connect to with a client of our own. No default: give either this, a URI or a
+         * {@link #client(RedisClient) client}. All nodes of the cluster are connected to with the user, password and TLS of the first one given.
+         *
+         * @param nodes the URIs, which are copied when connecting
+         * @return this builder
+         * @throws IllegalArgumentException if there are none, one names a database other than 0, Sentinels or a socket, or some
+         *     are with TLS and others without
+         */
+        public Builder nodes(Collection<RedisURI> nodes) {
+            store.nodes(nodes);
             return this;
         }
 
@@ -110,8 +130,22 @@ public final class RedisMutex {
          *
          * @param client a client that was created with a URI
          * @return this builder
+         * @throws IllegalArgumentException if it is a {@code MultiDbClient}, which would leave its locks behind
          */
         public Builder client(RedisClient client) {
+            store.client(client);
+            return this;
+        }
+
+        /**
+         * A client of the application of a Redis Cluster. The mutex makes connections of its own, with this client's threads,
+         * options and credentials, and finds the nodes by those that this client knows. It does not change the client and does
+         * not shut it down. Close the mutex before the client is shut down, as with {@link #client(RedisClient)}.
+         *
+         * @param client a client that was created with a URI
+         * @return this builder
+         */
+        public Builder client(RedisClusterClient client) {
             store.client(client);
             return this;
         }
@@ -275,7 +309,7 @@ public final class RedisMutex {
 
         /**
          * Where this leads, for people: {@code host:port}, a socket's path, or the Sentinels with the name of the primary;
-         * without credentials. A {@link #client} of the application is called just that: Lettuce does not say where it leads.
+         * without credentials. A {@link #client(RedisClient)} of the application is called just that: Lettuce does not say where it leads.
          *
          * @return the server as messages call it
          * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with TLS

@@ -6,7 +6,10 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -16,11 +19,17 @@ import org.jspecify.annotations.Nullable;
 final class RedisUris {
 
     private static final String EXPECTED = "; expected redis://[[user]:password@]host[:port][/database], rediss://..."
-            + " for TLS, or redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary"
+            + " for TLS, redis-sentinel://[password@]host[:port][,host2[:port2]][?sentinelPassword=...]#primary,"
+            + " or redis-cluster://[[user]:password@]host[:port][,host2[:port2]] (rediss-cluster:// for TLS)"
             + " (the URI is not shown, as it may hold a password; reserved characters in a password need %-encoding)";
 
     /** An IPv6 address in brackets, or a name, and what follows the colon behind it. */
     private static final Pattern HOST_AND_PORT = Pattern.compile("(\\[[^]]*]|[^:]*)(?::(.*))?");
+
+    private static final Pattern CLUSTER_SCHEME = Pattern.compile("rediss?-cluster://");
+
+    /** The scheme, the user and password with their @, the hosts, and the rest. */
+    private static final Pattern HOSTS = Pattern.compile("(rediss?://)([^/?#]*@)?([^@/?#]*)([/?#].*)?", Pattern.DOTALL);
 
     /** What can stand in a query that has an @: names, which may have one, and anything without. */
     private static final Pattern PARAMETER =
@@ -71,6 +80,90 @@ final class RedisUris {
             // Its message may quote anything that stands in the URI.
             throw notOne("");
         }
+    }
+
+    /**
+     * Parses a URI of a cluster: {@code redis-cluster://}, or {@code redis://} with several hosts.
+     *
+     * @param text the URI
+     * @return a URI of each node that it names; empty if it is of no cluster
+     * @throws IllegalArgumentException as {@link #parse}, or if it names a database
+     */
+    static List<RedisURI> parseCluster(String text) {
+        String lower = withSchemeInLowerCase(text);
+        Matcher cluster = CLUSTER_SCHEME.matcher(lower);
+        boolean isNamed = cluster.lookingAt();
+        String plain = isNamed ? lower.replaceFirst("-cluster", "") : lower;
+        Matcher parts = HOSTS.matcher(plain);
+        if (!parts.matches() || (!isNamed && parts.group(3).indexOf(',') < 0)) {
+            if (isNamed) {
+                throw notOne("");
+            }
+            return List.of();
+        }
+        String rest = Objects.toString(parts.group(4), "");
+        if (rest.contains("#")) {
+            throw notOne(": a # names the primary of Sentinels, and a cluster has neither");
+        }
+        List<RedisURI> nodes = new ArrayList<>();
+        for (String host : parts.group(3).split(",", -1)) {
+            if (host.isEmpty()) {
+                throw notOne(": a host is missing beside a comma");
+            }
+            String userInfo = parts.group(2) == null ? "" : parts.group(2);
+            nodes.add(checkNode(parse(parts.group(1) + userInfo + host + rest)));
+        }
+        return nodes;
+    }
+
+    /**
+     * Refuses what cannot be a node of a cluster.
+     *
+     * @param node the URI
+     * @return the same
+     * @throws IllegalArgumentException if it names a database other than 0, Sentinels, or a socket
+     */
+    static RedisURI checkNode(RedisURI node) {
+        if (node.getSentinels().isEmpty() && node.getHost() != null) {
+            if (node.getDatabase() != 0) {
+                throw new IllegalArgumentException(
+                        "the URI names database " + node.getDatabase() + " of a Redis Cluster at " + describe(node)
+                                + ", which has only 0; leave it out, and use a key prefix to keep locks apart");
+            }
+            return node;
+        }
+        throw new IllegalArgumentException("a node of a Redis Cluster has a host and a port, but the URI names "
+                + describe(withoutContradiction(node)));
+    }
+
+    /**
+     * Refuses URIs, made by code, that cannot be nodes of one cluster.
+     *
+     * @param nodes the URIs
+     * @return the same
+     * @throws IllegalArgumentException if there are none, or they contradict each other
+     */
+    static List<RedisURI> checkNodes(List<RedisURI> nodes) {
+        if (nodes.isEmpty()) {
+            throw new IllegalArgumentException("a Redis Cluster needs one node or more, but none was given");
+        }
+        RedisURI first = nodes.get(0);
+        for (RedisURI node : nodes) {
+            checkNode(node);
+            if (node.isSsl() != first.isSsl()) {
+                throw new IllegalArgumentException(
+                        "the nodes of a Redis Cluster are all reached with TLS, or none, but "
+                                + describe(first) + " is " + (first.isSsl() ? "with" : "without") + " it and "
+                                + describe(node)
+                                + " is not so");
+            }
+        }
+        return List.copyOf(nodes);
+    }
+
+    /** The nodes that the user has named, as messages call the cluster. */
+    static String describeCluster(List<RedisURI> nodes) {
+        return nodes.stream().map(RedisUris::describe).collect(Collectors.joining(",", "the Redis Cluster at ", ""));
     }
 
     /**

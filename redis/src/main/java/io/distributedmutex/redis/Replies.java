@@ -207,6 +207,11 @@ final class Replies {
         return reply instanceof Part.ServerError error ? error.text() : "it has deleted what was still there";
     }
 
+    /** What EXISTS says of one key. */
+    static boolean isThere(List<@Nullable Object> reply) {
+        return single(reply) > 0;
+    }
+
     private static long single(List<@Nullable Object> reply) {
         if (reply.size() != 1) {
             throw new UnexpectedReplyException("1 element");

@@ -8,7 +8,9 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -136,9 +138,43 @@ final class SentinelPrimary implements Topology, RoleListener {
     }
 
     @Override
-    public CommandConnection commands(String key) {
+    public Sender commands(String key) {
         sentinels.used();
         return primary.commands();
+    }
+
+    @Override
+    public Sender messages(String channel) {
+        return primary.commands();
+    }
+
+    @Override
+    public List<Sender> servers() {
+        return List.of(primary.commands());
+    }
+
+    @Override
+    public boolean serverHas(String key) {
+        return true;
+    }
+
+    @Override
+    public Optional<String> shardOf(String key) {
+        return Optional.empty();
+    }
+
+    /** It has the locks, too. */
+    @Override
+    public void started() {}
+
+    @Override
+    public boolean isSharded() {
+        return false;
+    }
+
+    @Override
+    public ClientName.Names names(String key) {
+        return primary.names();
     }
 
     @Override
@@ -147,8 +183,8 @@ final class SentinelPrimary implements Topology, RoleListener {
     }
 
     @Override
-    public Future<Boolean> subscribe(ClientName client, String messages, KeyPrefix prefix, StoreEvents events) {
-        return primary.subscribe(client, messages, prefix, events);
+    public Future<Boolean> subscribe(String messages, KeyPrefix prefix, StoreEvents events) {
+        return primary.subscribe(messages, prefix, events);
     }
 
     @Override

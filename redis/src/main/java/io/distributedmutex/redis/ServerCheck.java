@@ -59,20 +59,37 @@ final class ServerCheck {
         new ServerCheck(redis, errors, timeout).check();
     }
 
+    /**
+     * Looks at one of the nodes of a cluster, whose slots are known.
+     *
+     * @param redis where to ask
+     * @param errors says what is wrong
+     * @param timeout how long each step may take
+     * @throws StoreException if the node cannot be used, or cannot be asked
+     */
+    static void checkNode(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration timeout) {
+        ServerCheck check = new ServerCheck(redis, errors, timeout);
+        check.checkVersion(check.info());
+    }
+
     /** What a server does not say of itself is not held against it. */
     private void check() {
         String info = info();
-        @Nullable ServerVersion version = ServerVersion.parse(info);
-        if (version == null) {
-            log.debug("{} does not tell its version", errors.server());
-        } else if (version.isOlderThan(OLDEST_MAJOR, OLDEST_MINOR)) {
-            throw errors.tooOld(version.text(), OLDEST_MAJOR + "." + OLDEST_MINOR);
-        }
+        checkVersion(info);
         Matcher mode = MODE.matcher(info);
         switch (mode.find() ? mode.group(1) : "unknown") {
             case "standalone" -> {}
             case "sentinel" -> throw errors.sentinel();
             default -> checkSlots();
+        }
+    }
+
+    private void checkVersion(String info) {
+        @Nullable ServerVersion version = ServerVersion.parse(info);
+        if (version == null) {
+            log.debug("{} does not tell its version", errors.server());
+        } else if (version.isOlderThan(OLDEST_MAJOR, OLDEST_MINOR)) {
+            throw errors.tooOld(version.text(), OLDEST_MAJOR + "." + OLDEST_MINOR);
         }
     }
 

@@ -4,6 +4,9 @@ import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandType;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -36,6 +39,11 @@ final class StartCheck {
 
     private static final byte[][] NO_KEYS = {};
 
+    /** What the keys begin with that are tried, behind the prefix. */
+    private static final String PROBE = "dmutex:probe:";
+
+    private static final int MAXIMUM_DRAWN = 100_000;
+
     /** A command that was refused. Top-level ones have nothing that they are about. */
     private record Refused(String command, String about, String said) {}
 
@@ -49,43 +57,79 @@ final class StartCheck {
     private final CompletableFuture<List<Refused>> probe;
     private final CompletableFuture<String> digest;
 
+    /** What a cluster says to the command before one for a slot that is moving. */
+    private final CompletableFuture<String> asking;
+
     private final Set<String> unknownCommands = new LinkedHashSet<>();
     /** As ACL SETUSER takes them. */
     private final Set<String> lacking = new LinkedHashSet<>();
 
+    /** Whether grants are pushed by sharded channels. */
+    private final boolean isSharded;
+
     private boolean pushesAreDenied;
 
-    /**
-     * Begins to try.
-     *
-     * @param redis where to
-     * @param errors says what is wrong
-     * @param timeout how long a step may take
-     * @param prefix of locks
-     * @param clientId makes keys and channel such that nobody else has them
-     */
-    StartCheck(
+    private StartCheck(
             RedisAsyncCommands<byte[], byte[]> redis,
             RedisErrors errors,
             Duration timeout,
             String prefix,
-            String clientId) {
+            String clientId,
+            boolean isSharded,
+            boolean isCluster) {
         this.redis = redis;
         this.errors = errors;
         this.timeout = timeout;
         this.prefix = prefix;
-        this.lock = prefix + "dmutex:probe:" + clientId;
+        this.lock = prefix + PROBE + clientId;
         LockKeys all = LockKeys.of(lock);
-        String channel = RedisLockStore.GRANTS + "probe:" + clientId;
+        this.isSharded = isSharded;
+        String channel = isSharded
+                ? NodePushes.channel(ClusterSlots.slotOf(lock), PROBE + clientId)
+                : RedisLockStore.GRANTS + "probe:" + clientId;
         this.keys = new byte[][] {all.lock(), all.queue(), all.waiters(), all.fence()};
-        this.arguments = new byte[][] {keys[0], keys[1], keys[2], keys[3], channel.getBytes(StandardCharsets.UTF_8)};
+        this.arguments = new byte[][] {
+            keys[0],
+            keys[1],
+            keys[2],
+            keys[3],
+            channel.getBytes(StandardCharsets.UTF_8),
+            (isSharded ? "SPUBLISH" : "PUBLISH").getBytes(StandardCharsets.US_ASCII)
+        };
         this.probe = probe(keys);
         this.digest = RedisErrors.saidBy(redis.evalsha(NO_SCRIPT, ScriptOutputType.MULTI, NO_KEYS));
+        this.asking = isCluster
+                ? RedisErrors.saidBy(redis.dispatch(CommandType.ASKING, new StatusOutput<>(ByteArrayCodec.INSTANCE)))
+                : CompletableFuture.completedFuture("");
+    }
+
+    /**
+     * Begins to try, on keys of the server that is asked.
+     *
+     * @param topology where to
+     * @param errors says what is wrong
+     * @param timeout how long a step may take
+     * @param prefix of locks
+     */
+    static StartCheck begin(Topology topology, RedisErrors errors, Duration timeout, String prefix) {
+        String id = ClientName.draw();
+        // A server has one slot of three, or of fifty.
+        for (int drawn = 1; drawn < MAXIMUM_DRAWN && !topology.serverHas(PROBE + id); drawn++) {
+            id = ClientName.draw();
+        }
+        return new StartCheck(
+                topology.server(),
+                errors,
+                timeout,
+                prefix,
+                id,
+                topology.isSharded(),
+                topology.shardOf(PROBE + id).isPresent());
     }
 
     /** The subscription to grants was refused. */
     void subscriptionDenied(StoreRefusedException refusal) {
-        note(new Refused("SUBSCRIBE", "", String.valueOf(refusal.getMessage())));
+        note(new Refused(isSharded ? "SSUBSCRIBE" : "SUBSCRIBE", "", String.valueOf(refusal.getMessage())));
     }
 
     /**
@@ -102,6 +146,7 @@ final class StartCheck {
             }
             refused.forEach(this::note);
             note(new Refused("EVALSHA", "", Connections.await(digest, errors, timeout)));
+            note(new Refused("ASKING", "", Connections.await(asking, errors, timeout)));
         } catch (StoreUnreachableException e) {
             if (Thread.currentThread().isInterrupted()) {
                 throw e;
@@ -114,9 +159,10 @@ final class StartCheck {
         if (pushesAreDenied) {
             log.warn(
                     "{} does not let this user publish to channels {}*, so a waiter learns of a freed key by its next poll"
-                            + " only; the user needs +publish &{}*",
+                            + " only; the user needs +{} &{}*",
                     errors.server(),
                     RedisLockStore.GRANTS,
+                    isSharded ? "spublish" : "publish",
                     RedisLockStore.GRANTS);
         }
     }
@@ -145,7 +191,7 @@ final class StartCheck {
         boolean ofCommand = matches(COMMAND_DENIED, refused);
         boolean ofKey = matches(KEY_DENIED, refused);
         boolean ofChannel = matches(CHANNEL_DENIED, refused);
-        if (refused.command().equals("PUBLISH") && (ofCommand || ofChannel)) {
+        if (refused.command().endsWith("PUBLISH") && (ofCommand || ofChannel)) {
             pushesAreDenied = true;
         } else if (ofCommand) {
             lacking.add("+" + refused.command().toLowerCase(Locale.ROOT));

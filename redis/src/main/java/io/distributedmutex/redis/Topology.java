@@ -2,11 +2,14 @@ package io.distributedmutex.redis;
 
 import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Future;
 
 /**
  * Which server has a lock, by the lock's slot, and the connections to it: all that differs between deployments. {@link OnePrimary} is
- * told the server; {@link SentinelPrimary} is told by Sentinels, and follows when they choose another.
+ * told the server; {@link SentinelPrimary} is told by Sentinels, and follows when they choose another; {@link ClusterPrimaries}
+ * are several, which tell each other.
  *
  * <p>Thread-safe.
  */
@@ -19,7 +22,36 @@ interface Topology {
      * @param key the user's key, whose slot counts
      * @return where to send requests
      */
-    CommandConnection commands(String key);
+    Sender commands(String key);
+
+    /**
+     * Where messages to other instances are published.
+     *
+     * @param channel the channel of the other instance
+     * @return where it is subscribed
+     */
+    Sender messages(String channel);
+
+    /** All servers that have locks, for what looks at each of them. */
+    List<? extends Sender> servers();
+
+    /**
+     * Whether {@link #server} has the locks of a key's slot.
+     *
+     * @param key the user's key, whose slot counts
+     */
+    boolean serverHas(String key);
+
+    /** Whether grants are pushed by channels of slots, as in clusters of Redis 7 and later. */
+    boolean isSharded();
+
+    /**
+     * The name under which this instance waits for a key.
+     *
+     * @param key the user's key, whose slot counts
+     * @return the name, and the one before
+     */
+    ClientName.Names names(String key);
 
     /**
      * What a store asks once, when it starts: of one server, since all have the same version and users.
@@ -29,15 +61,25 @@ interface Topology {
     RedisAsyncCommands<byte[], byte[]> server();
 
     /**
+     * The part of the deployment that has a key, for people.
+     *
+     * @param key the user's key, whose slot counts
+     * @return host and port of its master; empty where there is but one
+     */
+    Optional<String> shardOf(String key);
+
+    /** The store has started: {@link #server} is not asked any more. */
+    void started();
+
+    /**
      * Subscribes to grants and messages, once; from then on the subscription is kept through all reconnects.
      *
-     * @param client whose channel to subscribe to
      * @param messages the channel on which other instances send messages to this one
      * @param prefix of the store's locks
      * @param events hears of grants
      * @return completes when grants can be received, with whether messages can too; or with what went wrong
      */
-    Future<Boolean> subscribe(ClientName client, String messages, KeyPrefix prefix, StoreEvents events);
+    Future<Boolean> subscribe(String messages, KeyPrefix prefix, StoreEvents events);
 
     /**
      * Whether grants for the locks of a key's slot arrive now; true as long as nobody subscribed.

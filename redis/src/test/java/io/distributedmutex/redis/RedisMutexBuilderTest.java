@@ -26,7 +26,9 @@ class RedisMutexBuilderTest {
         assertThatNullPointerException()
                 .isThrownBy(() -> builder.uri((RedisURI) null))
                 .withMessage("uri");
-        assertThatNullPointerException().isThrownBy(() -> builder.client(null)).withMessage("client");
+        assertThatNullPointerException()
+                .isThrownBy(() -> builder.client((RedisClient) null))
+                .withMessage("client");
         assertThatNullPointerException()
                 .isThrownBy(() -> builder.keyPrefix(null))
                 .withMessage("keyPrefix");

@@ -2,6 +2,8 @@ package io.distributedmutex.springboot;
 
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
@@ -14,7 +16,8 @@ final class BootConnection implements RedisSource {
     private static final String SET_BY = "spring.data.redis or a service connection";
 
     private static final String ACTION = "Set " + DistributedMutexProperties.URI
-            + " to a single Redis, or to one behind Sentinels, for the locks alone: it goes before " + SET_BY + ".";
+            + " to a single Redis, one behind Sentinels, or a cluster, for the locks alone: it goes before " + SET_BY
+            + ".";
 
     private final DataRedisConnectionDetails details;
 
@@ -24,14 +27,34 @@ final class BootConnection implements RedisSource {
 
     @Override
     public RedisServer server() {
-        RedisURI uri = uri();
+        List<RedisURI> nodes = nodes();
+        RedisURI uri = nodes.isEmpty() ? uri() : nodes.get(0);
         SslBundle bundle = details.getSslBundle();
         if (bundle == null) {
-            return new RedisServer(uri, null, SET_BY);
+            return new RedisServer(uri, nodes, null, SET_BY);
         }
         uri.setSsl(true);
         uri.getSentinels().forEach(sentinel -> sentinel.setSsl(true));
-        return new RedisServer(uri, sslOptions(bundle, details::getSslBundle), SET_BY);
+        nodes.forEach(node -> node.setSsl(true));
+        return new RedisServer(uri, nodes, sslOptions(bundle, details::getSslBundle), SET_BY);
+    }
+
+    /** The nodes of a cluster; empty if it is none. Sentinels go before it, as with Boot. */
+    private List<RedisURI> nodes() {
+        DataRedisConnectionDetails.Cluster cluster = details.getCluster();
+        if (cluster == null || details.getSentinel() != null) {
+            return List.of();
+        }
+        List<RedisURI> nodes = new ArrayList<>();
+        for (DataRedisConnectionDetails.Node node : cluster.getNodes()) {
+            RedisURI.Builder one = RedisURI.builder().withHost(node.host()).withPort(node.port());
+            nodes.add(authenticated(one, details.getUsername(), details.getPassword())
+                    .build());
+        }
+        if (nodes.isEmpty()) {
+            throw new MutexStartException("The connection details of Redis name a cluster without nodes", ACTION);
+        }
+        return nodes;
     }
 
     /** Looks for one kind after the other in Boot's own order. */
@@ -39,13 +62,6 @@ final class BootConnection implements RedisSource {
         DataRedisConnectionDetails.Sentinel sentinel = details.getSentinel();
         if (sentinel != null) {
             return behind(sentinel);
-        }
-        DataRedisConnectionDetails.Cluster cluster = details.getCluster();
-        if (cluster != null) {
-            throw new MutexStartException(
-                    "Locks on a Redis Cluster are not served yet, but " + SET_BY + " names a cluster: "
-                            + cluster.getNodes(),
-                    ACTION);
         }
         DataRedisConnectionDetails.MasterReplica masterReplica = details.getMasterReplica();
         if (masterReplica != null) {

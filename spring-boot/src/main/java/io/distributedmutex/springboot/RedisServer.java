@@ -3,16 +3,19 @@ package io.distributedmutex.springboot;
 import io.distributedmutex.redis.RedisMutex;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A Redis that Boot knows.
  *
- * @param uri where it is
+ * @param uri where it is; of a cluster, its first node
+ * @param nodes of a cluster; empty if it is none
  * @param ssl how to speak TLS with it; null for the JDK's defaults if the URI says TLS
  * @param setBy the properties that say where it is, for people
  */
-record RedisServer(RedisURI uri, @Nullable SslOptions ssl, String setBy) {
+record RedisServer(
+        RedisURI uri, List<RedisURI> nodes, @Nullable SslOptions ssl, String setBy) {
 
     private static final String BY_DEFAULT = "redis://localhost:6379";
 
@@ -46,7 +49,11 @@ record RedisServer(RedisURI uri, @Nullable SslOptions ssl, String setBy) {
 
     /** Makes the builder connect here. */
     void giveTo(RedisMutex.Builder builder) {
-        builder.uri(uri);
+        if (nodes.isEmpty()) {
+            builder.uri(uri);
+        } else {
+            builder.nodes(nodes);
+        }
         if (ssl != null) {
             builder.sslOptions(ssl);
         }

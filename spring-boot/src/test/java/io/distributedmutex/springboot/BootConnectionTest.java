@@ -126,6 +126,38 @@ class BootConnectionTest {
     }
 
     @Test
+    void theNodesOfAClusterWithTls() {
+        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
+                    @Override
+                    public String getUsername() {
+                        return "locks";
+                    }
+
+                    @Override
+                    public String getPassword() {
+                        return "opensesame";
+                    }
+
+                    @Override
+                    public SslBundle getSslBundle() {
+                        return SslBundle.systemDefault();
+                    }
+
+                    @Override
+                    public Cluster getCluster() {
+                        return () -> List.of(new Node("c1", 7000), new Node("c2", 7001));
+                    }
+                })
+                .server();
+
+        assertThat(place(server)).isEqualTo("the Redis Cluster at c1:7000,c2:7001");
+        assertThat(server.nodes()).hasSize(2).allSatisfy(node -> {
+            assertThat(credentials(node)).isEqualTo("locks:opensesame");
+            assertThat(node.isSsl()).isTrue();
+        });
+    }
+
+    @Test
     void detailsThatNameNothingAreRefused() {
         assertThatThrownBy(() -> new BootConnection(new DataRedisConnectionDetails() {}).server())
                 .isInstanceOf(MutexStartException.class)

@@ -121,9 +121,10 @@ class StartFailureTest {
     }
 
     @Test
-    void aClusterIsNotServedYet() {
-        assertThat(failing(Application.class, "spring.data.redis.cluster.nodes=10.0.0.1:7000"))
-                .contains("Redis Cluster are not served yet", "10.0.0.1", "distributed-mutex.redis.uri");
+    void aServerThatIsNoClusterIsNamed() {
+        assertThat(failing(Application.class, "spring.data.redis.cluster.nodes=127.0.0.1:" + redis.port()))
+                .contains("127.0.0.1:" + redis.port() + " is no Redis Cluster", "spring.data.redis")
+                .doesNotContain("opensesame");
     }
 
     @Test

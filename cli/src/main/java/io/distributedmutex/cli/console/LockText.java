@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -38,10 +39,12 @@ public final class LockText {
         return lock.holder().map(Messages::shown).orElse("another library");
     }
 
-    /** Lines of a name and a value each. */
-    public static String details(String key, Optional<LockInfo> found, Optional<HolderStatus> holder) {
+    /** Lines of a name and a value each; the shard is only said of a cluster. */
+    public static String details(
+            String key, Optional<LockInfo> found, Optional<HolderStatus> holder, Optional<String> shard) {
         Map<String, String> lines = new LinkedHashMap<>();
         lines.put("key", Messages.shown(key));
+        shard.ifPresent(node -> lines.put("shard", Messages.shown(node)));
         lines.put("state", found.isPresent() ? "held" : "free");
         found.ifPresent(lock -> {
             lines.put("holder", holder(lock));
@@ -62,10 +65,14 @@ public final class LockText {
         return text.toString();
     }
 
-    /** The members of a JSON object; all are always there, null where there is nothing to say. */
-    public static Map<String, @Nullable Object> json(String key, Optional<LockInfo> found) {
+    /**
+     * The members of a JSON object; all are always there, null where there is nothing to say. The shard is there on a cluster
+     * only.
+     */
+    public static Map<String, @Nullable Object> json(String key, Optional<LockInfo> found, Optional<String> shard) {
         Map<String, @Nullable Object> members = new LinkedHashMap<>();
         members.put("key", key);
+        shard.ifPresent(node -> members.put("shard", node));
         members.put("held", found.isPresent());
         members.put("holder", found.flatMap(LockInfo::holder).orElse(null));
         boolean fenced = found.isPresent() && found.get().fencingToken().isPresent();
@@ -83,8 +90,8 @@ public final class LockText {
 
     /** The same and what its holder's instance says. */
     public static Map<String, @Nullable Object> json(
-            String key, Optional<LockInfo> found, Optional<HolderStatus> holder) {
-        Map<String, @Nullable Object> members = json(key, found);
+            String key, Optional<LockInfo> found, Optional<HolderStatus> holder, Optional<String> shard) {
+        Map<String, @Nullable Object> members = json(key, found, shard);
         members.put("owner", holder.flatMap(HolderStatus::owner).orElse(null));
         members.put(
                 "waitsFor",
@@ -113,12 +120,16 @@ public final class LockText {
                         .collect(Collectors.joining(", "));
     }
 
-    /** A table with a heading. */
-    public static String table(List<LockInfo> locks) {
+    /** A table with a heading; with a column for the shard if there are some. */
+    public static String table(List<LockInfo> locks, Function<String, Optional<String>> shardOf) {
+        boolean isSharded =
+                locks.stream().anyMatch(lock -> shardOf.apply(lock.key()).isPresent());
         List<List<String>> rows = new ArrayList<>();
-        rows.add(List.of("KEY", "HOLDER", "FENCING TOKEN", "REMAINING", "WAITERS"));
+        rows.add(row(isSharded, "SHARD", "KEY", "HOLDER", "FENCING TOKEN", "REMAINING", "WAITERS"));
         for (LockInfo lock : locks) {
-            rows.add(List.of(
+            rows.add(row(
+                    isSharded,
+                    shardOf.apply(lock.key()).orElse(UNKNOWN),
                     Messages.shown(lock.key()),
                     holder(lock),
                     fencingToken(lock),
@@ -126,6 +137,17 @@ public final class LockText {
                     Integer.toString(lock.waiters())));
         }
         return Table.of(rows);
+    }
+
+    /** The shard stands behind the key. */
+    private static List<String> row(boolean isSharded, String shard, String key, String... rest) {
+        List<String> row = new ArrayList<>();
+        row.add(key);
+        if (isSharded) {
+            row.add(shard);
+        }
+        row.addAll(List.of(rest));
+        return row;
     }
 
     private static String fencingToken(LockInfo lock) {

@@ -37,7 +37,8 @@ public final class StoreOptions {
                         + " see command lines; else " + DEFAULT_URI + ". Forms:",
                 "  redis://[[user]:password@]host[:port][/database]",
                 "  rediss://... for TLS",
-                "  redis-sentinel://[password@]host[:port][,host2...]#primary"
+                "  redis-sentinel://[password@]host[:port][,host2...]#primary",
+                "  redis-cluster://[[user]:password@]host[:port][,host2...], rediss-cluster://... for TLS"
             })
     private @Nullable String redis;
 

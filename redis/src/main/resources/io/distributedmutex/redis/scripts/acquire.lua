@@ -57,9 +57,12 @@ if entry and ARGV[8] then
   local before = token .. '|' .. ARGV[8] .. '|' .. label
   local place = call('ZSCORE', queue, before)
   if place then
+    -- First what is new: neither key is gone in between, which a slot that moves would not forgive.
+    call('ZADD', queue, place, entry)
+    local more = call('HGET', waiters, before)
+    if more then call('HSET', waiters, entry, more) end
     call('ZREM', queue, before)
     call('HDEL', waiters, before)
-    call('ZADD', queue, place, entry)
   end
 end
 

@@ -6,9 +6,12 @@
 local value = call('GET', lock)
 if not value then return false end
 local before = {string.sub(value, 1, TOLD_BYTES), call('PTTL', lock), call('ZCARD', queue)}
-call('DEL', lock)
+-- Not deleted yet: while a slot of a cluster moves, a script cannot write a key that is gone. 1 ms is over when this script is.
+call('PEXPIRE', lock, 1)
 
 -- include fence
 -- include grant
-grant_next(nil)
+if not grant_next(nil) then
+  call('DEL', lock)
+end
 return before

@@ -16,14 +16,14 @@ local function grant_next(self)
     -- script go on. Whatever stands in the place of the queue, the lock is free.
     local popped = redis.pcall('ZPOPMIN', queue)
     if popped.err then
-      call('DEL', lock)
+      call('PEXPIRE', lock, 1)
       popped = call('ZPOPMIN', queue)
     end
     local entry, arrival = popped[1], popped[2]
     if not entry then return nil end
     local alive, polls, claim
     if arrival % 1 ~= 0 then
-      call('DEL', lock)
+      call('PEXPIRE', lock, 1)
       alive, polls, claim = string.match(call('HGET', waiters, entry) or '', '^(%d+)(!?)|([1-9]%d*)$')
       call('HDEL', waiters, entry)
     else
@@ -47,8 +47,13 @@ local function grant_next(self)
       end
       if tonumber(alive) >= math.floor(first / 1000) then
         local push = first .. '|' .. BLOCK .. '|' .. token .. '|' .. lock
+        -- A name that is longer than its 22 random characters is that of a waiter in a cluster with a channel in this slot.
+        local publish, channel = 'PUBLISH', 'dmutex:grants:' .. client
+        if #client > 22 then
+          publish, channel = 'SPUBLISH', 'dmutex:grants:' .. string.match(queue, '{%w+}') .. client
+        end
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
-        local received = redis.pcall('PUBLISH', 'dmutex:grants:' .. client, push)
+        local received = redis.pcall(publish, channel, push)
         if polls == '!' or type(received) == 'number' and received > 0 then
           call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', claim)
           return 'other'

@@ -8,6 +8,7 @@ end
 
 local function why_not(value)
   if value then return TAKEN end
-  if call('EXISTS', fence) == 1 then return GONE end
+  -- A script that declares no fence leaves this to its caller.
+  if not fence or call('EXISTS', fence) == 1 then return GONE end
   return STORE_LOST
 end

@@ -3,6 +3,7 @@
 --
 -- KEYS as in common.lua, or none, where some of them are refused as a whole
 -- ARGV[1] to ARGV[4] the same keys   ARGV[5] a channel such as grants are pushed by, to which nobody has subscribed
+-- ARGV[6] the command that publishes there
 --
 -- Returns what was refused: for each command its name, the key or channel, and what Redis said.
 
@@ -44,5 +45,5 @@ try(fence, 'EXISTS', fence)
 try(fence, 'XADD', fence, '0-0', '', '')
 try(fence, 'XSETID', fence, 'none')
 
-try(channel, 'PUBLISH', channel, '')
+try(channel, ARGV[6], channel, '')
 return refused

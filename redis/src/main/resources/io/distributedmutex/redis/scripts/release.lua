@@ -10,8 +10,9 @@ local token, keep = ARGV[1], ARGV[2]
 local value = call('GET', lock)
 if not owns(value, token) then return why_not(value) end
 if keep then
-  -- Deleted first: after a first write Redis lets a script go on at its memory limit.
-  call('DEL', lock)
+  -- First: after a first write Redis lets a script go on at its memory limit. Not deleted: while a slot of a cluster moves, a
+  -- script cannot write a key that is gone.
+  call('PEXPIRE', lock, 1)
   -- Owned by nobody: '-' is no token.
   call('SET', lock, '-' .. string.sub(value, #token + 1), 'PX', keep)
   return HELD

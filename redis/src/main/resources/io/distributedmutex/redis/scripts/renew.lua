@@ -2,7 +2,9 @@
 --
 -- ARGV[1] token   ARGV[2] lease, ms
 --
--- Returns HELD, or why the token does not own the lock.
+-- Only the lock is declared: while a slot of a cluster moves, a script is refused if its other keys are elsewhere.
+--
+-- Returns HELD, or why the token does not own the lock; GONE also if the store has lost it.
 
 -- include common
 -- include ownership

@@ -139,11 +139,15 @@ final class ScriptMutants {
                     "acquire",
                     "if call('PTTL', queue) < tonumber(alive) then",
                     "if true then"),
-            new Mutant("a forced release that grants to nobody", "force_release", "grant_next(nil)\n", ""),
-            new Mutant("a forced release that frees nothing", "force_release", "call('DEL', lock)\n", ""),
+            new Mutant(
+                    "a forced release that grants to nobody",
+                    "force_release",
+                    "if not grant_next(nil) then\n",
+                    "if true then\n"),
+            new Mutant("a forced release that frees nothing", "force_release", "  call('DEL', lock)\n", ""),
             new Mutant(
                     "a release that frees nothing", "release", "HANDED_ON end\ncall('DEL', lock)\n", "HANDED_ON end\n"),
-            new Mutant("a cancel that frees nothing", "cancel", "call('DEL', lock)\n", ""),
+            new Mutant("a cancel that frees nothing", "cancel", "  call('DEL', lock)\n", ""),
             new Mutant(
                     "a short release of whatever stands there",
                     "free",

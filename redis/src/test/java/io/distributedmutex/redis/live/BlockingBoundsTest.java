@@ -83,6 +83,7 @@ class BlockingBoundsTest {
         OUTAGE(
                 "wait time + retry interval + 2 command time-outs",
                 WAIT_TIME.plus(RETRY_INTERVAL).plus(COMMAND_TIMEOUT.multipliedBy(2))),
+        QUESTION("2 command time-outs + 1 s", COMMAND_TIMEOUT.multipliedBy(2).plusSeconds(1)),
         CLOSING("3.5 s", Duration.ofMillis(3_500)),
         PATIENCE_AND_CLOSING("patience + 3.5 s", WAIT_TIME.plusMillis(3_500));
 
@@ -125,6 +126,7 @@ class BlockingBoundsTest {
         ADAPTER_RELEASE("MutexAdapter.release", Bound.WAIT, false, given -> given.adapter.release("adapted")),
         INSPECT("inspect", Bound.ONE_ANSWER, false, given -> given.mutex.inspect(KEY)),
         FORCE_RELEASE("forceRelease", Bound.ONE_ANSWER, false, given -> given.mutex.forceRelease(KEY)),
+        ASK_HOLDER("askHolder", Bound.QUESTION, false, given -> given.mutex.askHolder(KEY)),
         CLOSE("close()", Bound.CLOSING, false, given -> given.mutex.close()),
         CLOSE_PATIENTLY("close(patience)", Bound.PATIENCE_AND_CLOSING, true, given -> given.mutex.close(WAIT_TIME));
 

@@ -44,6 +44,8 @@ class DeadlockProcessesTest {
         "FAIL, futures futures futures",
         "FAIL, adapter adapter",
         "FAIL, leases locks futures",
+        "FAIL, futures adapter locks leases",
+        "FAIL, leases",
         "REPORT, leases leases leases"
     })
     void aCircleIsFoundWithinThreeSecondsAndFailFreesExactlyOne(String reaction, String ways) {

@@ -60,9 +60,7 @@ class CompanionFuzzTest {
             CompletableFuture<Lease> waiting = waiter.acquireAsync("k");
             Await.until(
                     "a waiter that has polled",
-                    () -> !raw.commands()
-                            .keys(RawRedis.utf8("dmutex:*:waiters:lock:k"))
-                            .isEmpty());
+                    () -> !raw.commands().keys("dmutex:*:waiters:lock:k").isEmpty());
             queue = find(":queue:lock:k");
             waiters = find(":waiters:lock:k");
             fence = find(":fence");

@@ -160,7 +160,7 @@ class LockValueFuzzTest {
             return 1 + 20 + 1;
         }
         // Since when a lock is held is known where its fencing token is a time.
-        return out.lines().anyMatch(line -> line.startsWith("since")) ? 7 : 6;
+        return out.lines().anyMatch(line -> line.startsWith("since")) ? 9 : 8;
     }
 
     private String[] command(List<String> arguments, boolean json) {

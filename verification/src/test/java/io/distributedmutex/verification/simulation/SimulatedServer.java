@@ -36,13 +36,13 @@ final class SimulatedServer {
 
     private static final class Lock {
         final TreeMap<Long, Grant> grants = new TreeMap<>();
-        final LinkedHashMap<String, Entry> queue = new LinkedHashMap<>();
+        final LinkedHashMap<Id, Entry> queue = new LinkedHashMap<>();
         /** For each token that took the key without a script, and was not told of a grant yet: the places before it then. */
         final Map<String, Set<Long>> taken = new HashMap<>();
         /** The highest number given when something happened that may make a lease overlap with a later one. */
         final Set<Long> barriers = new HashSet<>();
         /** Those whose place came with a replica's data: it may be before that of others who seem to have come sooner. */
-        final Set<String> inherited = new HashSet<>();
+        final Set<Id> inherited = new HashSet<>();
 
         long highest() {
             return grants.isEmpty()
@@ -50,10 +50,10 @@ final class SimulatedServer {
                     : grants.lastEntry().getValue().first + grants.lastEntry().getValue().count - 1;
         }
 
-        /** The places before a client's. */
-        Set<Long> before(String client, Predicate<Entry> isLive) {
+        /** The places before one; before any that is still to come, if it has none. */
+        Set<Long> before(Id id, Predicate<Entry> isLive) {
             return queue.entrySet().stream()
-                    .takeWhile(waiting -> !waiting.getKey().equals(client))
+                    .takeWhile(waiting -> !waiting.getKey().equals(id))
                     .map(Map.Entry::getValue)
                     .filter(isLive)
                     .map(Entry::place)
@@ -66,10 +66,13 @@ final class SimulatedServer {
         }
     }
 
-    /** Somebody in the queue; the place is another each time it joins; certain if the store cannot have dropped it. */
-    private record Entry(long place, String token, long aliveUntilNanos, boolean certain) {
+    /** Who stands in the queue: each token has a place of its own. */
+    private record Id(String client, String token) {}
+
+    /** Its place, another each time it joins; certain if the store cannot have dropped it. */
+    private record Entry(long place, long aliveUntilNanos, boolean certain) {
         Entry uncertain() {
-            return new Entry(place, token, aliveUntilNanos, false);
+            return new Entry(place, aliveUntilNanos, false);
         }
     }
 
@@ -107,8 +110,8 @@ final class SimulatedServer {
         locks.values().forEach(lock -> lock.inherited.clear());
         InMemoryContents.of(data)
                 .queues()
-                .forEach((key, queue) ->
-                        queue.waiters().forEach(waiter -> lock(key).inherited.add(waiter.label())));
+                .forEach((key, queue) -> queue.waiters()
+                        .forEach(waiter -> lock(key).inherited.add(new Id(waiter.label(), waiter.token()))));
     }
 
     /** Whether a lease may overlap with one that has a higher fencing token, since the store lost something between them. */
@@ -151,21 +154,23 @@ final class SimulatedServer {
                         wasTaken);
             }
         } else if (request.queue()) {
-            Entry before = lock.queue.get(client);
+            Id id = new Id(client, request.token());
+            Entry before = lock.queue.get(id);
             long now = time.elapsed().toNanos();
             boolean certain = !deaf.contains(client)
-                    && !lock.inherited.contains(client)
+                    && !lock.inherited.contains(id)
                     && (before == null || (before.certain && isAlive(before)));
             long aliveUntilNanos = now + (request.aliveMillis() - 2) * 1_000_000;
             long place = before == null ? nextPlace++ : before.place;
-            lock.queue.put(client, new Entry(place, request.token(), aliveUntilNanos, certain));
+            lock.queue.put(id, new Entry(place, aliveUntilNanos, certain));
         }
     }
 
     /** A token has the key now. It is no grant yet, but decides who came first. */
     void took(String client, String key, String token) {
         Lock lock = lock(key);
-        lock.taken.put(token, lock.inherited.contains(client) ? Set.of() : lock.before(client, this::isLive));
+        Id id = new Id(client, token);
+        lock.taken.put(token, lock.inherited.contains(id) ? Set.of() : lock.before(id, this::isLive));
     }
 
     /**
@@ -180,25 +185,22 @@ final class SimulatedServer {
             broken.accept("fencing token " + first + " granted after " + lock.highest() + " on " + key);
         }
         lock.grants.put(first, new Grant(token, first, count));
-        boolean inherited = lock.inherited.remove(client);
+        Id id = new Id(client, token);
+        boolean inherited = lock.inherited.remove(id);
         Set<Long> before = lock.taken.remove(token);
         // One that was told of a grant and asks again, before a script knew of it, gets another number. Nobody stood
         // before it.
-        Set<Long> overtaken = !wasTaken ? lock.before(client, this::isLive) : before != null ? before : Set.of();
+        Set<Long> overtaken = !wasTaken ? lock.before(id, this::isLive) : before != null ? before : Set.of();
         if (!inherited && lock.anyAt(overtaken, this::isLive)) {
             broken.accept("a live waiter for " + key + " was overtaken");
         }
         if (!wasTaken) {
-            lock.queue.remove(client);
+            lock.queue.remove(id);
         }
     }
 
     void cancelled(String client, String key, String token) {
-        Lock lock = lock(key);
-        Entry entry = lock.queue.get(client);
-        if (entry != null && entry.token.equals(token)) {
-            lock.queue.remove(client);
-        }
+        lock(key).queue.remove(new Id(client, token));
     }
 
     void released(String key, long keepMillis) {
@@ -215,7 +217,9 @@ final class SimulatedServer {
     /** Grants to this client count as not received from now on. */
     void deaf(String client) {
         deaf.add(client);
-        locks.values().forEach(lock -> lock.queue.computeIfPresent(client, (same, entry) -> entry.uncertain()));
+        locks.values()
+                .forEach(lock ->
+                        lock.queue.replaceAll((id, entry) -> id.client.equals(client) ? entry.uncertain() : entry));
     }
 
     void hears(String client) {

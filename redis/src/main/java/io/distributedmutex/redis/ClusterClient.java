@@ -1,0 +1,137 @@
+package io.distributedmutex.redis;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.resource.ClientResources;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes the connections to the nodes of a cluster: with a client of our own, or with the threads, options and credentials of the
+ * application's. Knows nothing of slots.
+ */
+final class ClusterClient {
+
+    private static final long CLOSE_MILLIS = 1_000;
+
+    private final RedisClient commands;
+    private final RedisClient pushes;
+    private final @Nullable OwnClient own;
+    private final RedisURI model;
+
+    private ClusterClient(RedisClient commands, RedisClient pushes, @Nullable OwnClient own, RedisURI model) {
+        this.commands = commands;
+        this.pushes = pushes;
+        this.own = own;
+        this.model = model;
+    }
+
+    /**
+     * Makes a client of our own; connects nothing.
+     *
+     * @param uri whose credentials and TLS all nodes are connected to with
+     * @param ssl how to speak TLS; null for as the JDK does
+     * @param timeout how long a command may take
+     */
+    static ClusterClient own(RedisURI uri, @Nullable SslOptions ssl, Duration timeout) {
+        OwnClient own = new OwnClient(uri, ssl, timeout);
+        return new ClusterClient(own.client(), own.plainClient(), own, own.uri());
+    }
+
+    /**
+     * Makes connections with what belongs to the application's client; connects nothing.
+     *
+     * @param client the application's client, which is not changed
+     * @param uri that the client was created with
+     * @param timeout how long a command may take
+     */
+    static ClusterClient of(RedisClusterClient client, RedisURI uri, Duration timeout) {
+        ClientResources resources = client.getResources();
+        // The engine repeats what was lost, and nothing waits for a node that is away.
+        ClientOptions.Builder options = Lettuce.withoutMaintenanceNotifications(
+                        client.getOptions().mutate())
+                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                .suspendReconnectOnProtocolFailure(false);
+        RedisClient commands = RedisClient.create(resources);
+        commands.setOptions(options.autoReconnect(true).build());
+        RedisClient pushes = RedisClient.create(resources);
+        pushes.setOptions(options.autoReconnect(false).build());
+        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, Connections.limit(timeout)));
+    }
+
+    /** Makes connections that Lettuce makes anew when they are lost. */
+    RedisClient commands() {
+        return commands;
+    }
+
+    /** Makes connections that end when they are lost. */
+    RedisClient pushes() {
+        return pushes;
+    }
+
+    /** Our own client, if it is one. */
+    @Nullable
+    OwnClient own() {
+        return own;
+    }
+
+    RedisURI uriOf(NodeAddress address) {
+        return RedisURI.builder(model)
+                .withHost(address.host())
+                .withPort(address.port())
+                .build();
+    }
+
+    private ScheduledExecutorService executor() {
+        return commands.getResources().eventExecutorGroup();
+    }
+
+    /** Runs something soon, on a thread of the client's; or now, if those are ending. */
+    void execute(Runnable task) {
+        try {
+            // Not execute(): what a task throws then ends the executor for good.
+            Future<?> unused = executor().submit(task);
+        } catch (RejectedExecutionException e) {
+            task.run();
+        }
+    }
+
+    /** Runs something later; returns whether that will be so. */
+    boolean schedule(Runnable task, long millis) {
+        try {
+            Future<?> unused = executor().schedule(task, millis, TimeUnit.MILLISECONDS);
+            return true;
+        } catch (RejectedExecutionException e) {
+            // The client is shutting down.
+            return false;
+        }
+    }
+
+    /** Ends all connections within 2 s; of the client, what is ours. */
+    void close() {
+        if (own != null) {
+            own.close();
+            return;
+        }
+        CompletableFuture<Void> end = CompletableFuture.allOf(
+                commands.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS),
+                pushes.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS));
+        try {
+            end.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // The client goes on closing them.
+        }
+    }
+}

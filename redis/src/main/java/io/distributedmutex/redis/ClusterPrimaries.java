@@ -1,0 +1,719 @@
+package io.distributedmutex.redis;
+
+import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.spi.StoreEvents;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.output.NestedMultiOutput;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The masters of a Redis Cluster, each with a part of the slots. An instance has connections to those alone that have its keys.
+ *
+ * <p>Which master has a slot is asked of any node when connecting, and again whenever something shows that it may have changed:
+ * a redirect, a node that is silent or gone, a subscription that a node has ended. Nothing is asked while all is well. A node that
+ * answers late has nodes that are wrong for a moment, and they redirect.
+ */
+final class ClusterPrimaries implements Topology, ClusterNode.Listener {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
+
+    /** The shortest time between two looks at who has which slots. */
+    private static final long LOOK_MILLIS = 100;
+
+    /** The longest pause between two looks while a master is ill. */
+    private static final long LONGEST_PAUSE_MILLIS = 1_000;
+
+    /** How many nodes are asked where none is connected. */
+    private static final int OTHERS_ASKED = 3;
+
+    /** How long a look waits for an answer before the next one may begin. */
+    private static final long LOOK_LIMIT_MILLIS = 1_000;
+
+    /** The pause between two attempts to find a complete cluster when connecting. */
+    private static final long CONNECT_PAUSE_MILLIS = 100;
+
+    /** The shortest time between two reports that grants may have been missed. */
+    private static final long REPORT_MILLIS = 1_000;
+
+    /** For how long the first report waits for others like it. */
+    private static final long TOGETHER_MILLIS = 20;
+
+    private static final int MAXIMUM_SEEDS_ASKED = 32;
+
+    private static final long SETTLE_MILLIS = 200;
+
+    /** How long the first who waits in a slot is held until its subscription is there. */
+    private static final long SUBSCRIBED_MILLIS = 250;
+
+    private final ClusterClient client;
+    private final RedisErrors errors;
+    private final Duration timeout;
+    private final KeyPrefix prefix;
+    private final Set<NodeAddress> seeds;
+    private final NodeAddress first;
+    private final StatefulRedisConnection<byte[], byte[]> firstConnection;
+    private final boolean isSharded;
+
+    private final Map<NodeAddress, ClusterNode> nodes = new ConcurrentHashMap<>();
+    private final AtomicReferenceArray<SlotRequests> lanes = new AtomicReferenceArray<>(ClusterSlots.COUNT);
+
+    private volatile ClusterSlots slots;
+
+    private volatile @Nullable StoreEvents events;
+    private volatile String messages = "";
+    private volatile Runnable moved = () -> {};
+    private volatile boolean closed;
+
+    private final AtomicBoolean lookIsDue = new AtomicBoolean();
+    private final AtomicBoolean reportIsDue = new AtomicBoolean();
+    private volatile long lookedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
+    private volatile long reportedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(REPORT_MILLIS);
+
+    private final AtomicBoolean repeatIsDue = new AtomicBoolean();
+
+    /** How many looks in a row found nobody in the place of an ill master. */
+    private volatile int looksInVain;
+
+    /** Which of the nodes that are not connected is asked next. Guarded by this. */
+    private int nextOther;
+
+    /** What is known when the cluster has been found. */
+    private record Found(
+            NodeAddress first,
+            StatefulRedisConnection<byte[], byte[]> connection,
+            ClusterSlots slots,
+            boolean isSharded) {}
+
+    private ClusterPrimaries(
+            ClusterClient client,
+            Set<NodeAddress> seeds,
+            Found found,
+            RedisErrors errors,
+            Duration timeout,
+            KeyPrefix prefix) {
+        this.client = client;
+        this.seeds = seeds;
+        this.first = found.first();
+        this.firstConnection = found.connection();
+        this.slots = found.slots();
+        this.isSharded = found.isSharded();
+        this.errors = errors;
+        this.timeout = timeout;
+        this.prefix = prefix;
+    }
+
+    // ---- connecting
+
+    /**
+     * Connects with a client of our own. Goes on trying within the command time-out, or 3 s if that is shorter, while no node
+     * answers or some slots have no master.
+     *
+     * @param uris some of the nodes
+     * @param ssl how to speak TLS; null for as the JDK does
+     * @param errors says what went wrong
+     * @param timeout how long a command may take
+     * @param prefix of the locks, on which their slots depend
+     */
+    static ClusterPrimaries open(
+            List<RedisURI> uris, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
+        ClusterClient client = ClusterClient.own(uris.get(0), ssl, timeout);
+        return open(client, addresses(uris), errors, timeout, prefix);
+    }
+
+    /**
+     * Connects with what belongs to the application's client: its threads, options and credentials.
+     *
+     * @param client the application's client, which is not changed
+     * @param errors says what went wrong
+     * @param timeout how long a command may take
+     * @param prefix of the locks, on which their slots depend
+     */
+    static ClusterPrimaries open(RedisClusterClient client, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
+        RedisURI uri = RedisUris.checkNode(Lettuce.uriOf(client));
+        return open(ClusterClient.of(client, uri, timeout), addresses(List.of(uri)), errors, timeout, prefix);
+    }
+
+    private static Set<NodeAddress> addresses(List<RedisURI> uris) {
+        Set<NodeAddress> addresses = new LinkedHashSet<>();
+        uris.forEach(uri -> addresses.add(new NodeAddress(uri.getHost(), uri.getPort())));
+        return addresses;
+    }
+
+    private static ClusterPrimaries open(
+            ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
+        boolean opened = false;
+        try {
+            Found found = find(client, seeds, errors, timeout);
+            checkMasters(client, found, timeout);
+            ClusterPrimaries cluster = new ClusterPrimaries(client, seeds, found, errors, timeout, prefix);
+            opened = true;
+            return cluster;
+        } catch (RedisException e) {
+            throw errors.connecting(e);
+        } finally {
+            if (!opened) {
+                client.close();
+            }
+        }
+    }
+
+    private static Found find(ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout) {
+        long deadline = System.nanoTime() + Connections.limit(timeout).toNanos();
+        Set<NodeAddress> all = new LinkedHashSet<>(seeds);
+        @Nullable StoreException failure = null;
+        while (true) {
+            Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
+                    new LinkedHashMap<>();
+            all.stream().limit(MAXIMUM_SEEDS_ASKED).forEach(each -> attempts.put(each, connect(client, each)));
+            @Nullable Found found = null;
+            for (Map.Entry<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> each :
+                    attempts.entrySet()) {
+                RedisErrors ofNode = errorsOf(client, each.getKey(), timeout);
+                try {
+                    StatefulRedisConnection<byte[], byte[]> connection =
+                            Connections.awaitWithin(each.getValue(), ofNode, share(deadline, attempts.size()));
+                    found = ask(connection, each.getKey(), ofNode, errors, left(deadline));
+                    break;
+                } catch (StoreUnreachableException e) {
+                    // What a node has said says more than silence.
+                    failure = failure instanceof StoreRefusedException ? failure : e;
+                } catch (StoreRefusedException e) {
+                    if (!e.isTransient()) {
+                        settle(attempts.values());
+                        throw e;
+                    }
+                    failure = e;
+                }
+                if (Thread.currentThread().isInterrupted()) {
+                    break;
+                }
+            }
+            if (found != null) {
+                end(attempts.values(), found.connection());
+                return found;
+            }
+            if (System.nanoTime() - deadline >= 0 || Thread.currentThread().isInterrupted()) {
+                settle(attempts.values());
+                throw failure == null ? errors.connecting(new RedisException("no node was asked")) : failure;
+            }
+            end(attempts.values(), null);
+            pause();
+        }
+    }
+
+    /** The client is about to end. What is about to fail by itself does so before, since Netty complains of it afterwards. */
+    private static void settle(Collection<CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts) {
+        CompletableFuture<Void> all = CompletableFuture.allOf(attempts.toArray(CompletableFuture[]::new));
+        try {
+            all.get(SETTLE_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // The client ends them.
+        }
+    }
+
+    /** A node that is silent must leave time for the others. */
+    private static Duration share(long deadline, int count) {
+        return Duration.ofNanos(Math.max(1, left(deadline).toNanos() / Math.min(count, 4)));
+    }
+
+    private static Duration left(long deadline) {
+        return Duration.ofNanos(Math.max(TimeUnit.MILLISECONDS.toNanos(1), deadline - System.nanoTime()));
+    }
+
+    private static void pause() {
+        try {
+            TimeUnit.MILLISECONDS.sleep(CONNECT_PAUSE_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static RedisErrors errorsOf(ClusterClient client, NodeAddress address, Duration timeout) {
+        return new RedisErrors(client.uriOf(address), timeout.toMillis());
+    }
+
+    private static CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connect(
+            ClusterClient client, NodeAddress address) {
+        return client.pushes()
+                .connectAsync(ByteArrayCodec.INSTANCE, client.uriOf(address))
+                .toCompletableFuture();
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // Nobody needs them, and the client's end ends them too.
+    private static void end(
+            Iterable<CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts,
+            @Nullable StatefulRedisConnection<byte[], byte[]> kept) {
+        for (CompletableFuture<StatefulRedisConnection<byte[], byte[]>> attempt : attempts) {
+            attempt.thenAccept(connection -> {
+                if (connection != kept && !Connections.isClosed(connection)) {
+                    connection.closeAsync();
+                }
+            });
+        }
+    }
+
+    /** Asks a node what it is, and for the slots. */
+    private static Found ask(
+            StatefulRedisConnection<byte[], byte[]> connection,
+            NodeAddress address,
+            RedisErrors ofNode,
+            RedisErrors errors,
+            Duration limit) {
+        RedisAsyncCommands<byte[], byte[]> redis = connection.async();
+        Future<List<Object>> reply = redis.dispatch(
+                CommandType.CLUSTER,
+                new NestedMultiOutput<>(ByteArrayCodec.INSTANCE),
+                new CommandArgs<>(ByteArrayCodec.INSTANCE).add("SLOTS"));
+        ClusterSlots slots;
+        try {
+            slots = ClusterSlots.parse(new ArrayList<>(Connections.awaitWithin(reply, ofNode, limit)), address);
+        } catch (StoreRefusedException e) {
+            String said = RedisErrors.saidIn(e);
+            if (said.contains("cluster support disabled") || RedisErrors.isUnknownCommand(said)) {
+                throw ofNode.noCluster(said);
+            }
+            throw e;
+        } catch (UnexpectedReplyException e) {
+            throw ofNode.unexpected(e, Request.command("the slots", CommandType.CLUSTER, new Arguments()));
+        }
+        String uncovered = slots.uncovered();
+        if (!uncovered.isEmpty()) {
+            throw errors.uncovered(uncovered);
+        }
+        byte[] channel = NodePushes.channel(0, "probe").getBytes(StandardCharsets.UTF_8);
+        String said = Connections.awaitWithin(
+                RedisErrors.saidBy(redis.dispatch(
+                        CommandType.SPUBLISH,
+                        new StatusOutput<>(ByteArrayCodec.INSTANCE),
+                        new CommandArgs<>(ByteArrayCodec.INSTANCE).add(channel).add(""))),
+                ofNode,
+                limit);
+        return new Found(address, connection, slots, !RedisErrors.isUnknownCommand(said));
+    }
+
+    /** Each master must take us, and be new enough. One that is not there now is not held against the others. */
+    private static void checkMasters(ClusterClient client, Found found, Duration timeout) {
+        Duration limit = Connections.limit(timeout);
+        long deadline = System.nanoTime() + limit.toNanos();
+        Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts = new LinkedHashMap<>();
+        for (NodeAddress master : found.slots().masters()) {
+            if (!master.equals(found.first())) {
+                attempts.put(master, connect(client, master));
+            }
+        }
+        boolean checked = false;
+        try {
+            ServerCheck.checkNode(found.connection().async(), errorsOf(client, found.first(), timeout), left(deadline));
+            attempts.forEach((master, attempt) -> {
+                RedisErrors ofNode = errorsOf(client, master, timeout);
+                try {
+                    StatefulRedisConnection<byte[], byte[]> connection =
+                            Connections.awaitWithin(attempt, ofNode, left(deadline));
+                    ServerCheck.checkNode(connection.async(), ofNode, left(deadline));
+                } catch (StoreUnreachableException e) {
+                    if (Thread.currentThread().isInterrupted()) {
+                        throw e;
+                    }
+                    log.warn(
+                            "a master of the cluster cannot be used, and so the keys of its slots cannot: {}",
+                            e.getMessage());
+                }
+            });
+            checked = true;
+        } finally {
+            if (checked) {
+                end(attempts.values(), null);
+            } else {
+                settle(attempts.values());
+            }
+        }
+    }
+
+    // ---- what the store asks
+
+    private int slotOf(String key) {
+        return ClusterSlots.slotOf(prefix.text() + key);
+    }
+
+    @Override
+    public Sender commands(String key) {
+        return lane(slotOf(key));
+    }
+
+    private SlotRequests lane(int slot) {
+        SlotRequests lane = lanes.get(slot);
+        if (lane == null) {
+            lanes.compareAndSet(slot, null, new SlotRequests(slot, this));
+            lane = lanes.get(slot);
+        }
+        return lane;
+    }
+
+    @Override
+    public Sender messages(String channel) {
+        return nodeOf(ClusterSlots.slotOf(channel));
+    }
+
+    @Override
+    public List<ClusterNode> servers() {
+        return slots.masters().stream().map(this::nodeAt).toList();
+    }
+
+    @Override
+    public RedisAsyncCommands<byte[], byte[]> server() {
+        return firstConnection.async();
+    }
+
+    /** That connection was for finding the cluster; those for locks are made when they are needed. */
+    @Override
+    public void started() {
+        end(List.of(CompletableFuture.completedFuture(firstConnection)), null);
+    }
+
+    @Override
+    public boolean serverHas(String key) {
+        return first.equals(slots.masterOf(slotOf(key)));
+    }
+
+    @Override
+    public Optional<String> shardOf(String key) {
+        return Optional.of(nodeOf(slotOf(key)).toString());
+    }
+
+    @Override
+    public boolean isSharded() {
+        return isSharded;
+    }
+
+    @Override
+    public ClientName.Names names(String key) {
+        int slot = slotOf(key);
+        return lane(slot).names(nodeOf(slot).pushes().name());
+    }
+
+    @Override
+    public Future<Boolean> subscribe(String messages, KeyPrefix prefix, StoreEvents events) {
+        this.messages = messages;
+        this.events = events;
+        // Nodes that were made before do not know whom to tell.
+        nodes.values().forEach(ClusterNode::close);
+        nodes.clear();
+        int slot = ClusterSlots.slotOf(messages);
+        NodePushes pushes = nodeOf(slot).pushes();
+        CompletableFuture<Boolean> grants = pushes.subscribe(slot);
+        CompletableFuture<Boolean> heard = pushes.subscribeToMessages().exceptionally(error -> false);
+        return grants.thenCombine(heard, (subscribed, hears) -> hears);
+    }
+
+    @Override
+    public boolean isSubscribed(String key) {
+        if (events == null) {
+            return true;
+        }
+        int slot = slotOf(key);
+        NodePushes pushes = nodeOf(slot).pushes();
+        if (pushes.isSubscribed(slot)) {
+            return true;
+        }
+        // The first who waits there is not to be granted before it can hear of it.
+        CompletableFuture<Boolean> outcome = pushes.firstOutcome(slot);
+        return outcome != null && lane(slot).holdUntil(outcome, SUBSCRIBED_MILLIS);
+    }
+
+    @Override
+    public boolean onMoved(Runnable moved) {
+        this.moved = moved;
+        return true;
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        nodes.values().forEach(ClusterNode::end);
+        client.close();
+    }
+
+    // ---- what slots and nodes ask, and tell
+
+    /** The master of a slot, as far as is known. */
+    ClusterNode nodeOf(int slot) {
+        NodeAddress master = slots.masterOf(slot);
+        // All slots had a master when this connected, and none forgets it.
+        return nodeAt(master == null ? first : master);
+    }
+
+    ClusterNode nodeAt(NodeAddress address) {
+        ClusterNode node = nodes.get(address);
+        return node != null
+                ? node
+                : nodes.computeIfAbsent(
+                        address, at -> new ClusterNode(at, client, timeout, this, isSharded, messages, new Pushed()));
+    }
+
+    void execute(Runnable task) {
+        client.execute(task);
+    }
+
+    /** Limits how long a request is held. */
+    void schedule(Runnable expire) {
+        client.schedule(expire, timeout.toMillis());
+    }
+
+    /** Runs something later; returns whether that will be so. */
+    boolean schedule(Runnable task, long millis) {
+        return client.schedule(task, millis);
+    }
+
+    /** A node says that another has a slot for good. */
+    void moved(int slot, NodeAddress to) {
+        synchronized (this) {
+            if (!to.equals(slots.masterOf(slot))) {
+                slots = slots.with(slot, to);
+            }
+        }
+        lookAgain();
+    }
+
+    /** A request ended with an error. */
+    void failed(ClusterNode node, Throwable error) {
+        if (error instanceof StoreUnreachableException
+                || RedisErrors.saidIn(error).startsWith("CLUSTERDOWN")) {
+            lookAgain();
+        }
+    }
+
+    @Override
+    public void doubtful(ClusterNode node) {
+        lookAgain();
+    }
+
+    @Override
+    public void reconnected(ClusterNode node) {
+        lookAgain();
+        report();
+    }
+
+    /** What is pushed by any node. */
+    private final class Pushed implements NodePushes.Listener {
+
+        @Override
+        public void received(String push) {
+            Push parsed = Push.parse(push, prefix);
+            StoreEvents hears = events;
+            if (parsed == null) {
+                log.debug("dropped a push of {} characters that is no grant", push.length());
+            } else if (hears != null) {
+                tell(() -> hears.granted(parsed.key(), parsed.token(), parsed.fencingToken(), parsed.fencingTokens()));
+            }
+        }
+
+        @Override
+        public void told(String message) {
+            StoreEvents hears = events;
+            if (hears != null) {
+                tell(() -> hears.message(message));
+            }
+        }
+
+        @Override
+        public void missed() {
+            report();
+        }
+
+        @Override
+        public void doubtful() {
+            lookAgain();
+        }
+    }
+
+    private static void tell(Runnable event) {
+        try {
+            event.run();
+        } catch (Throwable e) {
+            log.error("a listener of store events failed", e);
+        }
+    }
+
+    /** Tells soon, and not too often, that grants may have been missed. */
+    private void report() {
+        if (closed || events == null || !reportIsDue.compareAndSet(false, true)) {
+            return;
+        }
+        long since = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - reportedNanos);
+        boolean scheduled = client.schedule(
+                () -> {
+                    reportIsDue.set(false);
+                    reportedNanos = System.nanoTime();
+                    StoreEvents hears = events;
+                    if (!closed && hears != null) {
+                        tell(hears::reconnected);
+                    }
+                },
+                Math.max(TOGETHER_MILLIS, REPORT_MILLIS - since));
+        if (!scheduled) {
+            reportIsDue.set(false);
+        }
+    }
+
+    // ---- who has which slots
+
+    /** Looks soon, and not too often, who has which slots. */
+    private void lookAgain() {
+        if (closed || !lookIsDue.compareAndSet(false, true)) {
+            return;
+        }
+        long since = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - lookedNanos);
+        if (!client.schedule(this::look, Math.max(0, LOOK_MILLIS - since))) {
+            lookIsDue.set(false);
+        }
+    }
+
+    /** Asks the masters that are connected, or some other nodes. The first answer counts. */
+    private void look() {
+        lookedNanos = System.nanoTime();
+        List<ClusterNode> asked = asked();
+        AtomicInteger failed = new AtomicInteger();
+        AtomicBoolean over = new AtomicBoolean();
+        for (ClusterNode node : asked) {
+            Request request = Request.command("the slots", CommandType.CLUSTER, new Arguments().add("SLOTS"));
+            CompletableFuture<ClusterSlots> unused = node.send(
+                            request, reply -> ClusterSlots.parse(reply, node.address()))
+                    .whenComplete((seen, error) -> {
+                        if (error == null) {
+                            node.isWell();
+                        }
+                        boolean isAnswer = error == null && !seen.masters().isEmpty();
+                        if ((isAnswer || failed.incrementAndGet() == asked.size()) && over.compareAndSet(false, true)) {
+                            client.execute(() -> {
+                                lookIsDue.set(false);
+                                if (isAnswer) {
+                                    believe(seen);
+                                }
+                                lookAgainIfIll();
+                            });
+                        }
+                    });
+        }
+        boolean scheduled = client.schedule(
+                () -> {
+                    if (over.compareAndSet(false, true)) {
+                        lookIsDue.set(false);
+                        lookAgainIfIll();
+                    }
+                },
+                LOOK_LIMIT_MILLIS);
+        if (!scheduled) {
+            lookIsDue.set(false);
+        }
+    }
+
+    /** As long as a master is ill another one may take its place, and nobody tells us. */
+    private void lookAgainIfIll() {
+        if (nodes.values().stream().noneMatch(ClusterNode::isIll)) {
+            looksInVain = 0;
+        } else if (repeatIsDue.compareAndSet(false, true)) {
+            looksInVain = Math.min(looksInVain + 1, 10);
+            long pause = Math.min(LONGEST_PAUSE_MILLIS, LOOK_MILLIS << looksInVain);
+            boolean scheduled = client.schedule(
+                    () -> {
+                        repeatIsDue.set(false);
+                        lookAgain();
+                    },
+                    pause);
+            if (!scheduled) {
+                repeatIsDue.set(false);
+            }
+        }
+    }
+
+    private synchronized List<ClusterNode> asked() {
+        List<ClusterNode> asked = new ArrayList<>();
+        for (ClusterNode node : nodes.values()) {
+            if (node.isOpen() && !node.isIll()) {
+                asked.add(node);
+            }
+        }
+        if (asked.isEmpty()) {
+            Set<NodeAddress> others = new LinkedHashSet<>(slots.nodes());
+            others.addAll(seeds);
+            List<NodeAddress> inOrder = new ArrayList<>(others);
+            for (int i = 0; i < inOrder.size() && asked.size() < OTHERS_ASKED; i++) {
+                ClusterNode node = nodeAt(inOrder.get(Math.floorMod(nextOther++, inOrder.size())));
+                if (!node.isIll()) {
+                    asked.add(node);
+                }
+            }
+        }
+        return asked;
+    }
+
+    /** Takes in who has which slots now. */
+    private void believe(ClusterSlots seen) {
+        ClusterSlots before;
+        ClusterSlots now;
+        synchronized (this) {
+            before = slots;
+            now = seen.orElse(before);
+            slots = now;
+        }
+        Set<NodeAddress> masters = now.masters();
+        boolean changed = false;
+        for (ClusterNode node : nodes.values()) {
+            if (!masters.contains(node.address())) {
+                changed |= before.masters().contains(node.address());
+                leave(node);
+            }
+        }
+        Set<NodeAddress> added = new LinkedHashSet<>(masters);
+        added.removeAll(before.masters());
+        if (changed || !added.isEmpty()) {
+            log.info("{}: the masters are now {}", errors.server(), Texts.foreign(masters.toString()));
+            tell(moved);
+            report();
+        }
+    }
+
+    /** A node that is no master any more. What is on its way there is lost if it is silent; else it is about to be answered. */
+    private void leave(ClusterNode node) {
+        nodes.remove(node.address(), node);
+        if (node.isSilent() || !node.isOpen()) {
+            node.close();
+        } else {
+            client.schedule(node::close, timeout.toMillis());
+        }
+    }
+}

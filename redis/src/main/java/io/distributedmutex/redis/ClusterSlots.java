@@ -1,0 +1,145 @@
+package io.distributedmutex.redis;
+
+import io.lettuce.core.cluster.SlotHash;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which master serves each slot of a cluster, as one of its nodes saw it. Not changed once it is made.
+ *
+ * @see <a href="https://redis.io/docs/latest/commands/cluster-slots/">CLUSTER SLOTS</a>
+ */
+final class ClusterSlots {
+
+    static final int COUNT = SlotHash.SLOT_COUNT;
+
+    /** How many nodes are believed in; the makers of Redis advise at most 1,000. */
+    private static final int MAXIMUM_NODES = 10_000;
+
+    private final @Nullable NodeAddress[] masters;
+    private final Set<NodeAddress> nodes;
+
+    private ClusterSlots(@Nullable NodeAddress[] masters, Set<NodeAddress> nodes) {
+        this.masters = masters;
+        this.nodes = nodes;
+    }
+
+    /**
+     * Reads the reply to {@code CLUSTER SLOTS}.
+     *
+     * @param reply ranges: the first slot, the last, the master, its replicas
+     * @param from who said it: stands where a node does not know its own host
+     * @return the slots
+     * @throws UnexpectedReplyException if it is something else
+     */
+    static ClusterSlots parse(List<@Nullable Object> reply, NodeAddress from) {
+        @Nullable NodeAddress[] masters = new NodeAddress[COUNT];
+        Set<NodeAddress> nodes = new LinkedHashSet<>();
+        for (Object each : reply) {
+            if (!(each instanceof List<?> range) || range.size() < 3) {
+                throw unexpected();
+            }
+            int first = slot(range.get(0));
+            int last = slot(range.get(1));
+            NodeAddress master = node(range.get(2), from);
+            for (int slot = first; slot <= last; slot++) {
+                masters[slot] = master;
+            }
+            for (Object node : range.subList(2, range.size())) {
+                nodes.add(node(node, from));
+            }
+            if (nodes.size() > MAXIMUM_NODES) {
+                throw unexpected();
+            }
+        }
+        return new ClusterSlots(masters, nodes);
+    }
+
+    private static int slot(@Nullable Object number) {
+        if (number instanceof Long slot && slot >= 0 && slot < COUNT) {
+            return slot.intValue();
+        }
+        throw unexpected();
+    }
+
+    private static NodeAddress node(@Nullable Object node, NodeAddress from) {
+        if (!(node instanceof List<?> parts)
+                || parts.size() < 2
+                || !(parts.get(1) instanceof Long port)
+                || port < 1
+                || port > NodeAddress.HIGHEST_PORT) {
+            throw unexpected();
+        }
+        String host = parts.get(0) instanceof byte[] bytes ? new String(bytes, StandardCharsets.UTF_8) : "";
+        return new NodeAddress(host.isEmpty() || host.equals("?") ? from.host() : host, port.intValue());
+    }
+
+    private static UnexpectedReplyException unexpected() {
+        return new UnexpectedReplyException("the ranges of slots, with their nodes");
+    }
+
+    /** The master of a slot; null if nobody serves it. */
+    @Nullable
+    NodeAddress masterOf(int slot) {
+        return masters[slot];
+    }
+
+    /** All masters that serve slots. */
+    Set<NodeAddress> masters() {
+        Set<NodeAddress> all = new LinkedHashSet<>();
+        for (NodeAddress master : masters) {
+            if (master != null) {
+                all.add(master);
+            }
+        }
+        return all;
+    }
+
+    /** All nodes, masters and replicas. */
+    Set<NodeAddress> nodes() {
+        return nodes;
+    }
+
+    /** The slots that nobody serves, as ranges such as {@code 5461-10922}; empty if all are served. */
+    String uncovered() {
+        List<String> ranges = new ArrayList<>();
+        for (int slot = 0; slot < COUNT; slot++) {
+            if (masters[slot] == null) {
+                int first = slot;
+                while (slot + 1 < COUNT && masters[slot + 1] == null) {
+                    slot++;
+                }
+                ranges.add(first == slot ? Integer.toString(slot) : first + "-" + slot);
+            }
+        }
+        return String.join(", ", ranges);
+    }
+
+    /** The same with another master of one slot. */
+    ClusterSlots with(int slot, NodeAddress master) {
+        @Nullable NodeAddress[] changed = masters.clone();
+        changed[slot] = master;
+        Set<NodeAddress> more = new LinkedHashSet<>(nodes);
+        more.add(master);
+        return new ClusterSlots(changed, more);
+    }
+
+    /** The same, with the masters of before for slots that nobody serves now. */
+    ClusterSlots orElse(ClusterSlots before) {
+        @Nullable NodeAddress[] merged = masters.clone();
+        for (int slot = 0; slot < COUNT; slot++) {
+            if (merged[slot] == null) {
+                merged[slot] = before.masters[slot];
+            }
+        }
+        return new ClusterSlots(merged, nodes);
+    }
+
+    static int slotOf(String redisKey) {
+        return SlotHash.getSlot(redisKey.getBytes(StandardCharsets.UTF_8));
+    }
+}

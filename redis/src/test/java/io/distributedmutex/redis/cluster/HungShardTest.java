@@ -1,0 +1,134 @@
+package io.distributedmutex.redis.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.Lease;
+import io.distributedmutex.LeaseState;
+import io.distributedmutex.LockOptions;
+import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Stalls;
+import io.distributedmutex.testkit.junit.LeavesNothing;
+import io.distributedmutex.testkit.server.EmbeddedCluster;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** One master of three stands still: its locks are lost in time, those of the others do not notice. */
+@Timeout(180)
+@LeavesNothing(
+        warnings = {
+            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
+            "release of \\w+ .* was not confirmed",
+            "AT RISK",
+            "OUTAGE",
+            "silent for two command time-outs"
+        })
+class HungShardTest {
+
+    private static final int LOCKS = 300;
+
+    private static final LockOptions RENEWED = LockOptions.builder()
+            .leaseTime(Duration.ofSeconds(6))
+            .waitTime(Duration.ofSeconds(5))
+            .autoRenew(Duration.ofMinutes(5))
+            .build();
+
+    @AutoClose
+    private final Stalls stalls = Stalls.watchMachine();
+
+    private EmbeddedCluster redis;
+    private final List<DistributedMutex> mutexes = new ArrayList<>();
+
+    /** The others take it to be well all along, and serve their slots. */
+    @BeforeEach
+    void start() {
+        redis = EmbeddedRedis.cluster(3, 0).nodeTimeout(Duration.ofMinutes(5)).start();
+    }
+
+    @AfterEach
+    void stop() {
+        redis.nodes().stream().filter(EmbeddedRedis::isPaused).forEach(EmbeddedRedis::resume);
+        mutexes.forEach(DistributedMutex::close);
+        redis.close();
+    }
+
+    private DistributedMutex connect() {
+        DistributedMutex mutex =
+                RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED).connect();
+        mutexes.add(mutex);
+        return mutex;
+    }
+
+    @Test
+    void locksOfTheOtherMastersLive() throws Exception {
+        locksLiveFor(Duration.ofSeconds(8));
+    }
+
+    @Test
+    @Tag("deep")
+    void locksOfTheOtherMastersLiveForAMinute() throws Exception {
+        locksLiveFor(Duration.ofSeconds(60));
+    }
+
+    private void locksLiveFor(Duration time) throws Exception {
+        DistributedMutex mutex = connect();
+        DistributedMutex other = connect();
+        EmbeddedRedis hung = redis.masters().get(1);
+        List<Lease> ofHung = new ArrayList<>();
+        List<Lease> ofOthers = new ArrayList<>();
+        for (int i = 0; i < LOCKS; i++) {
+            boolean isHung = redis.masterOf(redis.slotOf("lock:k" + i)) == hung;
+            (isHung ? ofHung : ofOthers).add(mutex.acquire("k" + i));
+        }
+        String key = ofOthers.get(0).key();
+        assertThat(ofHung.size()).isBetween(60, 140);
+
+        hung.pause();
+        long paused = System.nanoTime();
+
+        // A renewal is due every 2 s, and has 2 s to be answered.
+        Await.until(
+                "those of the hung one are at risk",
+                Duration.ofSeconds(6).plusMillis(stalls.allowanceMillis()),
+                () -> ofHung.stream().anyMatch(lease -> lease.state() == LeaseState.AT_RISK));
+        long slowest = 0;
+        while (System.nanoTime() - paused < time.toNanos()) {
+            long begun = System.nanoTime();
+            try (Lease lease =
+                    mutex.acquire(Clusters.keyOn(redis, redis.masters().get(0), "fresh"))) {
+                assertThat(lease.isValid()).isTrue();
+            }
+            CompletableFuture<Lease> waiting = other.acquireAsync(key);
+            Await.until("it waits", () -> mutex.inspect(key).orElseThrow().waiters() == 1);
+            ofOthers.get(0).release();
+            Lease handedOn = waiting.get(5, TimeUnit.SECONDS);
+            handedOn.release();
+            ofOthers.set(0, mutex.acquire(key));
+            slowest = Math.max(slowest, System.nanoTime() - begun);
+            assertThat(ofOthers).allMatch(lease -> lease.state() == LeaseState.HELD);
+        }
+        // The lease, less its margin, from the last renewal on.
+        assertThat(ofHung).allMatch(lease -> lease.state() == LeaseState.LOST);
+        System.out.println("figures: " + ofOthers.size() + " locks of the others held for " + time.toSeconds() + " s; "
+                + ofHung.size() + " of the hung one lost; the slowest round of an acquire, a wait and a hand-off took "
+                + TimeUnit.NANOSECONDS.toMillis(slowest) + " ms");
+        assertThat(TimeUnit.NANOSECONDS.toMillis(slowest)).isLessThan(2_000 + stalls.allowanceMillis());
+
+        hung.resume();
+        try (Lease again = mutex.acquire(ofHung.get(0).key(), Duration.ofSeconds(20))) {
+            assertThat(again.fencingToken()).isGreaterThan(ofHung.get(0).fencingToken());
+        }
+        ofOthers.forEach(Lease::release);
+    }
+}
