@@ -111,9 +111,9 @@ final class SelfCalls extends ClassVisitor {
             }
         }
 
-        /** Whether the slot so deep is {@code this}; 1 is the top. */
+        /** Whether the slot so deep is {@code this}; 1 is the top, 0 is none. */
         private boolean isThis(int depth) {
-            return stack != null && stack.size() >= depth && stack.get(stack.size() - depth);
+            return stack != null && depth > 0 && stack.size() >= depth && stack.get(stack.size() - depth);
         }
 
         private void jump(Label target) {

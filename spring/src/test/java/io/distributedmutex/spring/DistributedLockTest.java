@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockInfo;
 import io.distributedmutex.LockNotAcquiredException;
+import io.distributedmutex.testing.Await;
 import java.io.IOException;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
@@ -19,6 +20,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.springframework.aop.support.AopUtils;
@@ -328,7 +330,7 @@ class DistributedLockTest {
             return 0;
         }
 
-        @DistributedLock(name = "renewed", leaseTime = "300ms", autoRenew = "PT10M")
+        @DistributedLock(name = "renewed", leaseTime = "3s", autoRenew = "PT10M")
         void renewed(Runnable body) {
             body.run();
         }
@@ -405,7 +407,12 @@ class DistributedLockTest {
     void aLeaseIsRenewedWhileTheMethodRuns() {
         try (Application application = Application.of(Jobs.class)) {
             application.get(Jobs.class).renewed(() -> {
-                io.distributedmutex.testing.Await.pass(Duration.ofMillis(700));
+                Lease lease = CurrentLease.get();
+                AtomicReference<Duration> left = new AtomicReference<>(lease.remaining());
+                Await.until("more is left than before", () -> {
+                    Duration now = lease.remaining();
+                    return now.compareTo(left.getAndSet(now)) > 0;
+                });
                 assertThat(application.isHeld("renewed")).isTrue();
             });
         }

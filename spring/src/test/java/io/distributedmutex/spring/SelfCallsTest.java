@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.LongFunction;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
@@ -91,6 +92,10 @@ class SelfCallsTest {
 
         Runnable byReferenceOfAnother(Tenants other) {
             return other::nothing;
+        }
+
+        Consumer<Tenants> unboundReference() {
+            return Tenants::nothing;
         }
 
         @DistributedLock(key = "'tenant:' + #id")

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -28,9 +29,12 @@ import javax.tools.JavaFileObject;
 import javax.tools.SimpleJavaFileObject;
 import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.w3c.dom.Element;
+import org.w3c.dom.NodeList;
 
 /** The Java of README, docs and Javadoc compiles against the library as it is, and links lead somewhere. */
 class DocsTest {
@@ -50,6 +54,9 @@ class DocsTest {
     private static final Pattern LINK = Pattern.compile("]\\(([^)#:]*)(?:#([^):]*))?\\)");
 
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.*)$");
+
+    /** A module, what it brings, and what it works with. */
+    private static final Pattern BROUGHT = Pattern.compile("(?m)^\\| `([a-z-]+)` \\| (.*?) \\|(.*)\\|$");
 
     /** A page of the docs that code, scripts or other pages name. */
     private static final Pattern NAMED_PAGE = Pattern.compile("\\bdocs/[\\w/-]+\\.(md|svg|csv)");
@@ -221,6 +228,58 @@ class DocsTest {
                 assertThat(ROOT.resolve(named.group())).as("named in %s", file).exists();
             }
         }
+    }
+
+    @Test
+    void theTableOfWhatEachModuleBringsIsThatOfItsPom() throws Exception {
+        String page = Files.readString(ROOT.resolve("docs/internals/architecture.md"));
+        List<String> modules = new ArrayList<>();
+        for (MatchResult row : BROUGHT.matcher(
+                        page.substring(page.indexOf("### What each module brings"), page.indexOf("## Threads")))
+                .results()
+                .toList()) {
+            String module = row.group(1);
+            modules.add(module);
+            // What stands in brackets is left out of what is brought.
+            assertThat(names(row.group(2).replaceAll("\\(.*?\\)", "")))
+                    .as(module)
+                    .isEqualTo(dependencies(module, false));
+            assertThat(names(row.group(3))).as(module).isEqualTo(dependencies(module, true));
+        }
+        assertThat(modules)
+                .containsExactly(
+                        "core", "redis", "spring", "micrometer", "jdbc", "http", "spring-boot", "spring-boot-starter");
+    }
+
+    private static Set<String> names(String cell) {
+        return Pattern.compile("`(.*?)`")
+                .matcher(cell)
+                .results()
+                .map(name -> name.group(1))
+                .collect(Collectors.toSet());
+    }
+
+    /** The artifacts that a POM names and tests do not need alone, ours by their modules. */
+    private static Set<String> dependencies(String module, boolean isOptional) throws Exception {
+        NodeList all = DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(ROOT.resolve(module).resolve("pom.xml").toFile())
+                .getElementsByTagName("dependency");
+        Set<String> names = new HashSet<>();
+        for (int i = 0; i < all.getLength(); i++) {
+            Element each = (Element) all.item(i);
+            String scope = text(each, "scope");
+            boolean isBesides = text(each, "optional").equals("true") || scope.equals("provided");
+            if (!scope.equals("test") && !scope.equals("import") && isBesides == isOptional) {
+                names.add(text(each, "artifactId").replace("distributed-mutex-", ""));
+            }
+        }
+        return names;
+    }
+
+    private static String text(Element element, String name) {
+        NodeList found = element.getElementsByTagName(name);
+        return found.getLength() == 0 ? "" : found.item(0).getTextContent();
     }
 
     private static List<Path> filesBelow(Path folder, Set<String> extensions) throws IOException {

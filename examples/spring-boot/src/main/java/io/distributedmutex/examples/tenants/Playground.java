@@ -5,9 +5,12 @@ import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingSystem;
 
 /** Starts a Redis, a PostgreSQL and two instances of the application, each a process of its own, and ends them with itself. */
 public final class Playground {
@@ -16,6 +19,9 @@ public final class Playground {
 
     /** Takes no arguments; the input's end or Ctrl-C ends it. */
     public static void main(String[] arguments) throws Exception {
+        // Else each step of PostgreSQL's start is a line.
+        LoggingSystem.get(Playground.class.getClassLoader()).setLogLevel(LoggingSystem.ROOT_LOGGER_NAME, LogLevel.WARN);
+        System.out.println("Starting a Redis, a PostgreSQL and two instances ...");
         try (EmbeddedRedis redis = EmbeddedRedis.start();
                 EmbeddedPostgres postgres = EmbeddedPostgres.start()) {
             List<Integer> ports = List.of(freePort(), freePort());
@@ -24,12 +30,26 @@ public final class Playground {
             for (int i = 0; i < ports.size(); i++) {
                 instances.add(start("instance-" + (i + 1), ports.get(i), ports, redis, postgres));
             }
+            for (int i = 0; i < ports.size(); i++) {
+                awaitStart(instances.get(i), ports.get(i));
+            }
             System.out.println(
                     "Redis at " + redis.uri() + ", PostgreSQL at " + postgres.getJdbcUrl("postgres", "postgres"));
             System.out.println("Open http://127.0.0.1:" + ports.get(0) + " - the other instance is at "
                     + "http://127.0.0.1:" + ports.get(1) + ". Ctrl-C ends all.");
             for (Process instance : instances) {
                 instance.waitFor();
+            }
+        }
+    }
+
+    /** Waits until it serves, or has ended and said why. */
+    private static void awaitStart(Process instance, int port) throws InterruptedException {
+        while (instance.isAlive()) {
+            try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+                return;
+            } catch (IOException e) {
+                Thread.sleep(100);
             }
         }
     }
