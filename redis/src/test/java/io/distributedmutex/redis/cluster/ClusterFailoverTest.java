@@ -10,6 +10,7 @@ import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
@@ -198,10 +199,10 @@ class ClusterFailoverTest {
         List<CompletableFuture<Void>> contenders = new ArrayList<>();
         for (String label : new String[] {"A", "B"}) {
             DistributedMutex mutex = connect(label);
-            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over)));
+            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over), OwnThread.EACH));
         }
         Await.until("both are at work", () -> holds.size() > 5);
-        CompletableFuture<Long> named = CompletableFuture.supplyAsync(this::whenAnotherIsNamed);
+        CompletableFuture<Long> named = CompletableFuture.supplyAsync(this::whenAnotherIsNamed, OwnThread.EACH);
 
         failover.run();
         long firstNamed = named.get(60, TimeUnit.SECONDS);

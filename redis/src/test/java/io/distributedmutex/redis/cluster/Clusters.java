@@ -12,7 +12,7 @@ final class Clusters {
     /** As docs/operations.md says it. */
     private static final String LEAST_RIGHTS =
             "~lock:* ~dmutex:* resetchannels &dmutex:grants:* &dmutex:instance:* -@all"
-                    + " +eval +evalsha +get +set +del +exists +time +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset +hdel"
+                    + " +eval +evalsha +get +set +del +exists +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset +hdel"
                     + " +xadd +xsetid +setrange +getrange +publish +subscribe +unsubscribe +hello +auth +ping +info +scan +type +select"
                     + " +cluster|slots +asking";
 

@@ -11,6 +11,7 @@ import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.RedisExecutable;
@@ -138,15 +139,17 @@ class MovingSlotTest {
     @Test
     void whatIsGivenUpIsNeverOvertakenByWhatItGivesUp() {
         try (RedisLockStore store = RedisLockStore.connect(Clusters.uri(redis))) {
-            CompletableFuture<Void> migrations = CompletableFuture.runAsync(() -> {
-                for (int i = 0; i < 6; i++) {
-                    try (SlotMigration migration = redis.migrate(slot, i % 2 == 0 ? target : source)) {
-                        Await.pass(Duration.ofMillis(50));
-                        migration.moveKeys(1);
-                        Await.pass(Duration.ofMillis(50));
-                    }
-                }
-            });
+            CompletableFuture<Void> migrations = CompletableFuture.runAsync(
+                    () -> {
+                        for (int i = 0; i < 6; i++) {
+                            try (SlotMigration migration = redis.migrate(slot, i % 2 == 0 ? target : source)) {
+                                Await.pass(Duration.ofMillis(50));
+                                migration.moveKeys(1);
+                                Await.pass(Duration.ofMillis(50));
+                            }
+                        }
+                    },
+                    OwnThread.EACH);
             int attempts = 0;
             while (!migrations.isDone() || attempts < 200) {
                 attempts++;
