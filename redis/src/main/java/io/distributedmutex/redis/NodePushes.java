@@ -23,8 +23,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A script counts only those whom its own node reaches; by that it finds out that a waiter is gone. So an instance subscribes
  * at the node that publishes. From Redis 7.0 on, and on Valkey, each slot has a channel of its own, which only nodes of its shard
- * carry ({@code SSUBSCRIBE}); on Redis 6.2 there is one channel for the connection. Each connection has a name of its own, which
- * tells scripts the kind of channel by its length.
+ * carry ({@code SSUBSCRIBE}); on Redis 6.2 there is one channel for the connection, and all nodes carry it. Each connection has a
+ * name of its own, which tells scripts the kind of channel.
  *
  * <p>Lettuce would subscribe to the channels of several slots in one command after a reconnect, which a cluster refuses, and does
  * not subscribe again to those of a slot that came back. So nothing here is left to it: a connection that is lost is made anew
@@ -34,8 +34,11 @@ final class NodePushes {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
-    /** What the name of a connection with sharded channels begins with; scripts tell it by its length. */
+    /** What the name of a connection with sharded channels begins with; see grant.lua. */
     private static final String SHARDED = "shard-";
+
+    /** The same, of one with a channel that all nodes of the cluster carry. */
+    private static final String CLASSIC = "nodes-";
 
     private static final long FIRST_PAUSE_MILLIS = 100;
     private static final long LONGEST_PAUSE_MILLIS = 2_000;
@@ -136,7 +139,7 @@ final class NodePushes {
     }
 
     private static String drawName(boolean isSharded) {
-        return isSharded ? SHARDED + ClientName.draw() : ClientName.draw();
+        return (isSharded ? SHARDED : CLASSIC) + ClientName.draw();
     }
 
     /** The name of the connection; of the next one while there is none. */
