@@ -25,6 +25,8 @@ class StartCheckTest {
             called.addAll(ofOne);
         }
 
+        // Asked only in a Cluster of Redis 6.2, and only by way of trying.
+        assertThat(called.remove("PUBSUB")).isTrue();
         assertThat(found(TRIED, Script.PROBE)).isEqualTo(called);
     }
 
