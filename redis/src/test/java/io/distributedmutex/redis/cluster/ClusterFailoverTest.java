@@ -18,11 +18,8 @@ import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
@@ -187,52 +184,34 @@ class ClusterFailoverTest {
         });
     }
 
-    private record Hold(long fence, long granted, long end) {}
-
     /**
      * Two instances contend for a key all along, and hold it for a while, by turns. Tokens rise strictly; both hold it only
      * around the failover, for a second at most; and they are served again soon after a node has named another master.
      */
     private void load(Runnable failover) throws Exception {
-        Queue<Hold> holds = new ConcurrentLinkedQueue<>();
+        Holds holds = new Holds();
         AtomicBoolean over = new AtomicBoolean();
         List<CompletableFuture<Void>> contenders = new ArrayList<>();
         for (String label : new String[] {"A", "B"}) {
             DistributedMutex mutex = connect(label);
             contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over), OwnThread.EACH));
         }
-        Await.until("both are at work", () -> holds.size() > 5);
+        Await.until("both are at work", () -> holds.count() > 5);
         CompletableFuture<Long> named = CompletableFuture.supplyAsync(this::whenAnotherIsNamed, OwnThread.EACH);
 
         failover.run();
         long firstNamed = named.get(60, TimeUnit.SECONDS);
-        Await.until(
-                "they are at work again",
-                () -> holds.stream().filter(hold -> hold.granted() > firstNamed).count() > 5);
+        Await.until("they are at work again", () -> holds.countSince(firstNamed) > 5);
         over.set(true);
         for (CompletableFuture<Void> contender : contenders) {
             contender.get(60, TimeUnit.SECONDS);
         }
 
-        List<Hold> inOrder = new ArrayList<>(holds);
-        inOrder.sort(Comparator.comparingLong(Hold::granted));
-        long overlap = 0;
-        long end = 0;
-        long fence = 0;
-        for (Hold hold : inOrder) {
-            overlap = Math.max(overlap, Math.min(end, hold.end()) - hold.granted());
-            end = end == 0 ? hold.end() : Math.max(end, hold.end());
-            assertThat(hold.fence()).isGreaterThan(fence);
-            fence = hold.fence();
-        }
-        long beyond = inOrder.stream()
-                .filter(hold -> hold.granted() > firstNamed)
-                .findFirst()
-                .map(hold -> (hold.granted() - firstNamed) / 1_000_000)
-                .orElseThrow();
+        long beyond = holds.servedAgainMillis(firstNamed);
         System.out.println("served again " + beyond + " ms after the first node named another master; longest overlap "
-                + overlap / 1_000_000 + " ms; " + inOrder.size() + " holds");
-        assertThat(overlap / 1_000_000).isLessThan(1_000 + stalls.allowanceMillis());
+                + holds.overlapMillis() + " ms; " + holds.count() + " holds");
+        holds.assertTokensRise();
+        assertThat(holds.overlapMillis()).isLessThan(1_000 + stalls.allowanceMillis());
         assertThat(beyond).isLessThan(2_000 + stalls.allowanceMillis());
     }
 
@@ -261,14 +240,14 @@ class ClusterFailoverTest {
         }
     }
 
-    private static void contend(DistributedMutex mutex, Queue<Hold> holds, AtomicBoolean over) {
+    private static void contend(DistributedMutex mutex, Holds holds, AtomicBoolean over) {
         while (!over.get()) {
             try (Lease lease = mutex.acquire("k")) {
                 long granted = System.nanoTime();
                 while (lease.isValid() && System.nanoTime() - granted < HOLD_NANOS) {
                     Await.pass(Duration.ofMillis(1));
                 }
-                holds.add(new Hold(lease.fencingToken(), granted, System.nanoTime()));
+                holds.add(lease.fencingToken(), granted);
             } catch (StoreException e) {
                 // Within the wait time it tries again by itself; what a failover breaks beyond that shows in the gap.
                 Await.pass(Duration.ofMillis(10));
