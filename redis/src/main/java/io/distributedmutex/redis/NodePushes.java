@@ -385,6 +385,7 @@ final class NodePushes {
         if (moved) {
             channel.outcome.complete(false);
             listener.doubtful();
+            listener.missed();
         } else {
             channel.outcome.completeExceptionally(error);
             warn(said);
