@@ -35,6 +35,11 @@ final class TurnsCase implements BenchCase {
     }
 
     @Override
+    public boolean suitsClusters() {
+        return true;
+    }
+
+    @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws IOException {
         WorkerLink worker = workers.get(subject);
         if (worker == null) {
