@@ -10,11 +10,8 @@ import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -23,9 +20,7 @@ public final class Contenders {
 
     private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
-    private record Hold(long fence, long granted, long end) {}
-
-    private final Queue<Hold> holds = new ConcurrentLinkedQueue<>();
+    private final Holds holds = new Holds();
     private final AtomicBoolean over = new AtomicBoolean();
 
     private Contenders() {}
@@ -47,7 +42,7 @@ public final class Contenders {
         for (DistributedMutex instance : instances) {
             running.add(CompletableFuture.runAsync(() -> contenders.contend(instance), OwnThread.EACH));
         }
-        Await.until("all are at work", () -> contenders.holds.size() > 5);
+        Await.until("all are at work", () -> contenders.holds.count() > 5);
         CompletableFuture<Long> named = CompletableFuture.supplyAsync(
                 () -> {
                     awaitNamed.run();
@@ -57,12 +52,7 @@ public final class Contenders {
 
         failover.run();
         long firstNamed = named.get(60, TimeUnit.SECONDS);
-        Await.until(
-                "they are at work again",
-                () -> contenders.holds.stream()
-                                .filter(hold -> hold.granted() > firstNamed)
-                                .count()
-                        > 5);
+        Await.until("they are at work again", () -> contenders.holds.countSince(firstNamed) > 5);
         contenders.over.set(true);
         for (CompletableFuture<Void> contender : running) {
             contender.get(60, TimeUnit.SECONDS);
@@ -77,7 +67,7 @@ public final class Contenders {
                 while (lease.isValid() && System.nanoTime() - granted < HOLD_NANOS) {
                     Await.pass(Duration.ofMillis(1));
                 }
-                holds.add(new Hold(lease.fencingToken(), granted, System.nanoTime()));
+                holds.add(lease.fencingToken(), granted);
             } catch (StoreException e) {
                 // Within the wait time it tries again by itself; what a failover breaks beyond that shows in the gap.
                 Await.pass(Duration.ofMillis(10));
@@ -86,25 +76,11 @@ public final class Contenders {
     }
 
     private void judge(long firstNamed, Stalls stalls) {
-        List<Hold> inOrder = new ArrayList<>(holds);
-        inOrder.sort(Comparator.comparingLong(Hold::granted));
-        long overlap = 0;
-        long end = 0;
-        long fence = 0;
-        for (Hold hold : inOrder) {
-            overlap = Math.max(overlap, Math.min(end, hold.end()) - hold.granted());
-            end = end == 0 ? hold.end() : Math.max(end, hold.end());
-            assertThat(hold.fence()).isGreaterThan(fence);
-            fence = hold.fence();
-        }
-        long beyond = inOrder.stream()
-                .filter(hold -> hold.granted() > firstNamed)
-                .findFirst()
-                .map(hold -> (hold.granted() - firstNamed) / 1_000_000)
-                .orElseThrow();
+        long beyond = holds.servedAgainMillis(firstNamed);
         System.out.println("served again " + beyond + " ms after another primary was named; longest overlap "
-                + overlap / 1_000_000 + " ms; " + inOrder.size() + " holds");
-        assertThat(overlap / 1_000_000).isLessThan(1_000 + stalls.allowanceMillis());
+                + holds.overlapMillis() + " ms; " + holds.count() + " holds");
+        holds.assertTokensRise();
+        assertThat(holds.overlapMillis()).isLessThan(1_000 + stalls.allowanceMillis());
         assertThat(beyond).isLessThan(2_000 + stalls.allowanceMillis());
     }
 }
