@@ -8,6 +8,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Holds;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;

@@ -1,4 +1,4 @@
-package io.distributedmutex.redis.cluster;
+package io.distributedmutex.redis.live;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -9,18 +9,18 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /** When a key was held, told by its holders. Thread-safe; what is told of all of them is for when they have ended. */
-final class Holds {
+public final class Holds {
 
     private record Hold(long fence, long granted, long end) {}
 
     private final Queue<Hold> holds = new ConcurrentLinkedQueue<>();
 
     /** Somebody has held it from then until now. */
-    void add(long fence, long grantedNanos) {
+    public void add(long fence, long grantedNanos) {
         holds.add(new Hold(fence, grantedNanos, System.nanoTime()));
     }
 
-    int count() {
+    public int count() {
         return holds.size();
     }
 
@@ -31,7 +31,7 @@ final class Holds {
     }
 
     /** The longest time in which two held it. */
-    long overlapMillis() {
+    public long overlapMillis() {
         long overlap = 0;
         long end = Long.MIN_VALUE;
         for (Hold hold : inOrder()) {
@@ -44,7 +44,7 @@ final class Holds {
     }
 
     /** The longest time in which nobody held it. */
-    long longestGapMillis() {
+    public long longestGapMillis() {
         long longest = 0;
         List<Hold> inOrder = inOrder();
         for (int i = 1; i < inOrder.size(); i++) {
@@ -55,7 +55,7 @@ final class Holds {
     }
 
     /** From then until the first that was granted after. */
-    long servedAgainMillis(long nanos) {
+    public long servedAgainMillis(long nanos) {
         return inOrder().stream()
                 .filter(hold -> hold.granted() > nanos)
                 .findFirst()
@@ -63,12 +63,12 @@ final class Holds {
                 .orElseThrow();
     }
 
-    int countSince(long nanos) {
+    public int countSince(long nanos) {
         return (int) holds.stream().filter(hold -> hold.granted() > nanos).count();
     }
 
     /** Each holder had a greater fencing token than the one before. */
-    void assertTokensRise() {
+    public void assertTokensRise() {
         long fence = 0;
         for (Hold hold : inOrder()) {
             assertThat(hold.fence()).isGreaterThan(fence);
