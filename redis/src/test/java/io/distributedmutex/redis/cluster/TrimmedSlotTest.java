@@ -7,6 +7,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Holds;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.server.EmbeddedRedis;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.redis.live.Holds;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
 import java.time.Duration;
