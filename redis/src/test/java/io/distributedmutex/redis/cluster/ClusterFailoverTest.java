@@ -77,11 +77,10 @@ class ClusterFailoverTest {
     }
 
     private DistributedMutex connect(String label) {
-        DistributedMutex mutex = RedisMutex.builder()
+        DistributedMutex mutex = Clusters.connected(RedisMutex.builder()
                 .uri(Clusters.uri(redis).replace("//", "//:data@"))
                 .holderLabel(label)
-                .options(RENEWED)
-                .connect();
+                .options(RENEWED));
         mutexes.add(mutex);
         return mutex;
     }

@@ -1,9 +1,14 @@
 package io.distributedmutex.redis.cluster;
 
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.RedisExecutable;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** What tests on clusters share. */
@@ -37,6 +42,17 @@ final class Clusters {
     /** For the user "app". */
     static String leastUri(EmbeddedCluster cluster) {
         return uri(cluster).replace("//", "//app:secret@");
+    }
+
+    /** Connects, and does so again where a busy machine took longer than the 3 s that it may take. */
+    static DistributedMutex connected(RedisMutex.Builder builder) {
+        return Await.value("a connection", Await.BOUND, () -> {
+            try {
+                return Optional.of(builder.connect());
+            } catch (StoreUnreachableException e) {
+                return Optional.empty();
+            }
+        });
     }
 
     /** All nodes, by the ports that clients reach them by. */

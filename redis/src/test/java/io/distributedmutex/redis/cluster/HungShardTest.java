@@ -65,7 +65,7 @@ class HungShardTest {
 
     private DistributedMutex connect() {
         DistributedMutex mutex =
-                RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED).connect();
+                Clusters.connected(RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED));
         mutexes.add(mutex);
         return mutex;
     }

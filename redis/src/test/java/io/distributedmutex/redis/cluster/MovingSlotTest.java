@@ -69,7 +69,7 @@ class MovingSlotTest {
 
     private DistributedMutex connect() {
         DistributedMutex mutex =
-                RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED).connect();
+                Clusters.connected(RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED));
         mutexes.add(mutex);
         return mutex;
     }
