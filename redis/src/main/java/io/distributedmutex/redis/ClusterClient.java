@@ -8,12 +8,11 @@ import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.resource.ClientResources;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +20,6 @@ import org.jspecify.annotations.Nullable;
  * application's. Knows nothing of slots.
  */
 final class ClusterClient {
-
-    private static final long CLOSE_MILLIS = 1_000;
 
     private final RedisClient commands;
     private final RedisClient pushes;
@@ -96,23 +93,46 @@ final class ClusterClient {
         return commands.getResources().eventExecutorGroup();
     }
 
-    /** Runs something soon, on a thread of the client's; or now, if those are ending. */
+    /** Runs something soon, and once, on a thread of the client's; or now, if those are ending or an error strikes. */
     void execute(Runnable task) {
+        Once once = new Once(task);
         try {
             // Not execute(): what a task throws then ends the executor for good.
-            Future<?> unused = executor().submit(task);
-        } catch (RejectedExecutionException e) {
-            task.run();
+            Future<?> unused = executor().submit(once);
+        } catch (RejectedExecutionException | VirtualMachineError e) {
+            // What connects, or goes on with requests, must not be lost. It may be in the queue all the same.
+            once.run();
         }
     }
 
-    /** Runs something later; returns whether that will be so. */
+    private static final class Once implements Runnable {
+
+        private final Runnable task;
+        private final AtomicBoolean begun = new AtomicBoolean();
+
+        Once(Runnable task) {
+            this.task = task;
+        }
+
+        @Override
+        public void run() {
+            if (begun.compareAndSet(false, true)) {
+                task.run();
+            }
+        }
+    }
+
+    /**
+     * Runs something later.
+     *
+     * @return whether that will be so. If an error struck (no memory, say) it may be so though this is false.
+     */
     boolean schedule(Runnable task, long millis) {
         try {
             Future<?> unused = executor().schedule(task, millis, TimeUnit.MILLISECONDS);
             return true;
-        } catch (RejectedExecutionException e) {
-            // The client is shutting down.
+        } catch (RejectedExecutionException | VirtualMachineError e) {
+            // The client is shutting down, or cannot now. Whoever asked keeps no mark that it is due.
             return false;
         }
     }
@@ -123,15 +143,8 @@ final class ClusterClient {
             own.close();
             return;
         }
-        CompletableFuture<Void> end = CompletableFuture.allOf(
-                commands.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS),
-                pushes.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS));
-        try {
-            end.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            // The client goes on closing them.
-        }
+        Connections.awaitClosed(CompletableFuture.allOf(
+                commands.shutdownAsync(0, Connections.CLOSE_MILLIS, TimeUnit.MILLISECONDS),
+                pushes.shutdownAsync(0, Connections.CLOSE_MILLIS, TimeUnit.MILLISECONDS)));
     }
 }

@@ -42,10 +42,17 @@ import org.slf4j.LoggerFactory;
  * The masters of a Redis Cluster, each with a part of the slots. An instance has connections to those alone that have its keys.
  *
  * <p>Which master has a slot is asked of any node when connecting, and again whenever something shows that it may have changed:
- * a redirect, a node that is silent or gone, a subscription that a node has ended. Nothing is asked while all is well. A node that
- * answers late has nodes that are wrong for a moment, and they redirect.
+ * a redirect, a node that is silent or gone, a subscription that a node has ended. Nothing is asked while all is well.
+ *
+ * <p>The answer has no number, so that of a node which has not heard yet is believed, too. What that costs: where the node that it
+ * names is well, a redirect; where it is gone, requests that surely were not sent, and another look, 100 ms later at the earliest,
+ * of all masters that are well. That ends with the first answer of a node that has heard, since after it nothing fails; and a
+ * node hears within {@code cluster-node-timeout}. One that is cut off from the others, but not from us, may go on misleading us if
+ * it is always the first to answer: only the keys of the slots that have moved since are not served meanwhile. No lock is lost by
+ * it: whoever is not the master redirects, or refuses ({@code CLUSTERDOWN}). Nodes that send requests to each other cost
+ * {@link SlotRequests#MAXIMUM_REDIRECTS} redirects for each request, and one look in 100 ms.
  */
-final class ClusterPrimaries implements Topology, ClusterNode.Listener {
+final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterNode.Listener {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
@@ -204,7 +211,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                 try {
                     StatefulRedisConnection<byte[], byte[]> connection =
                             Connections.awaitWithin(each.getValue(), ofNode, share(deadline, attempts.size()));
-                    found = ask(connection, each.getKey(), ofNode, errors, left(deadline));
+                    found = ask(connection, each.getKey(), ofNode, errors, Connections.left(deadline));
                     break;
                 } catch (StoreUnreachableException e) {
                     // What a node has said says more than silence.
@@ -247,11 +254,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
 
     /** A node that is silent must leave time for the others. */
     private static Duration share(long deadline, int count) {
-        return Duration.ofNanos(Math.max(1, left(deadline).toNanos() / Math.min(count, 4)));
-    }
-
-    private static Duration left(long deadline) {
-        return Duration.ofNanos(Math.max(TimeUnit.MILLISECONDS.toNanos(1), deadline - System.nanoTime()));
+        return Duration.ofNanos(Math.max(1, Connections.left(deadline).toNanos() / Math.min(count, 4)));
     }
 
     private static void pause() {
@@ -337,13 +340,14 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         }
         boolean checked = false;
         try {
-            ServerCheck.checkNode(found.connection().async(), errorsOf(client, found.first(), timeout), left(deadline));
+            ServerCheck.checkNode(
+                    found.connection().async(), errorsOf(client, found.first(), timeout), Connections.left(deadline));
             attempts.forEach((master, attempt) -> {
                 RedisErrors ofNode = errorsOf(client, master, timeout);
                 try {
                     StatefulRedisConnection<byte[], byte[]> connection =
-                            Connections.awaitWithin(attempt, ofNode, left(deadline));
-                    ServerCheck.checkNode(connection.async(), ofNode, left(deadline));
+                            Connections.awaitWithin(attempt, ofNode, Connections.left(deadline));
+                    ServerCheck.checkNode(connection.async(), ofNode, Connections.left(deadline));
                 } catch (StoreUnreachableException e) {
                     if (Thread.currentThread().isInterrupted()) {
                         throw e;
@@ -469,14 +473,15 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
 
     // ---- what slots and nodes ask, and tell
 
-    /** The master of a slot, as far as is known. */
-    ClusterNode nodeOf(int slot) {
+    @Override
+    public ClusterNode nodeOf(int slot) {
         NodeAddress master = slots.masterOf(slot);
         // All slots had a master when this connected, and none forgets it.
         return nodeAt(master == null ? first : master);
     }
 
-    ClusterNode nodeAt(NodeAddress address) {
+    @Override
+    public ClusterNode nodeAt(NodeAddress address) {
         ClusterNode node = nodes.get(address);
         return node != null
                 ? node
@@ -484,22 +489,23 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                         address, at -> new ClusterNode(at, client, timeout, this, isSharded, messages, new Pushed()));
     }
 
-    void execute(Runnable task) {
+    @Override
+    public void execute(Runnable task) {
         client.execute(task);
     }
 
-    /** Limits how long a request is held. */
-    void schedule(Runnable expire) {
+    @Override
+    public void schedule(Runnable expire) {
         client.schedule(expire, timeout.toMillis());
     }
 
-    /** Runs something later; returns whether that will be so. */
-    boolean schedule(Runnable task, long millis) {
+    @Override
+    public boolean schedule(Runnable task, long millis) {
         return client.schedule(task, millis);
     }
 
-    /** A node says that another has a slot for good. */
-    void moved(int slot, NodeAddress to) {
+    @Override
+    public void moved(int slot, NodeAddress to) {
         synchronized (this) {
             if (!to.equals(slots.masterOf(slot))) {
                 slots = slots.with(slot, to);
@@ -508,8 +514,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         lookAgain();
     }
 
-    /** A request ended with an error. */
-    void failed(ClusterNode node, Throwable error) {
+    @Override
+    public void failed(Throwable error) {
         if (error instanceof StoreUnreachableException
                 || RedisErrors.saidIn(error).startsWith("CLUSTERDOWN")) {
             lookAgain();
@@ -605,9 +611,21 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     /** Asks the masters that are connected, or some other nodes. The first answer counts. */
     private void look() {
         lookedNanos = System.nanoTime();
+        AtomicBoolean over = new AtomicBoolean();
+        // First: it ends the look also if an error strikes below.
+        boolean scheduled = client.schedule(
+                () -> {
+                    if (over.compareAndSet(false, true)) {
+                        lookIsDue.set(false);
+                        lookAgainIfIll();
+                    }
+                },
+                LOOK_LIMIT_MILLIS);
+        if (!scheduled) {
+            lookIsDue.set(false);
+        }
         List<ClusterNode> asked = asked();
         AtomicInteger failed = new AtomicInteger();
-        AtomicBoolean over = new AtomicBoolean();
         for (ClusterNode node : asked) {
             Request request = Request.command("the slots", CommandType.CLUSTER, new Arguments().add("SLOTS"));
             CompletableFuture<ClusterSlots> unused = node.send(
@@ -627,17 +645,6 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                             });
                         }
                     });
-        }
-        boolean scheduled = client.schedule(
-                () -> {
-                    if (over.compareAndSet(false, true)) {
-                        lookIsDue.set(false);
-                        lookAgainIfIll();
-                    }
-                },
-                LOOK_LIMIT_MILLIS);
-        if (!scheduled) {
-            lookIsDue.set(false);
         }
     }
 

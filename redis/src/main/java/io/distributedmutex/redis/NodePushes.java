@@ -263,7 +263,7 @@ final class NodePushes {
         CompletionStage<StatefulRedisPubSubConnection<String, String>> made;
         try {
             made = client.pushes().connectPubSubAsync(StringCodec.UTF8, client.uriOf(node.address()));
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | VirtualMachineError e) {
             made = CompletableFuture.failedFuture(e);
         }
         made.whenComplete((opened, error) -> client.execute(() -> connected(opened, error)));
@@ -363,6 +363,8 @@ final class NodePushes {
                 first = isSharded && open == connection;
                 if (first) {
                     isSharded = false;
+                    // Who waits here already does so under a name by which this server can tell nobody.
+                    missed = true;
                     rename();
                     work();
                 }
@@ -383,6 +385,7 @@ final class NodePushes {
         if (moved) {
             channel.outcome.complete(false);
             listener.doubtful();
+            listener.missed();
         } else {
             channel.outcome.completeExceptionally(error);
             warn(said);
