@@ -330,7 +330,7 @@ final class ClusterNode implements Sender, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
         isSilent = false;
     }
 
@@ -343,6 +343,12 @@ final class ClusterNode implements Sender, RoleListener {
     public void silent() {
         isSilent = true;
         listener.doubtful(this);
+    }
+
+    /** What silenced one connection has likely silenced both, and the other one is not asked anything. */
+    @Override
+    public void dead() {
+        pushes.renew();
     }
 
     @Override

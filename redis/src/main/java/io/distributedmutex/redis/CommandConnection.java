@@ -214,6 +214,7 @@ final class CommandConnection implements Sender {
             silent = false;
             log.warn("{} has been silent for two command time-outs; reconnecting", errors.server());
             connections.reconnect();
+            roles.dead();
         }
     }
 
@@ -239,7 +240,7 @@ final class CommandConnection implements Sender {
         refused = false;
         ioThread = Thread.currentThread();
         silent = false;
-        roles.connected();
+        roles.connected(address);
         errors.connectedTo(address);
         handOver.resume();
         reconnected.run();

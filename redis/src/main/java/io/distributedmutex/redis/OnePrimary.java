@@ -5,6 +5,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -140,7 +141,7 @@ final class OnePrimary implements Topology, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
         readOnly = false;
     }
 

@@ -7,6 +7,7 @@ import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -213,7 +214,11 @@ final class SentinelPrimary implements Topology, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
+        if (sentinels.nameAnotherThan(at)) {
+            // Which is left, and there will be another connection.
+            return;
+        }
         if (hasMoved.compareAndSet(true, false)) {
             moved.run();
         }
