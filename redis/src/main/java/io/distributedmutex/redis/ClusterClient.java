@@ -8,12 +8,10 @@ import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.resource.ClientResources;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +19,6 @@ import org.jspecify.annotations.Nullable;
  * application's. Knows nothing of slots.
  */
 final class ClusterClient {
-
-    private static final long CLOSE_MILLIS = 1_000;
 
     private final RedisClient commands;
     private final RedisClient pushes;
@@ -123,15 +119,8 @@ final class ClusterClient {
             own.close();
             return;
         }
-        CompletableFuture<Void> end = CompletableFuture.allOf(
-                commands.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS),
-                pushes.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS));
-        try {
-            end.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            // The client goes on closing them.
-        }
+        Connections.awaitClosed(CompletableFuture.allOf(
+                commands.shutdownAsync(0, Connections.CLOSE_MILLIS, TimeUnit.MILLISECONDS),
+                pushes.shutdownAsync(0, Connections.CLOSE_MILLIS, TimeUnit.MILLISECONDS)));
     }
 }

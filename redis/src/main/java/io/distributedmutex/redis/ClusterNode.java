@@ -1,19 +1,12 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
-import io.lettuce.core.RedisChannelHandler;
-import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.codec.ByteArrayCodec;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -181,37 +174,17 @@ final class ClusterNode implements Sender, RoleListener {
 
     @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
     private void connect() {
-        Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
-        RedisConnectionStateListener addressBook = new RedisConnectionStateListener() {
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress remote) {
-                addresses.put(connection, remote);
-            }
-        };
-        CompletionStage<StatefulRedisConnection<byte[], byte[]>> made;
-        client.commands().addListener(addressBook);
-        try {
-            made = client.commands().connectAsync(ByteArrayCodec.INSTANCE, client.uriOf(address));
-        } catch (RuntimeException e) {
-            // The client is shut down.
-            made = CompletableFuture.failedFuture(e);
-        }
-        made.whenComplete((opened, error) -> {
-            client.commands().removeListener(addressBook);
-            client.execute(() -> connected(opened, opened == null ? null : addresses.get(opened), error));
-        });
+        Connections.openNode(client, address)
+                .whenComplete((made, error) -> client.execute(() -> connected(made, error)));
     }
 
-    private void connected(
-            @Nullable StatefulRedisConnection<byte[], byte[]> opened,
-            @Nullable SocketAddress remote,
-            @Nullable Throwable error) {
+    private void connected(@Nullable Connections made, @Nullable Throwable error) {
         List<Waiting<?>> failed = new ArrayList<>();
         List<Runnable> answers = new ArrayList<>();
         boolean isLate = false;
         synchronized (this) {
             connecting = false;
-            if (opened == null) {
+            if (made == null) {
                 failed.addAll(waiting);
                 waiting.clear();
                 failure = error;
@@ -219,7 +192,6 @@ final class ClusterNode implements Sender, RoleListener {
             } else if (closed) {
                 isLate = true;
             } else {
-                Connections made = Connections.toNode(opened, client.own(), remote);
                 CommandConnection ready = new CommandConnection(made, errors, timeout, this);
                 ready.onReconnect(() -> listener.reconnected(this));
                 connections = made;
@@ -237,9 +209,9 @@ final class ClusterNode implements Sender, RoleListener {
         for (Waiting<?> one : failed) {
             one.result().completeExceptionally(errors.notConnected(one.request(), error));
         }
-        if (isLate && opened != null) {
-            Connections.toNode(opened, null, null).drop();
-        } else if (opened == null) {
+        if (isLate && made != null) {
+            made.drop();
+        } else if (made == null) {
             isSilent = true;
             listener.doubtful(this);
         } else {

@@ -1,14 +1,9 @@
 package io.distributedmutex.redis.cluster;
 
-import io.distributedmutex.DistributedMutex;
-import io.distributedmutex.StoreUnreachableException;
-import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.RedisExecutable;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** What tests on clusters share. */
@@ -44,17 +39,6 @@ final class Clusters {
         return uri(cluster).replace("//", "//app:secret@");
     }
 
-    /** Connects, and does so again where a busy machine took longer than the 3 s that it may take. */
-    static DistributedMutex connected(RedisMutex.Builder builder) {
-        return Await.value("a connection", Await.BOUND, () -> {
-            try {
-                return Optional.of(builder.connect());
-            } catch (StoreUnreachableException e) {
-                return Optional.empty();
-            }
-        });
-    }
-
     /** All nodes, by the ports that clients reach them by. */
     static String uri(EmbeddedCluster cluster) {
         return "redis-cluster://"
@@ -63,7 +47,7 @@ final class Clusters {
                         .collect(Collectors.joining(","));
     }
 
-    /** The installed server: one that has sharded channels. */
+    /** The installed server, or the one that the property names: one that has sharded channels. */
     static RedisExecutable installed() {
         List<RedisExecutable> all = EmbeddedRedis.executables();
         return all.get(all.size() - 1);

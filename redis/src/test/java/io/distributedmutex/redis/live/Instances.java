@@ -2,21 +2,29 @@ package io.distributedmutex.redis.live;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 
-/** The instances of one test on one server, strangers to each other; closed together. */
+/** The instances of one test on one deployment, strangers to each other; closed together. */
 public final class Instances implements AutoCloseable {
 
-    private final EmbeddedRedis redis;
+    private final String uri;
     private final List<DistributedMutex> all = new ArrayList<>();
 
     /** No instance yet. */
     public Instances(EmbeddedRedis redis) {
-        this.redis = redis;
+        this(redis.uri());
+    }
+
+    /** No instance yet, of a server, of what Sentinels name, or of a cluster. */
+    public Instances(String uri) {
+        this.uri = uri;
     }
 
     /** One more, with all defaults. */
@@ -29,10 +37,15 @@ public final class Instances implements AutoCloseable {
         return add(builder -> builder.holderLabel(label).options(options));
     }
 
-    /** One more, with whatever is set on its builder. */
+    /** One more, with whatever is set on its builder. Where a busy machine takes longer than the 3 s for connecting, again. */
     public DistributedMutex add(UnaryOperator<RedisMutex.Builder> change) {
-        DistributedMutex mutex =
-                change.apply(RedisMutex.builder().uri(redis.uri())).connect();
+        DistributedMutex mutex = Await.value("a connection", Await.BOUND, () -> {
+            try {
+                return Optional.of(change.apply(RedisMutex.builder().uri(uri)).connect());
+            } catch (StoreUnreachableException e) {
+                return Optional.empty();
+            }
+        });
         all.add(mutex);
         return mutex;
     }
