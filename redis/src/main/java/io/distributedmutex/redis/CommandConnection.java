@@ -89,8 +89,11 @@ final class CommandConnection implements Sender {
         this.executor = connection.getResources().eventExecutorGroup();
         Executor eventLoop = connections.eventLoop();
         this.handedOverByCallers = eventLoop == null;
-        this.handOver =
-                new HandOver(connection, eventLoop != null ? eventLoop : executor, () -> connection.isOpen() || closed);
+        this.handOver = new HandOver(
+                connection,
+                eventLoop != null ? eventLoop : executor,
+                () -> connection.isOpen() || closed,
+                eventLoop != null);
         this.timeouts = new CommandTimeouts(executor, System::nanoTime, timeout.toNanos());
         // Zero turns the client's own time-outs off, and with them a timer for each command.
         connection.setTimeout(Duration.ZERO);

@@ -263,7 +263,7 @@ final class NodePushes {
         CompletionStage<StatefulRedisPubSubConnection<String, String>> made;
         try {
             made = client.pushes().connectPubSubAsync(StringCodec.UTF8, client.uriOf(node.address()));
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | VirtualMachineError e) {
             made = CompletableFuture.failedFuture(e);
         }
         made.whenComplete((opened, error) -> client.execute(() -> connected(opened, error)));
@@ -385,6 +385,7 @@ final class NodePushes {
         if (moved) {
             channel.outcome.complete(false);
             listener.doubtful();
+            listener.missed();
         } else {
             channel.outcome.completeExceptionally(error);
             warn(said);

@@ -129,6 +129,7 @@ final class OwnClient {
                     @Override
                     public void afterChannelInitialized(Channel channel) {
                         eventLoop = channel.eventLoop();
+                        channel.pipeline().addLast(SharedWrite.opener());
                         remember(channel);
                     }
                 })

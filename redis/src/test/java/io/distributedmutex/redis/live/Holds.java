@@ -87,4 +87,10 @@ public final class Holds {
             assertThat(hold.fence()).isGreaterThan(highest);
         }
     }
+
+    @Override
+    public String toString() {
+        return count() + " holds, longest overlap " + overlapMillis() + " ms, longest gap " + longestGapMillis()
+                + " ms";
+    }
 }

@@ -37,17 +37,22 @@ public final class Instances implements AutoCloseable {
         return add(builder -> builder.holderLabel(label).options(options));
     }
 
-    /** One more, with whatever is set on its builder. Where a busy machine takes longer than the 3 s for connecting, again. */
+    /** One more, with whatever is set on its builder. */
     public DistributedMutex add(UnaryOperator<RedisMutex.Builder> change) {
-        DistributedMutex mutex = Await.value("a connection", Await.BOUND, () -> {
+        DistributedMutex mutex = connected(change.apply(RedisMutex.builder().uri(uri)));
+        all.add(mutex);
+        return mutex;
+    }
+
+    /** Connects, and does so again where a busy machine took longer than the 3 s that it may take. */
+    private static DistributedMutex connected(RedisMutex.Builder builder) {
+        return Await.value("a connection", Await.BOUND, () -> {
             try {
-                return Optional.of(change.apply(RedisMutex.builder().uri(uri)).connect());
+                return Optional.of(builder.connect());
             } catch (StoreUnreachableException e) {
                 return Optional.empty();
             }
         });
-        all.add(mutex);
-        return mutex;
     }
 
     /** So many more, labelled by their number from 0 on. */

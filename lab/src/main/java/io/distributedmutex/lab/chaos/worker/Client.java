@@ -57,6 +57,12 @@ final class Client {
         return call(view, key, "acquire", view.options().waitTime(), () -> view.acquire(key));
     }
 
+    /** For a lease that is renewed until it is given back. */
+    @Nullable
+    Lease acquireRenewed(DistributedMutex view, String key) throws InterruptedException {
+        return call(view, key, Call.RENEWED, view.options().waitTime(), () -> view.acquire(key));
+    }
+
     /** As who may hold another key meanwhile. */
     @Nullable
     Lease acquireInCircle(DistributedMutex view, String key) throws InterruptedException {

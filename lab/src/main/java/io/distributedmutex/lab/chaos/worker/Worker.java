@@ -97,6 +97,15 @@ public final class Worker {
                 .toList();
     }
 
+    /** The names of the keys that are waited for in circles. */
+    public static List<String> circleKeys() {
+        return IntStream.range(0, CIRCLE_KEYS).mapToObj(Worker::circleKey).toList();
+    }
+
+    private static String circleKey(int number) {
+        return "circle-" + number;
+    }
+
     void start() {
         for (int thread = 0; thread < THREADS; thread++) {
             Random random = new Random(seeds.nextLong());
@@ -145,9 +154,9 @@ public final class Worker {
             while (!stopping) {
                 int first = random.nextInt(CIRCLE_KEYS);
                 int second = (first + 1 + random.nextInt(CIRCLE_KEYS - 1)) % CIRCLE_KEYS;
-                Lease one = client.acquireInCircle(view, "circle-" + first);
+                Lease one = client.acquireInCircle(view, circleKey(first));
                 Thread.sleep(random.nextInt(200));
-                Lease two = one == null ? null : client.acquireInCircle(view, "circle-" + second);
+                Lease two = one == null ? null : client.acquireInCircle(view, circleKey(second));
                 Thread.sleep(random.nextInt(20));
                 if (two != null) {
                     client.release(view, two, random.nextBoolean());
@@ -211,7 +220,7 @@ public final class Worker {
                 DistributedMutex renewing = mutex.with(o -> o.leaseTime(Duration.ofMillis(600))
                         .waitTime(Duration.ofSeconds(3))
                         .autoRenew(Duration.ofSeconds(4)));
-                work(renewing, client.acquire(renewing, slow), between(700, 1_500));
+                work(renewing, client.acquireRenewed(renewing, slow), between(700, 1_500));
             } else {
                 beLate(slow);
             }
