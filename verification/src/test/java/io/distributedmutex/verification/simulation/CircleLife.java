@@ -94,14 +94,16 @@ final class CircleLife {
     private final int restlessness;
 
     private final class Owner {
+        final int number;
         final String name;
         final int instance;
         final DistributedMutex mutex;
         final Map<String, Lease> held = new HashMap<>();
         final List<Waiting> waits = new ArrayList<>();
 
-        Owner(String name, int instance, DistributedMutex mutex) {
-            this.name = name;
+        Owner(int number, int instance, DistributedMutex mutex) {
+            this.number = number;
+            this.name = "o" + number;
             this.instance = instance;
             this.mutex = mutex.owner(name);
         }
@@ -129,6 +131,17 @@ final class CircleLife {
         Circle(List<Waiting> waits, long now) {
             this.waits = waits;
             this.closedNanos = now;
+        }
+
+        boolean sharesAnOwnerWith(Circle other) {
+            for (Waiting wait : waits) {
+                for (Waiting each : other.waits) {
+                    if (each.owner == wait.owner) {
+                        return true;
+                    }
+                }
+            }
+            return false;
         }
 
         /** Whether what is told of now may mean it: each wait had begun by when it is said to have, and not long before. */
@@ -192,7 +205,7 @@ final class CircleLife {
         int people = 3 + random.nextInt(6);
         for (int i = 0; i < people; i++) {
             int instance = random.nextInt(count);
-            owners.add(new Owner("o" + i, instance, instances.get(instance)));
+            owners.add(new Owner(i, instance, instances.get(instance)));
         }
         this.keys = people + random.nextInt(4);
     }
@@ -372,10 +385,12 @@ final class CircleLife {
 
     /** Of circles that share owners, which there are where one waits for several keys, one may stand for the others. */
     private boolean isTold(Circle circle) {
-        return circles.values().stream()
-                .filter(other -> other.told != null && other.lastNanos == now())
-                .anyMatch(other -> other.waits.stream()
-                        .anyMatch(wait -> circle.waits.stream().anyMatch(each -> each.owner == wait.owner)));
+        for (Circle other : circles.values()) {
+            if (other.told != null && other.lastNanos == now() && other.sharesAnOwnerWith(circle)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Who holds and who waits, for a failure's message. */
@@ -391,10 +406,11 @@ final class CircleLife {
                         .collect(Collectors.joining("; "));
     }
 
+    /** A circle is found once: from that of its owners who has the lowest number. */
     private void walk(Owner first, Owner owner, Map<String, Owner> holders, List<Waiting> path) {
         for (Waiting wait : owner.waits) {
             Owner holder = holders.get(wait.key);
-            if (holder == null || wait.future.isCancelled()) {
+            if (holder == null || holder.number < first.number || wait.future.isCancelled()) {
                 continue;
             }
             path.add(wait);
