@@ -77,6 +77,9 @@ final class CircleLife {
     /** Each circle that ever stood, by its waits and leases. */
     private final Map<Set<String>, Circle> circles = new LinkedHashMap<>();
 
+    /** The same by its waits and leases themselves, in their order. */
+    private final Map<List<Object>, Circle> seenBefore = new HashMap<>();
+
     /** Those with the same owners, keys and leases: somebody may wait again for what was given up. */
     private final Map<Set<String>, List<Circle>> alike = new HashMap<>();
 
@@ -415,25 +418,45 @@ final class CircleLife {
             }
             path.add(wait);
             if (holder == first) {
-                Set<String> lasting = new TreeSet<>();
-                Set<String> exactly = new TreeSet<>();
+                List<Object> seen = new ArrayList<>();
                 for (Waiting each : path) {
-                    String edge = identity(each, holders.get(each.key).held.get(each.key));
-                    lasting.add(edge);
-                    exactly.add(edge + "@" + each.sinceNanos);
+                    seen.add(each);
+                    seen.add(holders.get(each.key).held.get(each.key));
                 }
-                Circle circle = circles.get(exactly);
-                if (circle == null) {
-                    circle = new Circle(List.copyOf(path), now());
-                    circles.put(exactly, circle);
-                    alike.computeIfAbsent(lasting, same -> new ArrayList<>()).add(circle);
-                }
+                Circle circle = seenBefore.computeIfAbsent(seen, anew -> named(path, holders));
                 circle.lastNanos = now();
-            } else if (path.stream().noneMatch(each -> each.owner == holder)) {
+            } else if (!passes(path, holder)) {
                 walk(first, holder, holders, path);
             }
             path.remove(path.size() - 1);
         }
+    }
+
+    private static boolean passes(List<Waiting> path, Owner owner) {
+        for (Waiting wait : path) {
+            if (wait.owner == owner) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The circle by its names, which take longer to make than all else. */
+    private Circle named(List<Waiting> path, Map<String, Owner> holders) {
+        Set<String> lasting = new TreeSet<>();
+        Set<String> exactly = new TreeSet<>();
+        for (Waiting each : path) {
+            String edge = identity(each, holders.get(each.key).held.get(each.key));
+            lasting.add(edge);
+            exactly.add(edge + "@" + each.sinceNanos);
+        }
+        Circle circle = circles.get(exactly);
+        if (circle == null) {
+            circle = new Circle(List.copyOf(path), now());
+            circles.put(exactly, circle);
+            alike.computeIfAbsent(lasting, same -> new ArrayList<>()).add(circle);
+        }
+        return circle;
     }
 
     private static String identity(Waiting wait, @Nullable Lease lease) {
