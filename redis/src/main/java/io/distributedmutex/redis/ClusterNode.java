@@ -1,6 +1,7 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -305,7 +306,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
         isSilent = false;
     }
 
@@ -318,6 +319,12 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     public void silent() {
         isSilent = true;
         listener.doubtful(this);
+    }
+
+    /** What silenced one connection has likely silenced both, and the other one is not asked anything. */
+    @Override
+    public void dead() {
+        pushes.renew();
     }
 
     @Override

@@ -217,6 +217,7 @@ final class CommandConnection implements Sender {
             silent = false;
             log.warn("{} has been silent for two command time-outs; reconnecting", errors.server());
             connections.reconnect();
+            roles.dead();
         }
     }
 
@@ -242,7 +243,7 @@ final class CommandConnection implements Sender {
         refused = false;
         ioThread = Thread.currentThread();
         silent = false;
-        roles.connected();
+        roles.connected(address);
         errors.connectedTo(address);
         handOver.resume();
         reconnected.run();

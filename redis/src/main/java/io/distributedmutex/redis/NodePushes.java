@@ -203,6 +203,17 @@ final class NodePushes {
         return !channels.isEmpty();
     }
 
+    /** Ends the connection, and makes another where there was one. */
+    void renew() {
+        @Nullable StatefulRedisPubSubConnection<String, String> open;
+        synchronized (this) {
+            open = connection;
+        }
+        if (open != null) {
+            lost(open);
+        }
+    }
+
     /** Ends the connection for good. */
     void close() {
         end(forget());

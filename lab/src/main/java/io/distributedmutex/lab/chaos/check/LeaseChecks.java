@@ -238,13 +238,24 @@ public final class LeaseChecks {
             if (lease.released().equals("lost") && lease.releasedNanos() != Long.MAX_VALUE) {
                 latest = Math.max(latest, lateness(lease, Math.max(lease.deadlineNanos(), lease.releasedNanos())));
                 checkTold(lease, lease.releasedNanos(), violations);
-            } else if (lease.releasingNanos() > lease.deadlineNanos()) {
+            } else if (lease.releasingNanos() > awake(lease.worker(), lease.deadlineNanos())) {
                 latest = Math.max(latest, lateness(lease, lease.deadlineNanos()));
                 checkTold(lease, lease.deadlineNanos(), violations);
             }
         }
         return new Finding<>(
                 Check.TOLD, told + " losses told, at most " + Times.millis(latest) + " after the deadline", violations);
+    }
+
+    /**
+     * That time, or the end of the standstill in which it is: nobody has told then whether a renewal has moved the deadline
+     * meanwhile.
+     */
+    private long awake(int worker, long nanos) {
+        return history.standstills(worker).stream()
+                .filter(stall -> stall.fromNanos() <= nanos && nanos < stall.toNanos())
+                .mapToLong(Span::toNanos)
+                .reduce(nanos, Math::max);
     }
 
     private long lateness(HeldLease lease, long due) {

@@ -8,6 +8,7 @@ import io.distributedmutex.lab.chaos.history.Times;
 import io.distributedmutex.lab.output.Verdict.Finding;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -89,15 +90,14 @@ final class RegisterChecks {
 
     /** A write that its writer took for done must be in the log. (The reverse need not hold: the writer may have died.) */
     private void checkTold(List<String> violations) {
-        Map<String, Long> logged = new HashMap<>();
+        Set<String> logged = new HashSet<>();
         for (Register.Entry entry : record.register()) {
             if (entry.write() && entry.accepted()) {
-                logged.put(entry.key() + " " + entry.value(), entry.token());
+                logged.add(entry.key() + " " + entry.value() + " " + entry.token());
             }
         }
         history.of(Kind.WRITE).forEach(write -> {
-            Long token = logged.get(write.key() + " " + write.value());
-            if (token == null || token != write.token()) {
+            if (!logged.contains(write.key() + " " + write.value() + " " + write.token())) {
                 violations.add("at " + times.at(write.nanos()) + " worker " + write.worker() + " wrote " + write.value()
                         + " to '" + write.key() + "' with token " + write.token()
                         + ", which the register does not know of");

@@ -3,6 +3,7 @@ package io.distributedmutex.lab.chaos.check;
 import io.distributedmutex.lab.chaos.history.Call;
 import io.distributedmutex.lab.chaos.history.Event;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.HeldLease;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.Span;
 import io.distributedmutex.lab.chaos.history.Times;
@@ -20,9 +21,7 @@ import java.util.Set;
  */
 final class ShardCheck {
 
-    /** What a lease is lost by that is not renewed, or is held for too long. */
-    private static final String EXPIRED = "EXPIRED";
-
+    /** What leases are lost by that are held when their worker ends. */
     private static final String CLOSED = "CLOSED";
 
     private final History history;
@@ -45,7 +44,14 @@ final class ShardCheck {
     Finding<Check> shards() {
         new ServiceChecks(history, times, originNanos).gaps().forEach(this::judge);
         Set<Long> judged = new HashSet<>();
-        long lost = history.of(Kind.LOST).filter(this::isUndeserved).count();
+        Map<String, HeldLease> leases = new HashMap<>();
+        history.leases().forEach(lease -> leases.put(name(lease.worker(), lease.key(), lease.token()), lease));
+        long lost = history.of(Kind.LOST)
+                .filter(event -> {
+                    HeldLease lease = leases.get(name(event.worker(), event.key(), event.token()));
+                    return lease != null && isUndeserved(lease, event);
+                })
+                .count();
         long nanos = 0;
         for (Span fault : elsewhere) {
             long calm = keys().stream()
@@ -97,17 +103,20 @@ final class ShardCheck {
         }
     }
 
-    /** Whether a lease was lost that would have been kept by a server that is well. */
-    private boolean isUndeserved(Event lost) {
-        boolean calm = Spans.without(unrest(lost.key()), lost.nanos() - 1, lost.nanos())
-                        .size()
-                > 0;
-        boolean byItsEnd = lost.text().equals(CLOSED) || (lost.text().equals(EXPIRED) && !isRenewed(lost));
-        if (calm && !byItsEnd) {
-            violations.add("at " + times.at(lost.nanos()) + " worker " + lost.worker() + "'s lease " + lost.token()
-                    + " on '" + lost.key() + "' was lost (" + lost.text() + ") although its shard was well");
+    /** Whether a lease was lost that a server that is well keeps: before its end, or for want of a renewal. */
+    private boolean isUndeserved(HeldLease lease, Event lost) {
+        boolean early = lost.nanos() < lease.deadlineNanos() || isRenewed(lost);
+        boolean calm = Span.within(unrest(lost.key()), lease.ownedNanos(), lost.nanos()) == 0;
+        boolean undeserved = early && calm && !lost.text().equals(CLOSED);
+        if (undeserved) {
+            violations.add("at " + times.at(lost.nanos()) + " " + lease.describe() + " was lost (" + lost.text()
+                    + ") although its shard was well");
         }
-        return calm && !byItsEnd;
+        return undeserved;
+    }
+
+    private static String name(int worker, String key, long token) {
+        return worker + " " + key + " " + token;
     }
 
     private boolean isRenewed(Event lost) {

@@ -390,6 +390,19 @@ class CheckerTest {
     }
 
     @Test
+    void aRenewedLeaseOfAnotherShardThatExpiresIsFoundUnlessItsWorkerStoodStill() {
+        topology = Topology.CLUSTER;
+        faultOf("key-2", 10_000, 12_000, Fault.STOP_PRIMARY);
+        at(10_100, 1, Kind.CALL, 7, KEY, 0, 3_000 * MS, "renewed");
+        at(10_110, 1, Kind.ENTER, 7, KEY, 10, 590 * MS, "600");
+        at(10_701, 1, Kind.LOST, 7, KEY, 10, 0, "EXPIRED");
+        release(1, 10_710, 10, "lost");
+        onlyFinds(Check.SHARDS, "lease 10 on 'key-1' was lost (EXPIRED) although its shard was well");
+        stall(1, 10_200, 10_600);
+        findsNothing();
+    }
+
+    @Test
     void theOrderOfAnotherShardIsJudged() {
         topology = Topology.CLUSTER;
         faultOf("key-2", 10_000, 12_000, Fault.STOP_PRIMARY);
@@ -518,6 +531,14 @@ class CheckerTest {
         granted(2, 3_100, 3_200, 11);
         at(3_300, 2, Kind.KILLED, 0, "", 0, 4711, "");
         assertThat(violations(Check.TOLD)).isEmpty();
+    }
+
+    @Test
+    void aRenewalDuringAStandstillIsToldOfByNobody() {
+        granted(1, 100, 110, 10);
+        stall(1, 1_000, 1_500);
+        release(1, 1_400, 10, "ok");
+        findsNothing();
     }
 
     @Test
