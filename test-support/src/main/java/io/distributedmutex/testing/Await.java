@@ -36,7 +36,12 @@ public final class Await {
 
     /** As the one above, but asks for the description when the bound is over, so that it can say what was found instead. */
     public static void until(Supplier<String> what, BooleanSupplier condition) {
-        value(what, BOUND, found(condition));
+        until(what, BOUND, condition);
+    }
+
+    /** As the one above, with another bound. */
+    public static void until(Supplier<String> what, Duration bound, BooleanSupplier condition) {
+        value(what, bound, found(condition));
     }
 
     /** Waits until the condition holds, and fails the test if it does not within the bound. */

@@ -40,7 +40,8 @@ class StandardStreamsTest {
     @Tag("deep")
     @ValueSource(strings = {"list", "list --json", "inspect k", "inspect --json k", "release --force --json k"})
     void whatCannotBeWrittenIsTold(String command) throws Exception {
-        String[] arguments = (command + " --redis " + redis.uri()).split(" ");
+        // So that a busy machine does not end it before it writes.
+        String[] arguments = (command + " --timeout 30s --redis " + redis.uri()).split(" ");
         for (String output : new String[] {">/dev/full", ">&-"}) {
             CommandLineTool.Result result = inShell("exec \"$@\" " + output, arguments);
             assertThat(result.exitCode()).as(output).isEqualTo(74);

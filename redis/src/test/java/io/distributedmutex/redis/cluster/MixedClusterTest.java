@@ -229,7 +229,7 @@ class MixedClusterTest {
 
         void assertSound(long mostOverlapMillis, long longestGapMillis) {
             for (Holds ofKey : holds.values()) {
-                ofKey.assertTokensRise();
+                ofKey.assertTokensRise(stalls.allowanceMillis());
                 assertThat(ofKey.overlapMillis()).isLessThanOrEqualTo(mostOverlapMillis);
                 assertThat(ofKey.longestGapMillis()).isLessThan(longestGapMillis + stalls.allowanceMillis());
             }

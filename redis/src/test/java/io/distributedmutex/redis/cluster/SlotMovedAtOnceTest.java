@@ -107,7 +107,7 @@ class SlotMovedAtOnceTest {
         assertThat(held.release()).isTrue();
         System.out.println(
                 "figures: " + MOVES + " moves of a slot at once, " + longest / 1_000_000 + " ms at most; " + holds);
-        holds.assertTokensRise();
+        holds.assertTokensRise(stalls.allowanceMillis());
         assertThat(holds.overlapMillis()).isZero();
         // The poll, and the time for which the server lets nobody write.
         assertThat(holds.longestGapMillis()).isLessThan(500 + stalls.allowanceMillis());

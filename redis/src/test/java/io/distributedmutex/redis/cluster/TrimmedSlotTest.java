@@ -84,7 +84,7 @@ class TrimmedSlotTest {
         assertThat(held.release()).isTrue();
         assertThat(elsewhere.release()).isTrue();
         System.out.println("figures: " + MOVES + " moves with a trim: " + holds);
-        holds.assertTokensRise();
+        holds.assertTokensRise(stalls.allowanceMillis());
         assertThat(holds.overlapMillis()).isZero();
         // What the server refuses, twice the poll, and what a machine that others use too may add.
         assertThat(holds.longestGapMillis())

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -278,6 +279,17 @@ class BlockingBoundsTest {
     private record Outcome(Duration took, boolean flagged) {}
 
     private Outcome outcomeOf(Call call, Fault fault, boolean interrupted) throws Exception {
+        Optional<Outcome> outcome = outcomeIfReady(call, fault, interrupted);
+        for (int again = 0; again < 4 && outcome.isEmpty(); again++) {
+            stop();
+            start();
+            outcome = outcomeIfReady(call, fault, interrupted);
+        }
+        return outcome.orElseThrow();
+    }
+
+    /** Empty where the machine was so busy that a command before the fault ran out of time. */
+    private Optional<Outcome> outcomeIfReady(Call call, Fault fault, boolean interrupted) throws Exception {
         CountDownLatch begins = new CountDownLatch(1);
         FutureTask<Outcome> task = new FutureTask<>(() -> {
             Given given = given();
@@ -293,11 +305,14 @@ class BlockingBoundsTest {
         });
         Thread thread = new Thread(task, "caller");
         thread.start();
-        assertThat(begins.await(20, TimeUnit.SECONDS)).as("made ready").isTrue();
+        Await.until("it is ready, or cannot be", () -> begins.getCount() == 0 || task.isDone());
+        if (begins.getCount() != 0) {
+            return Optional.empty();
+        }
         if (interrupted) {
             Await.pass(Duration.ofMillis(50));
             thread.interrupt();
         }
-        return task.get(30, TimeUnit.SECONDS);
+        return Optional.of(task.get(30, TimeUnit.SECONDS));
     }
 }

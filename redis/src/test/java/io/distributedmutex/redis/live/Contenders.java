@@ -79,7 +79,7 @@ public final class Contenders {
         long beyond = holds.servedAgainMillis(firstNamed);
         System.out.println("served again " + beyond + " ms after another primary was named; longest overlap "
                 + holds.overlapMillis() + " ms; " + holds.count() + " holds");
-        holds.assertTokensRise();
+        holds.assertTokensRise(stalls.allowanceMillis());
         assertThat(holds.overlapMillis()).isLessThan(1_000 + stalls.allowanceMillis());
         assertThat(beyond).isLessThan(2_000 + stalls.allowanceMillis());
     }

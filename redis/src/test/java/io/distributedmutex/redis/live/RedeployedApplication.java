@@ -17,6 +17,8 @@ import java.util.function.Function;
 /** Uses all that could keep it alive, from its start to its stop. Loaded by the class loader of each application. */
 public final class RedeployedApplication implements Consumer<String> {
 
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
     /** For each call of {@link #tell}. */
     private final CountDownLatch told = new CountDownLatch(8);
 
@@ -24,6 +26,8 @@ public final class RedeployedApplication implements Consumer<String> {
     public void accept(String uri) {
         try (DistributedMutex mutex = RedisMutex.builder()
                 .uri(uri)
+                // Its first connection loads hundreds of classes, which takes a busy machine longer than the usual 2 s.
+                .commandTimeout(PATIENCE)
                 .options(LockOptions.builder()
                         .leaseTime(Duration.ofSeconds(30))
                         .autoRenew(Duration.ofMinutes(1))
@@ -65,7 +69,8 @@ public final class RedeployedApplication implements Consumer<String> {
 
         @Override
         public DistributedMutex apply(String uri) {
-            DistributedMutex shared = RedisMutex.connect(uri);
+            DistributedMutex shared =
+                    RedisMutex.builder().uri(uri).commandTimeout(PATIENCE).connect();
             shared.acquireAsync("shared").thenAccept(Lease::close).join();
             return shared;
         }

@@ -195,8 +195,9 @@ class ConnectionLossTest {
             assertThat(failureOf(store.store().inspect("k"))).hasMessageContaining("did not answer");
 
             Await.until("it works again", () -> !failed(store.store().inspect("k")));
-            Await.until("both connections were replaced", () -> proxy.accepted() == before + 2);
-            Await.until("the instance is told", () -> store.reconnections() == 1);
+            // More than once where the machine stands still for two time-outs more.
+            Await.until("both connections were replaced", () -> proxy.accepted() >= before + 2);
+            Await.until("the instance is told", () -> store.reconnections() >= 1);
             assertPushWorks(store);
         }
     }

@@ -20,6 +20,9 @@ import java.util.regex.Pattern;
 /** A Spring Boot application as a process of its own, asked by HTTP. */
 final class ApplicationProcess implements AutoCloseable {
 
+    /** On a machine with thirty processes to run, two applications that start together took more than a minute. */
+    private static final Duration LONGEST_START = Duration.ofMinutes(4);
+
     private static final Pattern PORT = Pattern.compile("Tomcat started on port (\\d+)");
 
     private static final HttpClient CLIENT =
@@ -47,7 +50,7 @@ final class ApplicationProcess implements AutoCloseable {
 
     /** Waits until it serves HTTP for so many times, as an application that restarts itself does. */
     void awaitStart(int times) {
-        Await.until(() -> name + " to start: " + log(), () -> {
+        Await.until(() -> name + " to start: " + log(), LONGEST_START, () -> {
             assertThat(process.isAlive()).as(log()).isTrue();
             return ports().size() == times;
         });

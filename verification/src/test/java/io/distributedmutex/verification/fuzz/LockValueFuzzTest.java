@@ -59,7 +59,11 @@ class LockValueFuzzTest {
     @BeforeEach
     void start() {
         redis.command("FLUSHALL");
-        mutex = RedisMutex.connect(redis.uri());
+        // A value of megabytes may take a busy machine longer than the usual 2 s.
+        mutex = RedisMutex.builder()
+                .uri(redis.uri())
+                .commandTimeout(Duration.ofSeconds(20))
+                .connect();
     }
 
     @AfterEach

@@ -77,6 +77,9 @@ final class CircleLife {
     /** Each circle that ever stood, by its waits and leases. */
     private final Map<Set<String>, Circle> circles = new LinkedHashMap<>();
 
+    /** The same by its waits and leases themselves, in their order. */
+    private final Map<List<Object>, Circle> seenBefore = new HashMap<>();
+
     /** Those with the same owners, keys and leases: somebody may wait again for what was given up. */
     private final Map<Set<String>, List<Circle>> alike = new HashMap<>();
 
@@ -94,14 +97,16 @@ final class CircleLife {
     private final int restlessness;
 
     private final class Owner {
+        final int number;
         final String name;
         final int instance;
         final DistributedMutex mutex;
         final Map<String, Lease> held = new HashMap<>();
         final List<Waiting> waits = new ArrayList<>();
 
-        Owner(String name, int instance, DistributedMutex mutex) {
-            this.name = name;
+        Owner(int number, int instance, DistributedMutex mutex) {
+            this.number = number;
+            this.name = "o" + number;
             this.instance = instance;
             this.mutex = mutex.owner(name);
         }
@@ -129,6 +134,17 @@ final class CircleLife {
         Circle(List<Waiting> waits, long now) {
             this.waits = waits;
             this.closedNanos = now;
+        }
+
+        boolean sharesAnOwnerWith(Circle other) {
+            for (Waiting wait : waits) {
+                for (Waiting each : other.waits) {
+                    if (each.owner == wait.owner) {
+                        return true;
+                    }
+                }
+            }
+            return false;
         }
 
         /** Whether what is told of now may mean it: each wait had begun by when it is said to have, and not long before. */
@@ -192,7 +208,7 @@ final class CircleLife {
         int people = 3 + random.nextInt(6);
         for (int i = 0; i < people; i++) {
             int instance = random.nextInt(count);
-            owners.add(new Owner("o" + i, instance, instances.get(instance)));
+            owners.add(new Owner(i, instance, instances.get(instance)));
         }
         this.keys = people + random.nextInt(4);
     }
@@ -372,10 +388,12 @@ final class CircleLife {
 
     /** Of circles that share owners, which there are where one waits for several keys, one may stand for the others. */
     private boolean isTold(Circle circle) {
-        return circles.values().stream()
-                .filter(other -> other.told != null && other.lastNanos == now())
-                .anyMatch(other -> other.waits.stream()
-                        .anyMatch(wait -> circle.waits.stream().anyMatch(each -> each.owner == wait.owner)));
+        for (Circle other : circles.values()) {
+            if (other.told != null && other.lastNanos == now() && other.sharesAnOwnerWith(circle)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Who holds and who waits, for a failure's message. */
@@ -391,33 +409,54 @@ final class CircleLife {
                         .collect(Collectors.joining("; "));
     }
 
+    /** A circle is found once: from that of its owners who has the lowest number. */
     private void walk(Owner first, Owner owner, Map<String, Owner> holders, List<Waiting> path) {
         for (Waiting wait : owner.waits) {
             Owner holder = holders.get(wait.key);
-            if (holder == null || wait.future.isCancelled()) {
+            if (holder == null || holder.number < first.number || wait.future.isCancelled()) {
                 continue;
             }
             path.add(wait);
             if (holder == first) {
-                Set<String> lasting = new TreeSet<>();
-                Set<String> exactly = new TreeSet<>();
+                List<Object> seen = new ArrayList<>();
                 for (Waiting each : path) {
-                    String edge = identity(each, holders.get(each.key).held.get(each.key));
-                    lasting.add(edge);
-                    exactly.add(edge + "@" + each.sinceNanos);
+                    seen.add(each);
+                    seen.add(holders.get(each.key).held.get(each.key));
                 }
-                Circle circle = circles.get(exactly);
-                if (circle == null) {
-                    circle = new Circle(List.copyOf(path), now());
-                    circles.put(exactly, circle);
-                    alike.computeIfAbsent(lasting, same -> new ArrayList<>()).add(circle);
-                }
+                Circle circle = seenBefore.computeIfAbsent(seen, anew -> named(path, holders));
                 circle.lastNanos = now();
-            } else if (path.stream().noneMatch(each -> each.owner == holder)) {
+            } else if (!passes(path, holder)) {
                 walk(first, holder, holders, path);
             }
             path.remove(path.size() - 1);
         }
+    }
+
+    private static boolean passes(List<Waiting> path, Owner owner) {
+        for (Waiting wait : path) {
+            if (wait.owner == owner) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The circle by its names, which take longer to make than all else. */
+    private Circle named(List<Waiting> path, Map<String, Owner> holders) {
+        Set<String> lasting = new TreeSet<>();
+        Set<String> exactly = new TreeSet<>();
+        for (Waiting each : path) {
+            String edge = identity(each, holders.get(each.key).held.get(each.key));
+            lasting.add(edge);
+            exactly.add(edge + "@" + each.sinceNanos);
+        }
+        Circle circle = circles.get(exactly);
+        if (circle == null) {
+            circle = new Circle(List.copyOf(path), now());
+            circles.put(exactly, circle);
+            alike.computeIfAbsent(lasting, same -> new ArrayList<>()).add(circle);
+        }
+        return circle;
     }
 
     private static String identity(Waiting wait, @Nullable Lease lease) {
