@@ -1,13 +1,22 @@
 package io.distributedmutex.redis;
 
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.resource.ClientResources;
+import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
@@ -20,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * Makes the connections to the nodes of a cluster: with a client of our own, or with the threads, options and credentials of the
  * application's. Knows nothing of slots.
  */
-final class ClusterClient {
+final class ClusterClient implements NodeClient {
 
     private static final long CLOSE_MILLIS = 1_000;
 
@@ -79,13 +88,45 @@ final class ClusterClient {
         return pushes;
     }
 
-    /** Our own client, if it is one. */
-    @Nullable
-    OwnClient own() {
-        return own;
+    @Override
+    public CompletionStage<NodeConnection> connect(
+            NodeAddress address, RedisErrors errors, Duration timeout, RoleListener roles) {
+        Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
+        RedisConnectionStateListener addressBook = new RedisConnectionStateListener() {
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress remote) {
+                addresses.put(connection, remote);
+            }
+        };
+        CompletionStage<StatefulRedisConnection<byte[], byte[]>> made;
+        commands.addListener(addressBook);
+        try {
+            made = commands.connectAsync(ByteArrayCodec.INSTANCE, uriOf(address));
+        } catch (RuntimeException e) {
+            // The client is shut down.
+            made = CompletableFuture.failedFuture(e);
+        }
+        return made.whenComplete((opened, error) -> commands.removeListener(addressBook))
+                .thenApply(opened -> new CommandConnection(
+                        Connections.toNode(opened, own, addresses.get(opened)), errors, timeout, roles));
     }
 
-    RedisURI uriOf(NodeAddress address) {
+    @Override
+    public CompletionStage<PushConnection> connectPushes(NodeAddress address) {
+        try {
+            return pushes.connectPubSubAsync(StringCodec.UTF8, uriOf(address)).thenApply(LettucePushes::new);
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    @Override
+    public long nanoTime() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public RedisURI uriOf(NodeAddress address) {
         return RedisURI.builder(model)
                 .withHost(address.host())
                 .withPort(address.port())
@@ -97,7 +138,8 @@ final class ClusterClient {
     }
 
     /** Runs something soon, on a thread of the client's; or now, if those are ending. */
-    void execute(Runnable task) {
+    @Override
+    public void execute(Runnable task) {
         try {
             // Not execute(): what a task throws then ends the executor for good.
             Future<?> unused = executor().submit(task);
@@ -107,7 +149,8 @@ final class ClusterClient {
     }
 
     /** Runs something later; returns whether that will be so. */
-    boolean schedule(Runnable task, long millis) {
+    @Override
+    public boolean schedule(Runnable task, long millis) {
         try {
             Future<?> unused = executor().schedule(task, millis, TimeUnit.MILLISECONDS);
             return true;
@@ -118,7 +161,8 @@ final class ClusterClient {
     }
 
     /** Ends all connections within 2 s; of the client, what is ours. */
-    void close() {
+    @Override
+    public void close() {
         if (own != null) {
             own.close();
             return;

@@ -1,19 +1,12 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
-import io.lettuce.core.RedisChannelHandler;
-import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.codec.ByteArrayCodec;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -46,20 +39,19 @@ final class ClusterNode implements Sender, RoleListener {
             Request request, Function<List<@Nullable Object>, T> parser, CompletableFuture<T> result) {}
 
     private final NodeAddress address;
-    private final ClusterClient client;
+    private final NodeClient client;
     private final Duration timeout;
     private final Listener listener;
     private final RedisErrors errors;
     private final NodePushes pushes;
 
-    private volatile @Nullable CommandConnection commands;
-    private volatile long usedNanos = System.nanoTime();
+    private volatile @Nullable NodeConnection commands;
+    private volatile long usedNanos;
 
     /** It did not answer in time, or could not be reached; and nothing has shown since that it is well. */
     private volatile boolean isSilent;
 
     // Guarded by this.
-    private @Nullable Connections connections;
     private final ArrayDeque<Waiting<?>> waiting = new ArrayDeque<>();
     private boolean connecting;
     private @Nullable Throwable failure;
@@ -79,7 +71,7 @@ final class ClusterNode implements Sender, RoleListener {
      */
     ClusterNode(
             NodeAddress address,
-            ClusterClient client,
+            NodeClient client,
             Duration timeout,
             Listener listener,
             boolean isSharded,
@@ -87,6 +79,7 @@ final class ClusterNode implements Sender, RoleListener {
             NodePushes.Listener pushed) {
         this.address = address;
         this.client = client;
+        this.usedNanos = client.nanoTime();
         this.timeout = timeout;
         this.listener = listener;
         this.errors = new RedisErrors(client.uriOf(address), timeout.toMillis());
@@ -112,7 +105,7 @@ final class ClusterNode implements Sender, RoleListener {
 
     /** Whether it is silent, or its connection was lost and has not come back. */
     boolean isIll() {
-        CommandConnection open = commands;
+        NodeConnection open = commands;
         return isSilent || (open != null && !open.isOpen());
     }
 
@@ -123,14 +116,14 @@ final class ClusterNode implements Sender, RoleListener {
 
     /** Whether there is a connection, or was until a moment ago. */
     boolean isOpen() {
-        CommandConnection open = commands;
+        NodeConnection open = commands;
         return open != null && open.isOpen();
     }
 
     @Override
     public <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
-        usedNanos = System.nanoTime();
-        CommandConnection open = commands;
+        usedNanos = client.nanoTime();
+        NodeConnection open = commands;
         if (open == null) {
             CompletableFuture<T> later = whenConnected(request, parser);
             if (later != null) {
@@ -153,7 +146,7 @@ final class ClusterNode implements Sender, RoleListener {
                 return null;
             }
             @Nullable Throwable last = failure;
-            if (!connecting && last != null && System.nanoTime() - failedNanos < PAUSE_NANOS) {
+            if (!connecting && last != null && client.nanoTime() - failedNanos < PAUSE_NANOS) {
                 return CompletableFuture.failedFuture(errors.notConnected(request, last));
             }
             one = new Waiting<>(request, parser, new CompletableFuture<>());
@@ -181,31 +174,11 @@ final class ClusterNode implements Sender, RoleListener {
 
     @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
     private void connect() {
-        Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
-        RedisConnectionStateListener addressBook = new RedisConnectionStateListener() {
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress remote) {
-                addresses.put(connection, remote);
-            }
-        };
-        CompletionStage<StatefulRedisConnection<byte[], byte[]>> made;
-        client.commands().addListener(addressBook);
-        try {
-            made = client.commands().connectAsync(ByteArrayCodec.INSTANCE, client.uriOf(address));
-        } catch (RuntimeException e) {
-            // The client is shut down.
-            made = CompletableFuture.failedFuture(e);
-        }
-        made.whenComplete((opened, error) -> {
-            client.commands().removeListener(addressBook);
-            client.execute(() -> connected(opened, opened == null ? null : addresses.get(opened), error));
-        });
+        client.connect(address, errors, timeout, this)
+                .whenComplete((opened, error) -> client.execute(() -> connected(opened, error)));
     }
 
-    private void connected(
-            @Nullable StatefulRedisConnection<byte[], byte[]> opened,
-            @Nullable SocketAddress remote,
-            @Nullable Throwable error) {
+    private void connected(@Nullable NodeConnection opened, @Nullable Throwable error) {
         List<Waiting<?>> failed = new ArrayList<>();
         List<Runnable> answers = new ArrayList<>();
         boolean isLate = false;
@@ -215,22 +188,19 @@ final class ClusterNode implements Sender, RoleListener {
                 failed.addAll(waiting);
                 waiting.clear();
                 failure = error;
-                failedNanos = System.nanoTime();
+                failedNanos = client.nanoTime();
             } else if (closed) {
                 isLate = true;
             } else {
-                Connections made = Connections.toNode(opened, client.own(), remote);
-                CommandConnection ready = new CommandConnection(made, errors, timeout, this);
-                ready.onReconnect(() -> listener.reconnected(this));
-                connections = made;
+                opened.onReconnect(() -> listener.reconnected(this));
                 failure = null;
                 isSilent = false;
                 // Before others can send: those that wait came first.
                 for (Waiting<?> one : waiting) {
-                    answers.add(forward(one, ready));
+                    answers.add(forward(one, opened));
                 }
                 waiting.clear();
-                commands = ready;
+                commands = opened;
             }
         }
         answers.forEach(Runnable::run);
@@ -238,7 +208,7 @@ final class ClusterNode implements Sender, RoleListener {
             one.result().completeExceptionally(errors.notConnected(one.request(), error));
         }
         if (isLate && opened != null) {
-            Connections.toNode(opened, null, null).drop();
+            opened.drop();
         } else if (opened == null) {
             isSilent = true;
             listener.doubtful(this);
@@ -248,7 +218,7 @@ final class ClusterNode implements Sender, RoleListener {
     }
 
     /** Sends what waited. The answer is passed on later, without the monitor. */
-    private static <T> Runnable forward(Waiting<T> one, CommandConnection to) {
+    private static <T> Runnable forward(Waiting<T> one, NodeConnection to) {
         CompletableFuture<T> answer = to.send(one.request(), one.parser());
         return () -> {
             CompletionStage<T> unused = answer.whenComplete((value, error) -> {
@@ -264,7 +234,7 @@ final class ClusterNode implements Sender, RoleListener {
     private void endWhenIdle(long nanos) {
         client.schedule(
                 () -> {
-                    long left = usedNanos + KEPT_NANOS - System.nanoTime();
+                    long left = usedNanos + KEPT_NANOS - client.nanoTime();
                     if (commands == null) {
                         return;
                     }
@@ -279,19 +249,13 @@ final class ClusterNode implements Sender, RoleListener {
 
     /** The next request connects anew. */
     private void endCommands() {
-        @Nullable CommandConnection last;
-        @Nullable Connections to;
+        @Nullable NodeConnection last;
         synchronized (this) {
             last = commands;
-            to = connections;
             commands = null;
-            connections = null;
         }
         if (last != null) {
-            last.leave();
-        }
-        if (to != null) {
-            to.drop();
+            last.drop();
         }
     }
 
@@ -311,7 +275,7 @@ final class ClusterNode implements Sender, RoleListener {
     /** The client is about to end all connections: ends all requests. */
     void end() {
         List<Waiting<?>> failed;
-        @Nullable CommandConnection last;
+        @Nullable NodeConnection last;
         synchronized (this) {
             closed = true;
             failed = new ArrayList<>(waiting);

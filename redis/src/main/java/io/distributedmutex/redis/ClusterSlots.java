@@ -91,9 +91,12 @@ final class ClusterSlots {
     /** All masters that serve slots. */
     Set<NodeAddress> masters() {
         Set<NodeAddress> all = new LinkedHashSet<>();
+        @Nullable NodeAddress last = null;
         for (NodeAddress master : masters) {
-            if (master != null) {
+            // Slots that follow each other mostly have the same.
+            if (master != null && !master.equals(last)) {
                 all.add(master);
+                last = master;
             }
         }
         return all;

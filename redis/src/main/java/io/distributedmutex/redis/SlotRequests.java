@@ -51,7 +51,7 @@ final class SlotRequests implements Sender {
     SlotRequests(int slot, ClusterPrimaries cluster) {
         this.slot = slot;
         this.cluster = cluster;
-        this.client = new ClientName();
+        this.client = new ClientName(cluster::nanoTime);
     }
 
     /** The name under which this instance waits for keys of the slot: that of the connection which pushes their grants. */

@@ -36,6 +36,81 @@ final class EngineMutants {
             Logger.class,
             NullMarked.class);
 
+    private static final String REDIS = "redis/src/main/java/io/distributedmutex/redis/";
+    private static final String SLOTS = REDIS + "SlotRequests.java";
+    private static final String CLUSTER = REDIS + "ClusterPrimaries.java";
+    private static final String PUSHES = REDIS + "NodePushes.java";
+    private static final String SCRIPTS = "redis/src/main/resources/io/distributedmutex/redis/scripts/";
+
+    /** Those that lives in clusters and behind Sentinels find; see {@link FailoversTest}. */
+    static final List<Mutant> FAILOVERS = List.of(
+            new Mutant(
+                    "a redirected request is sent behind later ones",
+                    SLOTS,
+                    "redirected.addLast(routed);",
+                    "held.addLast(routed);"),
+            new Mutant(
+                    "later requests are not held while others are redirected",
+                    SLOTS,
+                    "now = !following && redirected.isEmpty() && held.isEmpty() && (onTheirWay == 0 || at == node);",
+                    "now = true;"),
+            new Mutant(
+                    "what is held goes out before all on their way are answered",
+                    SLOTS,
+                    "if (following || onTheirWay > 0 || (redirected.isEmpty() && held.isEmpty())) {",
+                    "if (following || (redirected.isEmpty() && held.isEmpty())) {"),
+            new Mutant("ASK is taken for MOVED", REDIS + "Redirect.java", "parts.group(1).equals(\"MOVED\"),", "true,"),
+            new Mutant(
+                    "MOVED is not remembered",
+                    SLOTS,
+                    "cluster.moved(slot, redirect.to());\n            }\n            routed",
+                    "}\n            routed"),
+            new Mutant(
+                    "TRYAGAIN is taken for a refusal for good",
+                    REDIS + "ErrorCode.java",
+                    "TRYAGAIN(Reason.BUSY,",
+                    "TRYAGAIN(Reason.OTHER,"),
+            new Mutant(
+                    "a push to whom the node does not count",
+                    SCRIPTS + "grant.lua",
+                    "local counted = redis.pcall('PUBSUB', ask, channel)",
+                    "local counted = {channel, 1}"),
+            new Mutant(
+                    "a key is removed and written in one script",
+                    SCRIPTS + "cancel.lua",
+                    "call('PEXPIRE', lock, 1)",
+                    "call('DEL', lock)"),
+            new Mutant(
+                    "the end of a subscription is not noticed",
+                    PUSHES,
+                    "unasked = channels.values().removeIf(channel -> channel.name.equals(from));",
+                    "unasked = false;"),
+            new Mutant(
+                    "a connection for pushes that is lost is taken for one that is there",
+                    PUSHES,
+                    "            rename();\n            if (!channels.isEmpty()) {",
+                    "            if (!channels.isEmpty()) {"),
+            new Mutant(
+                    "a subscription that is refused where the slot was is asked for there for ever",
+                    PUSHES,
+                    "channels.remove(slot, channel);",
+                    ""),
+            new Mutant(
+                    "a master that was replaced is asked on",
+                    CLUSTER,
+                    "        nodes.remove(node.address(), node);\n        if (node.isSilent() || !node.isOpen()) {\n            node.close();",
+                    "        if (node.isSilent() || !node.isOpen()) {"),
+            new Mutant(
+                    "nobody looks who has the slots now",
+                    CLUSTER,
+                    "if (closed || !lookIsDue.compareAndSet(false, true)) {",
+                    "if (true) {"),
+            new Mutant(
+                    "an instance that waits is not subscribed there",
+                    CLUSTER,
+                    "if (pushes.isSubscribed(slot)) {",
+                    "if (true) {"));
+
     /** Those that lives of deadlocks find; see {@link CirclesTest}. {@code DeadlockMutantsTest} has one for each rule. */
     static final List<Mutant> DEADLOCKS = List.of(
             new Mutant("every wait of a circle finds it", DETECTOR, "if (wait.isYoungerThan(probe)) {", "if (false) {"),
