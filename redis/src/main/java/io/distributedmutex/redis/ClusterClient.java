@@ -1,28 +1,19 @@
 package io.distributedmutex.redis;
 
 import io.lettuce.core.ClientOptions;
-import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.RedisClusterClient;
-import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.resource.ClientResources;
-import java.net.SocketAddress;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,8 +21,6 @@ import org.jspecify.annotations.Nullable;
  * application's. Knows nothing of slots.
  */
 final class ClusterClient implements NodeClient {
-
-    private static final long CLOSE_MILLIS = 1_000;
 
     private final RedisClient commands;
     private final RedisClient pushes;
@@ -88,27 +77,17 @@ final class ClusterClient implements NodeClient {
         return pushes;
     }
 
+    /** Our own client, if it is one. */
+    @Nullable
+    OwnClient own() {
+        return own;
+    }
+
     @Override
     public CompletionStage<NodeConnection> connect(
             NodeAddress address, RedisErrors errors, Duration timeout, RoleListener roles) {
-        Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
-        RedisConnectionStateListener addressBook = new RedisConnectionStateListener() {
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress remote) {
-                addresses.put(connection, remote);
-            }
-        };
-        CompletionStage<StatefulRedisConnection<byte[], byte[]>> made;
-        commands.addListener(addressBook);
-        try {
-            made = commands.connectAsync(ByteArrayCodec.INSTANCE, uriOf(address));
-        } catch (RuntimeException e) {
-            // The client is shut down.
-            made = CompletableFuture.failedFuture(e);
-        }
-        return made.whenComplete((opened, error) -> commands.removeListener(addressBook))
-                .thenApply(opened -> new CommandConnection(
-                        Connections.toNode(opened, own, addresses.get(opened)), errors, timeout, roles));
+        return Connections.openNode(this, address)
+                .thenApply(made -> new CommandConnection(made, errors, timeout, roles));
     }
 
     @Override
@@ -167,15 +146,8 @@ final class ClusterClient implements NodeClient {
             own.close();
             return;
         }
-        CompletableFuture<Void> end = CompletableFuture.allOf(
-                commands.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS),
-                pushes.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS));
-        try {
-            end.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            // The client goes on closing them.
-        }
+        Connections.awaitClosed(CompletableFuture.allOf(
+                commands.shutdownAsync(0, Connections.CLOSE_MILLIS, TimeUnit.MILLISECONDS),
+                pushes.shutdownAsync(0, Connections.CLOSE_MILLIS, TimeUnit.MILLISECONDS)));
     }
 }

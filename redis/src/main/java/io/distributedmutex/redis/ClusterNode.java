@@ -175,16 +175,16 @@ final class ClusterNode implements Sender, RoleListener {
     @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
     private void connect() {
         client.connect(address, errors, timeout, this)
-                .whenComplete((opened, error) -> client.execute(() -> connected(opened, error)));
+                .whenComplete((made, error) -> client.execute(() -> connected(made, error)));
     }
 
-    private void connected(@Nullable NodeConnection opened, @Nullable Throwable error) {
+    private void connected(@Nullable NodeConnection made, @Nullable Throwable error) {
         List<Waiting<?>> failed = new ArrayList<>();
         List<Runnable> answers = new ArrayList<>();
         boolean isLate = false;
         synchronized (this) {
             connecting = false;
-            if (opened == null) {
+            if (made == null) {
                 failed.addAll(waiting);
                 waiting.clear();
                 failure = error;
@@ -192,24 +192,24 @@ final class ClusterNode implements Sender, RoleListener {
             } else if (closed) {
                 isLate = true;
             } else {
-                opened.onReconnect(() -> listener.reconnected(this));
+                made.onReconnect(() -> listener.reconnected(this));
                 failure = null;
                 isSilent = false;
                 // Before others can send: those that wait came first.
                 for (Waiting<?> one : waiting) {
-                    answers.add(forward(one, opened));
+                    answers.add(forward(one, made));
                 }
                 waiting.clear();
-                commands = opened;
+                commands = made;
             }
         }
         answers.forEach(Runnable::run);
         for (Waiting<?> one : failed) {
             one.result().completeExceptionally(errors.notConnected(one.request(), error));
         }
-        if (isLate && opened != null) {
-            opened.drop();
-        } else if (opened == null) {
+        if (isLate && made != null) {
+            made.drop();
+        } else if (made == null) {
             isSilent = true;
             listener.doubtful(this);
         } else {

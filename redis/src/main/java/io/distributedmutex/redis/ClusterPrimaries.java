@@ -231,7 +231,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                 try {
                     StatefulRedisConnection<byte[], byte[]> connection =
                             Connections.awaitWithin(each.getValue(), ofNode, share(deadline, attempts.size()));
-                    found = ask(connection, each.getKey(), ofNode, errors, left(deadline));
+                    found = ask(connection, each.getKey(), ofNode, errors, Connections.left(deadline));
                     break;
                 } catch (StoreUnreachableException e) {
                     // What a node has said says more than silence.
@@ -274,11 +274,7 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
 
     /** A node that is silent must leave time for the others. */
     private static Duration share(long deadline, int count) {
-        return Duration.ofNanos(Math.max(1, left(deadline).toNanos() / Math.min(count, 4)));
-    }
-
-    private static Duration left(long deadline) {
-        return Duration.ofNanos(Math.max(TimeUnit.MILLISECONDS.toNanos(1), deadline - System.nanoTime()));
+        return Duration.ofNanos(Math.max(1, Connections.left(deadline).toNanos() / Math.min(count, 4)));
     }
 
     private static void pause() {
@@ -364,13 +360,14 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         }
         boolean checked = false;
         try {
-            ServerCheck.checkNode(found.connection().async(), errorsOf(client, found.first(), timeout), left(deadline));
+            ServerCheck.checkNode(
+                    found.connection().async(), errorsOf(client, found.first(), timeout), Connections.left(deadline));
             attempts.forEach((master, attempt) -> {
                 RedisErrors ofNode = errorsOf(client, master, timeout);
                 try {
                     StatefulRedisConnection<byte[], byte[]> connection =
-                            Connections.awaitWithin(attempt, ofNode, left(deadline));
-                    ServerCheck.checkNode(connection.async(), ofNode, left(deadline));
+                            Connections.awaitWithin(attempt, ofNode, Connections.left(deadline));
+                    ServerCheck.checkNode(connection.async(), ofNode, Connections.left(deadline));
                 } catch (StoreUnreachableException e) {
                     if (Thread.currentThread().isInterrupted()) {
                         throw e;

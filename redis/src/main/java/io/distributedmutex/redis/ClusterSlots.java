@@ -20,12 +20,18 @@ final class ClusterSlots {
     /** How many nodes are believed in; the makers of Redis advise at most 1,000. */
     private static final int MAXIMUM_NODES = 10_000;
 
-    private final @Nullable NodeAddress[] masters;
+    private final @Nullable NodeAddress[] bySlot;
+    private final Set<NodeAddress> masters = new LinkedHashSet<>();
     private final Set<NodeAddress> nodes;
 
-    private ClusterSlots(@Nullable NodeAddress[] masters, Set<NodeAddress> nodes) {
-        this.masters = masters;
+    private ClusterSlots(@Nullable NodeAddress[] bySlot, Set<NodeAddress> nodes) {
+        this.bySlot = bySlot;
         this.nodes = nodes;
+        for (NodeAddress master : bySlot) {
+            if (master != null) {
+                masters.add(master);
+            }
+        }
     }
 
     /**
@@ -37,7 +43,7 @@ final class ClusterSlots {
      * @throws UnexpectedReplyException if it is something else
      */
     static ClusterSlots parse(List<@Nullable Object> reply, NodeAddress from) {
-        @Nullable NodeAddress[] masters = new NodeAddress[COUNT];
+        @Nullable NodeAddress[] bySlot = new NodeAddress[COUNT];
         Set<NodeAddress> nodes = new LinkedHashSet<>();
         for (Object each : reply) {
             if (!(each instanceof List<?> range) || range.size() < 3) {
@@ -47,7 +53,7 @@ final class ClusterSlots {
             int last = slot(range.get(1));
             NodeAddress master = node(range.get(2), from);
             for (int slot = first; slot <= last; slot++) {
-                masters[slot] = master;
+                bySlot[slot] = master;
             }
             for (Object node : range.subList(2, range.size())) {
                 nodes.add(node(node, from));
@@ -56,7 +62,7 @@ final class ClusterSlots {
                 throw unexpected();
             }
         }
-        return new ClusterSlots(masters, nodes);
+        return new ClusterSlots(bySlot, nodes);
     }
 
     private static int slot(@Nullable Object number) {
@@ -67,15 +73,15 @@ final class ClusterSlots {
     }
 
     private static NodeAddress node(@Nullable Object node, NodeAddress from) {
-        if (!(node instanceof List<?> parts)
-                || parts.size() < 2
-                || !(parts.get(1) instanceof Long port)
-                || port < 1
-                || port > NodeAddress.HIGHEST_PORT) {
+        if (!(node instanceof List<?> parts) || parts.size() < 2 || !(parts.get(1) instanceof Long port)) {
             throw unexpected();
         }
         String host = parts.get(0) instanceof byte[] bytes ? new String(bytes, StandardCharsets.UTF_8) : "";
-        return new NodeAddress(host.isEmpty() || host.equals("?") ? from.host() : host, port.intValue());
+        NodeAddress address = NodeAddress.told(host, port, from);
+        if (address == null) {
+            throw unexpected();
+        }
+        return address;
     }
 
     private static UnexpectedReplyException unexpected() {
@@ -85,21 +91,12 @@ final class ClusterSlots {
     /** The master of a slot; null if nobody serves it. */
     @Nullable
     NodeAddress masterOf(int slot) {
-        return masters[slot];
+        return bySlot[slot];
     }
 
     /** All masters that serve slots. */
     Set<NodeAddress> masters() {
-        Set<NodeAddress> all = new LinkedHashSet<>();
-        @Nullable NodeAddress last = null;
-        for (NodeAddress master : masters) {
-            // Slots that follow each other mostly have the same.
-            if (master != null && !master.equals(last)) {
-                all.add(master);
-                last = master;
-            }
-        }
-        return all;
+        return masters;
     }
 
     /** All nodes, masters and replicas. */
@@ -111,9 +108,9 @@ final class ClusterSlots {
     String uncovered() {
         List<String> ranges = new ArrayList<>();
         for (int slot = 0; slot < COUNT; slot++) {
-            if (masters[slot] == null) {
+            if (bySlot[slot] == null) {
                 int first = slot;
-                while (slot + 1 < COUNT && masters[slot + 1] == null) {
+                while (slot + 1 < COUNT && bySlot[slot + 1] == null) {
                     slot++;
                 }
                 ranges.add(first == slot ? Integer.toString(slot) : first + "-" + slot);
@@ -124,7 +121,7 @@ final class ClusterSlots {
 
     /** The same with another master of one slot. */
     ClusterSlots with(int slot, NodeAddress master) {
-        @Nullable NodeAddress[] changed = masters.clone();
+        @Nullable NodeAddress[] changed = bySlot.clone();
         changed[slot] = master;
         Set<NodeAddress> more = new LinkedHashSet<>(nodes);
         more.add(master);
@@ -133,10 +130,10 @@ final class ClusterSlots {
 
     /** The same, with the masters of before for slots that nobody serves now. */
     ClusterSlots orElse(ClusterSlots before) {
-        @Nullable NodeAddress[] merged = masters.clone();
+        @Nullable NodeAddress[] merged = bySlot.clone();
         for (int slot = 0; slot < COUNT; slot++) {
             if (merged[slot] == null) {
-                merged[slot] = before.masters[slot];
+                merged[slot] = before.bySlot[slot];
             }
         }
         return new ClusterSlots(merged, nodes);

@@ -25,6 +25,7 @@ import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
@@ -45,7 +46,8 @@ final class Connections {
     /** How long opening, and each step of making ready, may take when the command time-out is shorter. */
     private static final Duration MINIMUM_TIMEOUT = Duration.ofSeconds(3);
 
-    private static final long CLOSE_MILLIS = 1_000;
+    /** How long closing is waited for. */
+    static final long CLOSE_MILLIS = 1_000;
 
     private final StatefulRedisConnection<byte[], byte[]> commands;
     private final @Nullable StatefulRedisPubSubConnection<String, String> pushes;
@@ -167,19 +169,13 @@ final class Connections {
      */
     static Connections open(RedisClient client, RedisErrors errors) {
         // The client does not tell its URI, but messages should name the server.
-        Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
-        RedisConnectionStateListener addressBook = new RedisConnectionStateListener() {
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
-                addresses.put(connection, address);
-            }
-        };
+        AddressBook addresses = new AddressBook();
         @Nullable StatefulRedisConnection<byte[], byte[]> commands = null;
         boolean opened = false;
-        client.addListener(addressBook);
+        client.addListener(addresses);
         try {
             commands = client.connect(ByteArrayCodec.INSTANCE);
-            SocketAddress address = addresses.get(commands);
+            SocketAddress address = addresses.of(commands);
             if (address != null) {
                 errors.connectedTo(address);
             }
@@ -192,7 +188,7 @@ final class Connections {
         } catch (RuntimeException e) {
             throw errors.connecting(e);
         } finally {
-            client.removeListener(addressBook);
+            client.removeListener(addresses);
             if (!opened && commands != null) {
                 awaitClosed(commands.closeAsync());
             }
@@ -200,19 +196,45 @@ final class Connections {
     }
 
     /**
-     * The connection for commands to a node of a cluster.
+     * Opens the connection for commands to a node of a cluster.
      *
-     * @param commands the connection
-     * @param own the client that made it, if that is ours
-     * @param address where it leads; null if that is not known
+     * @param client makes it
+     * @param address where the node is
+     * @return completes on the client's threads
      */
-    static Connections toNode(
-            StatefulRedisConnection<byte[], byte[]> commands,
-            @Nullable OwnClient own,
-            @Nullable SocketAddress address) {
-        Connections connections = new Connections(commands, null, own, true);
-        connections.lastAddress = address;
-        return connections;
+    static CompletionStage<Connections> openNode(ClusterClient client, NodeAddress address) {
+        AddressBook addresses = new AddressBook();
+        RedisClient maker = client.commands();
+        CompletionStage<StatefulRedisConnection<byte[], byte[]>> made;
+        maker.addListener(addresses);
+        try {
+            made = maker.connectAsync(ByteArrayCodec.INSTANCE, client.uriOf(address));
+        } catch (RuntimeException e) {
+            // The client is shut down.
+            made = CompletableFuture.failedFuture(e);
+        }
+        return made.whenComplete((commands, error) -> maker.removeListener(addresses))
+                .thenApply(commands -> {
+                    Connections connections = new Connections(commands, null, client.own(), true);
+                    connections.lastAddress = addresses.of(commands);
+                    return connections;
+                });
+    }
+
+    /** Notes where connections lead that are made while it listens. */
+    private static final class AddressBook implements RedisConnectionStateListener {
+
+        private final Map<Object, SocketAddress> addresses = new ConcurrentHashMap<>();
+
+        @Override
+        public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
+            addresses.put(connection, address);
+        }
+
+        @Nullable
+        SocketAddress of(StatefulConnection<?, ?> connection) {
+            return addresses.get(connection);
+        }
     }
 
     StatefulRedisConnection<byte[], byte[]> commands() {
@@ -364,6 +386,11 @@ final class Connections {
         return timeout.compareTo(MINIMUM_TIMEOUT) > 0 ? timeout : MINIMUM_TIMEOUT;
     }
 
+    /** What is left of a limit, for {@link #awaitWithin}: at least its smallest unit. */
+    static Duration left(long deadlineNanos) {
+        return Duration.ofNanos(Math.max(TimeUnit.MILLISECONDS.toNanos(1), deadlineNanos - System.nanoTime()));
+    }
+
     /** As {@link #await}, with a limit that may be short. */
     static <T> T awaitWithin(Future<T> step, RedisErrors errors, Duration limit) {
         try {
@@ -376,7 +403,8 @@ final class Connections {
         }
     }
 
-    private static void awaitClosed(CompletableFuture<Void> closing) {
+    /** Waits for the end of connections, for 1 s at most. */
+    static void awaitClosed(CompletableFuture<Void> closing) {
         try {
             closing.get(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {

@@ -335,6 +335,8 @@ final class NodePushes {
                 first = isSharded && open == connection;
                 if (first) {
                     isSharded = false;
+                    // Who waits here already does so under a name by which this server can tell nobody.
+                    missed = true;
                     rename();
                     work();
                 }

@@ -1,21 +1,16 @@
 package io.distributedmutex.redis;
 
-import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
-import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One server, which the user has named, or wherever the application's client connects to. */
-final class OnePrimary implements Topology, RoleListener {
+final class OnePrimary implements PrimaryTopology, RoleListener {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
@@ -75,68 +70,14 @@ final class OnePrimary implements Topology, RoleListener {
     }
 
     @Override
-    public Sender commands(String key) {
-        return primary.commands();
-    }
-
-    @Override
-    public Sender messages(String channel) {
-        return primary.commands();
-    }
-
-    @Override
-    public List<Sender> servers() {
-        return List.of(primary.commands());
-    }
-
-    @Override
-    public boolean serverHas(String key) {
-        return true;
-    }
-
-    @Override
-    public Optional<String> shardOf(String key) {
-        return Optional.empty();
-    }
-
-    /** It has the locks, too. */
-    @Override
-    public void started() {}
-
-    @Override
-    public boolean isSharded() {
-        return false;
-    }
-
-    @Override
-    public ClientName.Names names(String key) {
-        return primary.names();
-    }
-
-    @Override
-    public RedisAsyncCommands<byte[], byte[]> server() {
-        return primary.connections().commands().async();
-    }
-
-    @Override
-    public Future<Boolean> subscribe(String messages, KeyPrefix prefix, StoreEvents events) {
-        return primary.subscribe(messages, prefix, events);
-    }
-
-    @Override
-    public boolean isSubscribed(String key) {
-        return primary.isSubscribed();
+    public PrimaryConnections primary() {
+        return primary;
     }
 
     /** Whether a name leads elsewhere after a reconnect is not known. */
     @Override
     public boolean onMoved(Runnable moved) {
         return false;
-    }
-
-    @Override
-    public void close() {
-        primary.close();
     }
 
     @Override

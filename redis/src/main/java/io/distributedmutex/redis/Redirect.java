@@ -16,9 +16,6 @@ record Redirect(boolean isForGood, int slot, NodeAddress to) {
 
     private static final Pattern TEXT = Pattern.compile("(MOVED|ASK) (\\d{1,5}) (\\S{0,255}):(\\d{1,5})");
 
-    /** What a host is if the node does not know its own. */
-    private static final String UNKNOWN_HOST = "?";
-
     /**
      * Reads what a request failed with.
      *
@@ -40,15 +37,10 @@ record Redirect(boolean isForGood, int slot, NodeAddress to) {
             return null;
         }
         int slot = Integer.parseInt(parts.group(2));
-        int port = Integer.parseInt(parts.group(4));
-        if (slot >= ClusterSlots.COUNT || port < 1 || port > NodeAddress.HIGHEST_PORT) {
-            return null;
-        }
-        String host = parts.group(3);
-        return new Redirect(
-                parts.group(1).equals("MOVED"),
-                slot,
-                new NodeAddress(host.isEmpty() || host.equals(UNKNOWN_HOST) ? from.host() : host, port));
+        NodeAddress to = NodeAddress.told(parts.group(3), Integer.parseInt(parts.group(4)), from);
+        return slot < ClusterSlots.COUNT && to != null
+                ? new Redirect(parts.group(1).equals("MOVED"), slot, to)
+                : null;
     }
 
     static boolean isOne(String said) {

@@ -2,15 +2,12 @@ package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreUnreachableException;
-import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
-import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * The primary that Sentinels name, wherever that is now. Follows {@link Sentinels} to another as soon as one of them names it,
  * also while the old one still answers, and takes writes: nobody else may be told to lock there any more.
  */
-final class SentinelPrimary implements Topology, RoleListener {
+final class SentinelPrimary implements PrimaryTopology, RoleListener {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
@@ -102,14 +99,15 @@ final class SentinelPrimary implements Topology, RoleListener {
             @Nullable Connections connections = null;
             boolean usable = false;
             try {
-                connections = Connections.openWithin(own, errors, left(deadline));
+                connections = Connections.openWithin(own, errors, Connections.left(deadline));
                 RedisAsyncCommands<byte[], byte[]> server =
                         connections.commands().async();
-                if (Connections.awaitWithin(ServerRole.ask(server), errors, left(deadline)) == ServerRole.REPLICA) {
+                if (Connections.awaitWithin(ServerRole.ask(server), errors, Connections.left(deadline))
+                        == ServerRole.REPLICA) {
                     failure = errors.replica(named.text());
                     sentinels.doubt();
                 } else {
-                    ServerCheck.check(server, errors, left(deadline));
+                    ServerCheck.check(server, errors, Connections.left(deadline));
                     usable = named.isAt(Objects.requireNonNull(sentinels.primary()));
                     if (usable) {
                         return new Opened(connections, named);
@@ -133,63 +131,15 @@ final class SentinelPrimary implements Topology, RoleListener {
         }
     }
 
-    private static Duration left(long deadlineNanos) {
-        return Duration.ofNanos(Math.max(1, deadlineNanos - System.nanoTime()));
+    @Override
+    public PrimaryConnections primary() {
+        return primary;
     }
 
     @Override
     public Sender commands(String key) {
         sentinels.used();
         return primary.commands();
-    }
-
-    @Override
-    public Sender messages(String channel) {
-        return primary.commands();
-    }
-
-    @Override
-    public List<Sender> servers() {
-        return List.of(primary.commands());
-    }
-
-    @Override
-    public boolean serverHas(String key) {
-        return true;
-    }
-
-    @Override
-    public Optional<String> shardOf(String key) {
-        return Optional.empty();
-    }
-
-    /** It has the locks, too. */
-    @Override
-    public void started() {}
-
-    @Override
-    public boolean isSharded() {
-        return false;
-    }
-
-    @Override
-    public ClientName.Names names(String key) {
-        return primary.names();
-    }
-
-    @Override
-    public RedisAsyncCommands<byte[], byte[]> server() {
-        return primary.connections().commands().async();
-    }
-
-    @Override
-    public Future<Boolean> subscribe(String messages, KeyPrefix prefix, StoreEvents events) {
-        return primary.subscribe(messages, prefix, events);
-    }
-
-    @Override
-    public boolean isSubscribed(String key) {
-        return primary.isSubscribed();
     }
 
     @Override

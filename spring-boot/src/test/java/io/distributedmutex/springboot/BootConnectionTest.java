@@ -17,19 +17,35 @@ import org.springframework.boot.ssl.SslBundle;
 /** Where the connection details of Boot lead. */
 class BootConnectionTest {
 
+    /** With a password; each test says what there is. */
+    private static class Details implements DataRedisConnectionDetails {
+        private final @Nullable String username;
+        private final boolean tls;
+
+        Details(@Nullable String username, boolean tls) {
+            this.username = username;
+            this.tls = tls;
+        }
+
+        @Override
+        public @Nullable String getUsername() {
+            return username;
+        }
+
+        @Override
+        public String getPassword() {
+            return "opensesame";
+        }
+
+        @Override
+        public @Nullable SslBundle getSslBundle() {
+            return tls ? SslBundle.systemDefault() : null;
+        }
+    }
+
     @Test
     void aSingleServerWithItsDatabaseAndUser() {
-        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
-                    @Override
-                    public String getUsername() {
-                        return "locks";
-                    }
-
-                    @Override
-                    public String getPassword() {
-                        return "opensesame";
-                    }
-
+        RedisServer server = new BootConnection(new Details("locks", false) {
                     @Override
                     public Standalone getStandalone() {
                         return Standalone.of("redis.example", 6380, 3);
@@ -46,12 +62,7 @@ class BootConnectionTest {
 
     @Test
     void aPasswordWithoutAUserIsThatOfTheDefaultUser() {
-        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
-                    @Override
-                    public String getPassword() {
-                        return "opensesame";
-                    }
-
+        RedisServer server = new BootConnection(new Details(null, false) {
                     @Override
                     public Standalone getStandalone() {
                         return Standalone.of("redis.example", 6379);
@@ -64,17 +75,7 @@ class BootConnectionTest {
 
     @Test
     void sentinelsWithPasswordsOfTheirOwnAndTls() {
-        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
-                    @Override
-                    public String getPassword() {
-                        return "opensesame";
-                    }
-
-                    @Override
-                    public SslBundle getSslBundle() {
-                        return SslBundle.systemDefault();
-                    }
-
+        RedisServer server = new BootConnection(new Details(null, true) {
                     @Override
                     public Standalone getStandalone() {
                         return Standalone.of("unused", 1);
@@ -127,22 +128,7 @@ class BootConnectionTest {
 
     @Test
     void theNodesOfAClusterWithTls() {
-        RedisServer server = new BootConnection(new DataRedisConnectionDetails() {
-                    @Override
-                    public String getUsername() {
-                        return "locks";
-                    }
-
-                    @Override
-                    public String getPassword() {
-                        return "opensesame";
-                    }
-
-                    @Override
-                    public SslBundle getSslBundle() {
-                        return SslBundle.systemDefault();
-                    }
-
+        RedisServer server = new BootConnection(new Details("locks", true) {
                     @Override
                     public Cluster getCluster() {
                         return () -> List.of(new Node("c1", 7000), new Node("c2", 7001));

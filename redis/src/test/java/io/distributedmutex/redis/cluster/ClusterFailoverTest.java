@@ -7,24 +7,18 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
-import io.distributedmutex.StoreException;
-import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Contenders;
+import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
-import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -50,14 +44,12 @@ class ClusterFailoverTest {
             .autoRenew(Duration.ofMinutes(5))
             .build();
 
-    private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-
     @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
 
     private EmbeddedCluster redis;
     private EmbeddedRedis master;
-    private final List<DistributedMutex> mutexes = new ArrayList<>();
+    private Instances instances;
 
     @BeforeEach
     void start() {
@@ -67,23 +59,18 @@ class ClusterFailoverTest {
                 .password("data")
                 .start();
         master = redis.masterOf(redis.slotOf("lock:k"));
+        instances = new Instances(Clusters.uri(redis).replace("//", "//:data@"));
     }
 
     @AfterEach
     void stop() {
         redis.nodes().stream().filter(EmbeddedRedis::isPaused).forEach(EmbeddedRedis::resume);
-        mutexes.forEach(DistributedMutex::close);
+        instances.close();
         redis.close();
     }
 
     private DistributedMutex connect(String label) {
-        DistributedMutex mutex = RedisMutex.builder()
-                .uri(Clusters.uri(redis).replace("//", "//:data@"))
-                .holderLabel(label)
-                .options(RENEWED)
-                .connect();
-        mutexes.add(mutex);
-        return mutex;
+        return instances.add(label, RENEWED);
     }
 
     private void awaitReplicated() {
@@ -187,56 +174,11 @@ class ClusterFailoverTest {
         });
     }
 
-    private record Hold(long fence, long granted, long end) {}
-
-    /**
-     * Two instances contend for a key all along, and hold it for a while, by turns. Tokens rise strictly; both hold it only
-     * around the failover, for a second at most; and they are served again soon after a node has named another master.
-     */
     private void load(Runnable failover) throws Exception {
-        Queue<Hold> holds = new ConcurrentLinkedQueue<>();
-        AtomicBoolean over = new AtomicBoolean();
-        List<CompletableFuture<Void>> contenders = new ArrayList<>();
-        for (String label : new String[] {"A", "B"}) {
-            DistributedMutex mutex = connect(label);
-            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over), OwnThread.EACH));
-        }
-        Await.until("both are at work", () -> holds.size() > 5);
-        CompletableFuture<Long> named = CompletableFuture.supplyAsync(this::whenAnotherIsNamed, OwnThread.EACH);
-
-        failover.run();
-        long firstNamed = named.get(60, TimeUnit.SECONDS);
-        Await.until(
-                "they are at work again",
-                () -> holds.stream().filter(hold -> hold.granted() > firstNamed).count() > 5);
-        over.set(true);
-        for (CompletableFuture<Void> contender : contenders) {
-            contender.get(60, TimeUnit.SECONDS);
-        }
-
-        List<Hold> inOrder = new ArrayList<>(holds);
-        inOrder.sort(Comparator.comparingLong(Hold::granted));
-        long overlap = 0;
-        long end = 0;
-        long fence = 0;
-        for (Hold hold : inOrder) {
-            overlap = Math.max(overlap, Math.min(end, hold.end()) - hold.granted());
-            end = end == 0 ? hold.end() : Math.max(end, hold.end());
-            assertThat(hold.fence()).isGreaterThan(fence);
-            fence = hold.fence();
-        }
-        long beyond = inOrder.stream()
-                .filter(hold -> hold.granted() > firstNamed)
-                .findFirst()
-                .map(hold -> (hold.granted() - firstNamed) / 1_000_000)
-                .orElseThrow();
-        System.out.println("served again " + beyond + " ms after the first node named another master; longest overlap "
-                + overlap / 1_000_000 + " ms; " + inOrder.size() + " holds");
-        assertThat(overlap / 1_000_000).isLessThan(1_000 + stalls.allowanceMillis());
-        assertThat(beyond).isLessThan(2_000 + stalls.allowanceMillis());
+        Contenders.contend(List.of(connect("A"), connect("B")), failover, this::awaitAnotherIsNamed, stalls);
     }
 
-    private long whenAnotherIsNamed() {
+    private void awaitAnotherIsNamed() {
         int slot = redis.slotOf("lock:k");
         String port = Integer.toString(redis.port(master));
         Await.until(
@@ -244,7 +186,6 @@ class ClusterFailoverTest {
                 () -> redis.nodes().stream()
                         .filter(node -> node.isAlive() && !node.isPaused())
                         .anyMatch(node -> isNamed(node, slot, port)));
-        return System.nanoTime();
     }
 
     private static boolean isNamed(EmbeddedRedis node, int slot, String port) {
@@ -258,21 +199,6 @@ class ClusterFailoverTest {
                                     && !port.equals(String.valueOf(parts.get(1))));
         } catch (EmbeddedRedisException e) {
             return false;
-        }
-    }
-
-    private static void contend(DistributedMutex mutex, Queue<Hold> holds, AtomicBoolean over) {
-        while (!over.get()) {
-            try (Lease lease = mutex.acquire("k")) {
-                long granted = System.nanoTime();
-                while (lease.isValid() && System.nanoTime() - granted < HOLD_NANOS) {
-                    Await.pass(Duration.ofMillis(1));
-                }
-                holds.add(new Hold(lease.fencingToken(), granted, System.nanoTime()));
-            } catch (StoreException e) {
-                // Within the wait time it tries again by itself; what a failover breaks beyond that shows in the gap.
-                Await.pass(Duration.ofMillis(10));
-            }
         }
     }
 }

@@ -50,7 +50,7 @@ final class Clusters {
                         .collect(Collectors.joining(","));
     }
 
-    /** The installed server: one that has sharded channels. */
+    /** The installed server, or the one that the property names: one that has sharded channels. */
     static RedisExecutable installed() {
         List<RedisExecutable> all = EmbeddedRedis.executables();
         return all.get(all.size() - 1);

@@ -6,7 +6,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
@@ -48,26 +48,24 @@ class HungShardTest {
     private final Stalls stalls = Stalls.watchMachine();
 
     private EmbeddedCluster redis;
-    private final List<DistributedMutex> mutexes = new ArrayList<>();
+    private Instances instances;
 
     /** The others take it to be well all along, and serve their slots. */
     @BeforeEach
     void start() {
         redis = EmbeddedRedis.cluster(3, 0).nodeTimeout(Duration.ofMinutes(5)).start();
+        instances = new Instances(Clusters.uri(redis));
     }
 
     @AfterEach
     void stop() {
         redis.nodes().stream().filter(EmbeddedRedis::isPaused).forEach(EmbeddedRedis::resume);
-        mutexes.forEach(DistributedMutex::close);
+        instances.close();
         redis.close();
     }
 
     private DistributedMutex connect() {
-        DistributedMutex mutex =
-                RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED).connect();
-        mutexes.add(mutex);
-        return mutex;
+        return instances.add(builder -> builder.options(RENEWED));
     }
 
     @Test

@@ -8,7 +8,7 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisLockStore;
-import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.spi.AcquireRequest;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
@@ -46,7 +46,7 @@ class MovingSlotTest {
             .build();
 
     private final EmbeddedCluster redis;
-    private final List<DistributedMutex> mutexes = new ArrayList<>();
+    private final Instances instances;
     private final int slot;
     private final EmbeddedRedis source;
     private final EmbeddedRedis target;
@@ -59,19 +59,17 @@ class MovingSlotTest {
                 .filter(master -> master != source)
                 .findFirst()
                 .orElseThrow();
+        instances = new Instances(Clusters.uri(redis));
     }
 
     @AfterEach
     void stop() {
-        mutexes.forEach(DistributedMutex::close);
+        instances.close();
         redis.close();
     }
 
     private DistributedMutex connect() {
-        DistributedMutex mutex =
-                RedisMutex.builder().uri(Clusters.uri(redis)).options(RENEWED).connect();
-        mutexes.add(mutex);
-        return mutex;
+        return instances.add(builder -> builder.options(RENEWED));
     }
 
     /** The lock goes first, its companions are elsewhere; then it is the other way round. */
@@ -201,14 +199,11 @@ class MovingSlotTest {
     @Test
     @Tag("deep")
     void fiftyWaitersAreServedOverMigrations() throws Exception {
-        List<DistributedMutex> instances = new ArrayList<>();
-        for (int i = 0; i < 5; i++) {
-            instances.add(connect());
-        }
-        Lease lease = instances.get(0).acquire("k");
+        List<DistributedMutex> five = instances.add(5, RENEWED);
+        Lease lease = five.get(0).acquire("k");
         List<CompletableFuture<Long>> waiting = new ArrayList<>();
         for (int i = 0; i < 50; i++) {
-            waiting.add(instances.get(i % 5).acquireAsync("k").thenApply(granted -> {
+            waiting.add(five.get(i % 5).acquireAsync("k").thenApply(granted -> {
                 Await.pass(Duration.ofMillis(20));
                 boolean held = granted.release();
                 assertThat(held).isTrue();
@@ -217,7 +212,7 @@ class MovingSlotTest {
         }
         Await.until(
                 "all instances wait",
-                () -> instances.get(0).inspect("k").orElseThrow().waiters() >= 4);
+                () -> five.get(0).inspect("k").orElseThrow().waiters() >= 4);
         try (SlotMigration migration = redis.migrate(slot, target)) {
             // A release with waiters needs all keys together, so it ends when they are.
             migration.moveKeys(1);

@@ -8,15 +8,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/** The instances of one test on one server, strangers to each other; closed together. */
+/** The instances of one test on one deployment, strangers to each other; closed together. */
 public final class Instances implements AutoCloseable {
 
-    private final EmbeddedRedis redis;
+    private final String uri;
     private final List<DistributedMutex> all = new ArrayList<>();
 
     /** No instance yet. */
     public Instances(EmbeddedRedis redis) {
-        this.redis = redis;
+        this(redis.uri());
+    }
+
+    /** No instance yet, of a server, of what Sentinels name, or of a cluster. */
+    public Instances(String uri) {
+        this.uri = uri;
     }
 
     /** One more, with all defaults. */
@@ -31,8 +36,7 @@ public final class Instances implements AutoCloseable {
 
     /** One more, with whatever is set on its builder. */
     public DistributedMutex add(UnaryOperator<RedisMutex.Builder> change) {
-        DistributedMutex mutex =
-                change.apply(RedisMutex.builder().uri(redis.uri())).connect();
+        DistributedMutex mutex = change.apply(RedisMutex.builder().uri(uri)).connect();
         all.add(mutex);
         return mutex;
     }

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.StoreException;
-import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Contenders;
+import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
@@ -16,14 +16,9 @@ import io.distributedmutex.testkit.server.EmbeddedRedisException;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -53,15 +48,13 @@ class FailoverTest {
             .autoRenew(Duration.ofMinutes(5))
             .build();
 
-    private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-
     private static final String CLIENT_NAME = "locks";
 
     @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
 
     private EmbeddedSentinel redis;
-    private final List<DistributedMutex> mutexes = new ArrayList<>();
+    private Instances instances;
 
     @BeforeEach
     void start() {
@@ -69,22 +62,17 @@ class FailoverTest {
                 .downAfter(Duration.ofMillis(500))
                 .proxied(true)
                 .start();
+        instances = new Instances(redis.uri().replace("#", "?clientName=" + CLIENT_NAME + "#"));
     }
 
     @AfterEach
     void stop() {
-        mutexes.forEach(DistributedMutex::close);
+        instances.close();
         redis.close();
     }
 
     private DistributedMutex connect(String label) {
-        DistributedMutex mutex = RedisMutex.builder()
-                .uri(redis.uri().replace("#", "?clientName=" + CLIENT_NAME + "#"))
-                .holderLabel(label)
-                .options(RENEWED)
-                .connect();
-        mutexes.add(mutex);
-        return mutex;
+        return instances.add(label, RENEWED);
     }
 
     /** A holder in one instance and a waiter in another, and what the waiter got. */
@@ -133,7 +121,8 @@ class FailoverTest {
         EmbeddedRedis replica = redis.replicas().get(0);
         CompletableFuture<Long> following = CompletableFuture.supplyAsync(
                 () -> {
-                    long named = whenAnotherIsNamed(before);
+                    awaitAnotherIsNamedThan(before);
+                    long named = System.nanoTime();
                     Await.until("both instances are there", () -> connections(replica) >= 4);
                     return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - named);
                 },
@@ -221,8 +210,7 @@ class FailoverTest {
                     .withAuthentication("asker", "secret".toCharArray())
                     .build());
         }
-        DistributedMutex mutex = RedisMutex.builder().uri(uri.build()).connect();
-        mutexes.add(mutex);
+        DistributedMutex mutex = instances.add(builder -> builder.uri(uri.build()));
         EmbeddedRedis after = redis.failOver();
 
         Await.until("a lock stands at the new primary", () -> {
@@ -281,79 +269,18 @@ class FailoverTest {
         });
     }
 
-    private record Hold(long fence, long granted, long end) {}
-
-    /**
-     * Two instances contend for a key all along, and hold it for a while, by turns. Tokens rise strictly; both hold it only
-     * around the failover, for a second at most; and they are served again soon after a Sentinel has named another primary.
-     */
     private void load(Runnable failover) throws Exception {
-        Queue<Hold> holds = new ConcurrentLinkedQueue<>();
-        AtomicBoolean over = new AtomicBoolean();
-        List<CompletableFuture<Void>> contenders = new ArrayList<>();
-        for (String label : new String[] {"A", "B"}) {
-            DistributedMutex mutex = connect(label);
-            contenders.add(CompletableFuture.runAsync(() -> contend(mutex, holds, over), OwnThread.EACH));
-        }
-        Await.until("both are at work", () -> holds.size() > 5);
         EmbeddedRedis before = redis.primary();
-        CompletableFuture<Long> named = CompletableFuture.supplyAsync(() -> whenAnotherIsNamed(before), OwnThread.EACH);
-
-        failover.run();
-        long firstNamed = named.get(60, TimeUnit.SECONDS);
-        Await.until(
-                "they are at work again",
-                () -> holds.stream().filter(hold -> hold.granted() > firstNamed).count() > 5);
-        over.set(true);
-        for (CompletableFuture<Void> contender : contenders) {
-            contender.get(60, TimeUnit.SECONDS);
-        }
-
-        List<Hold> inOrder = new ArrayList<>(holds);
-        inOrder.sort(Comparator.comparingLong(Hold::granted));
-        long overlap = 0;
-        long end = 0;
-        long fence = 0;
-        for (Hold hold : inOrder) {
-            overlap = Math.max(overlap, Math.min(end, hold.end()) - hold.granted());
-            end = end == 0 ? hold.end() : Math.max(end, hold.end());
-            assertThat(hold.fence()).isGreaterThan(fence);
-            fence = hold.fence();
-        }
-        long beyond = inOrder.stream()
-                .filter(hold -> hold.granted() > firstNamed)
-                .findFirst()
-                .map(hold -> (hold.granted() - firstNamed) / 1_000_000)
-                .orElseThrow();
-        System.out.println(
-                "served again " + beyond + " ms after the first Sentinel named another primary; longest overlap "
-                        + overlap / 1_000_000 + " ms; " + inOrder.size() + " holds");
-        assertThat(overlap / 1_000_000).isLessThan(1_000 + stalls.allowanceMillis());
-        assertThat(beyond).isLessThan(2_000 + stalls.allowanceMillis());
+        Contenders.contend(
+                List.of(connect("A"), connect("B")), failover, () -> awaitAnotherIsNamedThan(before), stalls);
     }
 
-    private long whenAnotherIsNamed(EmbeddedRedis before) {
+    private void awaitAnotherIsNamedThan(EmbeddedRedis before) {
         String port = Integer.toString(redis.port(before));
         Await.until(
                 "a Sentinel names another",
                 () -> redis.sentinels().stream()
                         .map(sentinel -> sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", redis.name()))
                         .anyMatch(address -> address instanceof List<?> parts && !port.equals(parts.get(1))));
-        return System.nanoTime();
-    }
-
-    private static void contend(DistributedMutex mutex, Queue<Hold> holds, AtomicBoolean over) {
-        while (!over.get()) {
-            try (Lease lease = mutex.acquire("k")) {
-                long granted = System.nanoTime();
-                while (lease.isValid() && System.nanoTime() - granted < HOLD_NANOS) {
-                    Await.pass(Duration.ofMillis(1));
-                }
-                holds.add(new Hold(lease.fencingToken(), granted, System.nanoTime()));
-            } catch (StoreException e) {
-                // Within the wait time it tries again by itself; what a failover breaks beyond that shows in the gap.
-                Await.pass(Duration.ofMillis(10));
-            }
-        }
     }
 }

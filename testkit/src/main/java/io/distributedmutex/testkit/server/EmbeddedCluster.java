@@ -5,6 +5,7 @@ import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,8 @@ public final class EmbeddedCluster implements AutoCloseable {
 
     static final int SLOTS = 16_384;
     static final int BUS_OFFSET = 10_000;
+
+    private static final Set<String> MOVE_ENDS = Set.of("success", "failed", "cancelled");
 
     private final ServerGroup group;
     private final List<EmbeddedRedis> nodes;
@@ -134,11 +137,61 @@ public final class EmbeddedCluster implements AutoCloseable {
      * @return the migration, of which {@link SlotMigration#close} does the rest
      */
     public SlotMigration migrate(int slot, EmbeddedRedis target) {
+        EmbeddedRedis source = masterToMoveFrom(slot, target);
+        return SlotMigration.begin(this, slot, source, target, password);
+    }
+
+    /**
+     * Returns whether the masters can move a slot at once, as {@link #moveAtOnce} does: Valkey can from 9.0 on. They are asked, as
+     * versions do not tell.
+     */
+    public boolean canMoveAtOnce() {
+        return answering().stream().allMatch(node -> {
+            try {
+                return node.command("CLUSTER", "GETSLOTMIGRATIONS") instanceof List<?>;
+            } catch (EmbeddedRedisException unknown) {
+                return false;
+            }
+        });
+    }
+
+    /**
+     * Moves a slot at once, as {@code CLUSTER MIGRATESLOTS} does: its master serves it until the other has all keys, holds writes
+     * back for a moment, and from then on answers MOVED. Returns when all nodes that are alive see it.
+     *
+     * @param slot 0 to 16383
+     * @param target a master, not the one that serves the slot
+     * @throws EmbeddedRedisException if the servers cannot ({@link #canMoveAtOnce}), it fails, or takes more than 30 s
+     */
+    public void moveAtOnce(int slot, EmbeddedRedis target) {
+        EmbeddedRedis source = masterToMoveFrom(slot, target);
+        String number = Integer.toString(slot);
+        source.command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", number, number, "NODE", id(target));
+        String state = group.await("slot " + slot + " has moved to " + target, () -> stateOfLastMove(source));
+        if (!state.equals("success")) {
+            throw new EmbeddedRedisException(
+                    "slot " + slot + " did not move from " + source + " to " + target + ": " + state);
+        }
+        awaitServed(slot, target);
+    }
+
+    /** How the latest migration from that master ended; empty if it has not. */
+    private static Optional<String> stateOfLastMove(EmbeddedRedis source) {
+        if (source.command("CLUSTER", "GETSLOTMIGRATIONS") instanceof List<?> all
+                && !all.isEmpty()
+                && all.get(0) instanceof List<?> latest) {
+            int name = latest.indexOf("state");
+            return Optional.of(String.valueOf(latest.get(name + 1))).filter(MOVE_ENDS::contains);
+        }
+        return Optional.empty();
+    }
+
+    private EmbeddedRedis masterToMoveFrom(int slot, EmbeddedRedis target) {
         EmbeddedRedis source = masterOf(slot);
         if (source == group.requireOurs(target)) {
             throw new IllegalArgumentException(target + " serves slot " + slot + " already");
         }
-        return SlotMigration.begin(this, slot, source, target, password);
+        return source;
     }
 
     /**
@@ -233,7 +286,11 @@ public final class EmbeddedCluster implements AutoCloseable {
     /** Returns for instance {@code a cluster of 6 nodes, redis 6.2.6}. */
     @Override
     public String toString() {
-        return "a cluster of " + nodes.size() + " nodes, " + group.executable();
+        return "a cluster of " + nodes.size() + " nodes, "
+                + nodes.stream()
+                        .map(node -> node.executable().toString())
+                        .distinct()
+                        .collect(Collectors.joining(" and "));
     }
 
     static String id(EmbeddedRedis node) {

@@ -25,6 +25,7 @@ public final class EmbeddedClusterBuilder {
     private @Nullable String password;
     private boolean proxied;
     private @Nullable Path executable;
+    private List<Path> executables = List.of();
     private final List<String> directives = new ArrayList<>();
 
     EmbeddedClusterBuilder(int masters, int replicas) {
@@ -82,6 +83,23 @@ public final class EmbeddedClusterBuilder {
     }
 
     /**
+     * Sets an executable for each node, as while a cluster is upgraded. A replica must not be older than its master, whose data it
+     * has to read: the replicas of master 1 of 3 are nodes 4, 7 and so on.
+     *
+     * @param executables the masters' first, then the replicas', as in {@link EmbeddedCluster#nodes}
+     * @throws IllegalArgumentException if there are more or fewer of them than nodes
+     */
+    public EmbeddedClusterBuilder executables(List<Path> executables) {
+        int count = masters * (1 + replicas);
+        if (executables.size() != count) {
+            throw new IllegalArgumentException(
+                    "each of " + count + " nodes needs an executable, but there are " + executables.size());
+        }
+        this.executables = List.copyOf(executables);
+        return this;
+    }
+
+    /**
      * Starts the nodes, each on a port whose bus port, 10,000 above, is free too, and returns when all of them agree on who
      * serves which slot and take commands. That takes some seconds.
      *
@@ -101,7 +119,9 @@ public final class EmbeddedClusterBuilder {
             add(lines, "cluster-announce-ip", "127.0.0.1");
             add(lines, "cluster-announce-port", Integer.toString(group.announced(port)));
             add(lines, "cluster-announce-bus-port", Integer.toString(port + EmbeddedCluster.BUS_OFFSET));
-            nodes.add(group.start(new RedisConfiguration(password, false, null, Role.WATCHED, lines), port));
+            RedisExecutable chosen =
+                    executables.isEmpty() ? group.executable() : RedisExecutable.at(executables.get(nodes.size()));
+            nodes.add(group.start(chosen, new RedisConfiguration(password, false, null, Role.WATCHED, lines), port));
         }
         EmbeddedCluster cluster = new EmbeddedCluster(group, nodes, password);
         for (int master = 0; master < masters; master++) {

@@ -94,7 +94,10 @@ public final class EmbeddedRedis implements AutoCloseable {
 
     /**
      * Returns the distinct server executables that can be run on this machine: the embedded one first, then what is
-     * installed. Made to be the method source of a parameterised test or class that is to pass on all of them.
+     * installed, last what property or variable names. Made to be the method source of a parameterised test or class
+     * that is to pass on all of them.
+     *
+     * @throws EmbeddedRedisException if property or variable names what cannot be run
      */
     public static List<RedisExecutable> executables() {
         List<RedisExecutable> executables = new ArrayList<>();
@@ -104,6 +107,9 @@ public final class EmbeddedRedis implements AutoCloseable {
             // Not for this platform, or without the libraries it needs; starting one says why.
         }
         executables.addAll(RedisExecutable.installed());
+        RedisExecutable.configured()
+                .filter(named -> !executables.contains(named))
+                .ifPresent(executables::add);
         return List.copyOf(executables);
     }
 

@@ -80,15 +80,20 @@ public record RedisExecutable(Path path, String product, String version) {
 
     /** Returns what the system property, else the environment variable names, else the embedded one. */
     static RedisExecutable byDefault() {
+        return configured().orElseGet(RedisExecutable::embedded);
+    }
+
+    /** Returns what the system property, else the environment variable names. */
+    static Optional<RedisExecutable> configured() {
         String property = System.getProperty(PROPERTY);
         if (property != null && !property.isBlank()) {
-            return named(property.strip(), "system property " + PROPERTY);
+            return Optional.of(named(property.strip(), "system property " + PROPERTY));
         }
         String variable = System.getenv(VARIABLE);
         if (variable != null && !variable.isBlank()) {
-            return named(variable.strip(), "environment variable " + VARIABLE);
+            return Optional.of(named(variable.strip(), "environment variable " + VARIABLE));
         }
-        return embedded();
+        return Optional.empty();
     }
 
     /**

@@ -96,7 +96,12 @@ final class ServerGroup implements AutoCloseable {
     }
 
     EmbeddedRedis start(RedisConfiguration configuration, int port) {
-        EmbeddedRedis server = EmbeddedRedis.start(executable, configuration, port);
+        return start(executable, configuration, port);
+    }
+
+    /** Starts one with an executable of its own. */
+    EmbeddedRedis start(RedisExecutable chosen, RedisConfiguration configuration, int port) {
+        EmbeddedRedis server = EmbeddedRedis.start(chosen, configuration, port);
         servers.add(server);
         return server;
     }

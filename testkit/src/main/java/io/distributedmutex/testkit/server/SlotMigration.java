@@ -6,7 +6,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A slot of an {@link EmbeddedCluster} on its way from one master to another. Each key moves by itself; until the end the old
- * master serves those that it has, and sends clients to the new one for the others (ASK). Not thread-safe.
+ * master serves those that it has, and sends clients to the new one for the others (ASK). {@link EmbeddedCluster#moveAtOnce} is
+ * the other way. Not thread-safe.
  */
 public final class SlotMigration implements AutoCloseable {
 

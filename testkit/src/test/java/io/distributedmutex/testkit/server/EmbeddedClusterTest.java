@@ -74,6 +74,16 @@ final class EmbeddedClusterTest {
         assertThat(target.command("MGET", "{tag}1", "{tag}2", "{tag}3")).isEqualTo(List.of("v", "v", "v"));
         assertThatThrownBy(() -> source.command("GET", "{tag}1")).hasMessageContaining("MOVED " + slot);
         assertThatThrownBy(() -> redis.migrate(slot, target)).hasMessageContaining("serves slot " + slot + " already");
+        assertThatThrownBy(() -> redis.moveAtOnce(slot, target))
+                .hasMessageContaining("serves slot " + slot + " already");
+        if (redis.canMoveAtOnce()) {
+            redis.moveAtOnce(slot, source);
+            assertThat(redis.masterOf(slot)).isSameAs(source);
+            assertThat(source.command("MGET", "{tag}1", "{tag}2", "{tag}3")).isEqualTo(List.of("v", "v", "v"));
+        } else {
+            assertThatThrownBy(() -> redis.moveAtOnce(slot, source)).hasMessageContaining("MIGRATESLOTS");
+            assertThat(redis.masterOf(slot)).isSameAs(target);
+        }
     }
 
     private static void mastersAreReplaced(EmbeddedCluster redis) {
@@ -97,6 +107,8 @@ final class EmbeddedClusterTest {
         assertThatThrownBy(() -> builder.nodeTimeout(Duration.ofMillis(199)))
                 .hasMessage("nodeTimeout must be 200 ms to 600000 ms, not 199 ms");
         assertThatThrownBy(() -> builder.password("")).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> builder.executables(List.of()))
+                .hasMessage("each of 1 nodes needs an executable, but there are 0");
         try (EmbeddedCluster redis = builder.start()) {
             EmbeddedRedis node = redis.nodes().get(0);
             assertThat(redis.port(node)).isEqualTo(redis.proxy(node).port()).isNotEqualTo(node.port());

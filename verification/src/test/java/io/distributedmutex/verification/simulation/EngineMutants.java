@@ -2,6 +2,7 @@ package io.distributedmutex.verification.simulation;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.testing.DeadlockMutants;
 import io.distributedmutex.testing.Mutant;
 import io.distributedmutex.testkit.ManualTime;
 import io.lettuce.core.RedisClient;
@@ -24,8 +25,6 @@ final class EngineMutants {
     private static final String ENGINE = CORE + "Engine.java";
     private static final String FAST = "redis/src/main/java/io/distributedmutex/redis/FastPath.java";
     private static final String STORE = "testkit/src/main/java/io/distributedmutex/testkit/memory/InMemoryData.java";
-
-    private static final String DETECTOR = CORE + "DeadlockDetector.java";
 
     /** What they are compiled against. */
     static final List<Class<?>> USES = List.of(
@@ -59,7 +58,11 @@ final class EngineMutants {
                     SLOTS,
                     "if (following || onTheirWay > 0 || (redirected.isEmpty() && held.isEmpty())) {",
                     "if (following || (redirected.isEmpty() && held.isEmpty())) {"),
-            new Mutant("ASK is taken for MOVED", REDIS + "Redirect.java", "parts.group(1).equals(\"MOVED\"),", "true,"),
+            new Mutant(
+                    "ASK is taken for MOVED",
+                    REDIS + "Redirect.java",
+                    "parts.group(1).equals(\"MOVED\"), slot",
+                    "true, slot"),
             new Mutant(
                     "MOVED is not remembered",
                     SLOTS,
@@ -73,8 +76,8 @@ final class EngineMutants {
             new Mutant(
                     "a push to whom the node does not count",
                     SCRIPTS + "grant.lua",
-                    "local counted = redis.pcall('PUBSUB', ask, channel)",
-                    "local counted = {channel, 1}"),
+                    "if counted[2] == 0 then publish = nil else polls = '!' end",
+                    ""),
             new Mutant(
                     "a key is removed and written in one script",
                     SCRIPTS + "cancel.lua",
@@ -111,26 +114,14 @@ final class EngineMutants {
                     "if (pushes.isSubscribed(slot)) {",
                     "if (true) {"));
 
-    /** Those that lives of deadlocks find; see {@link CirclesTest}. {@code DeadlockMutantsTest} has one for each rule. */
-    static final List<Mutant> DEADLOCKS = List.of(
-            new Mutant("every wait of a circle finds it", DETECTOR, "if (wait.isYoungerThan(probe)) {", "if (false) {"),
-            new Mutant(
-                    "the youngest by another order on each side",
-                    DETECTOR,
-                    "? startedMillis > probe.startedMillis()",
-                    "? waitedMillis() % 2 == 0"),
-            new Mutant(
-                    "probes are not repeated",
-                    DETECTOR,
-                    "pauseNanos = Math.min(pauseNanos + pauseNanos / 2, LONGEST_PAUSE_NANOS);",
-                    "pauseNanos = LONGEST_PAUSE_NANOS * 1_000;"),
-            new Mutant("a circle is told of each time", DETECTOR, " || !wait.isNew(probe)) {", ") {"),
-            new Mutant("a wait is not known to others", DETECTOR, "                            more.add(this);\n", ""),
-            new Mutant(
-                    "a victim that goes on waiting",
-                    DETECTOR,
-                    "queue.giveUpBecause(wait.waiter, outcome);",
-                    "wait.waiter.fail(outcome);"));
+    /** Those that lives of deadlocks find; see {@link CirclesTest}. {@link DeadlockMutants} has one for each rule. */
+    static final List<Mutant> DEADLOCKS = DeadlockMutants.named(
+            "every wait of a circle finds it",
+            "the youngest by another order on each side",
+            "probes are not repeated",
+            "a circle is told of each time",
+            "a wait is not known to others",
+            "a victim that goes on waiting");
 
     static final List<Mutant> ALL = List.of(
             new Mutant(

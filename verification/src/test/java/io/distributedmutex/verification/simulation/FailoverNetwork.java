@@ -76,12 +76,16 @@ final class FailoverNetwork implements Wire {
 
     void heal() {
         faultsOneIn = 0;
-        isCut = false;
+        cut(false);
     }
 
     /** Nothing gets through any more. */
     void cut(boolean nowCut) {
         isCut = nowCut;
+        if (!nowCut) {
+            // What was lost meanwhile is not made up for: such a connection has ended.
+            List.copyOf(open).stream().filter(connection -> connection.isTorn).forEach(Connection::breakOff);
+        }
     }
 
     /** All connections break. */
@@ -189,6 +193,10 @@ final class FailoverNetwork implements Wire {
         private final Node node;
         private boolean isOpen = true;
         private boolean isOpenThere = true;
+
+        /** Whether something on it was lost. */
+        private boolean isTorn;
+
         private long lastArrival;
         private long lastReply;
         private @Nullable Asked running;
@@ -225,6 +233,7 @@ final class FailoverNetwork implements Wire {
             Asked by = asked.get(request);
             boolean breaks = fault();
             if (isCut || (breaks && random.nextBoolean())) {
+                isTorn = true;
                 if (breaks) {
                     breakOff();
                 }
@@ -273,6 +282,7 @@ final class FailoverNetwork implements Wire {
                 return;
             }
             if (isCut || !isOpen) {
+                isTorn = true;
                 return;
             }
             if (fault()) {
@@ -286,6 +296,8 @@ final class FailoverNetwork implements Wire {
                     () -> process.whenRunning(() -> {
                         if (isOpen && !isCut) {
                             received.run();
+                        } else {
+                            isTorn = true;
                         }
                     }));
         }

@@ -34,7 +34,7 @@ final class FailoverWitness {
     /** A lease that the store granted. */
     private record Grant(int epoch, String token, long first, int count, long nanos) {}
 
-    private record Held(Lease lease, SimulatedProcess process, Grant grant) {}
+    private record Held(Lease lease, SimulatedProcess process, List<Grant> grants) {}
 
     /** What stands in a database that checks fencing tokens: the greatest, and who wrote it. */
     private record Register(long token, Grant grant) {}
@@ -66,15 +66,16 @@ final class FailoverWitness {
             return demoted.getOrDefault(node, epoch());
         }
 
-        @Nullable
-        Grant of(long number) {
-            for (int epoch = epoch(); epoch >= 0; epoch--) {
-                Map.Entry<Long, Grant> grant = grants.get(epoch).floorEntry(number);
+        /** The grants with a number: a master that was replaced, and does not know, may give the same as its successor. */
+        List<Grant> of(long number) {
+            List<Grant> all = new ArrayList<>();
+            for (TreeMap<Long, Grant> epoch : grants) {
+                Map.Entry<Long, Grant> grant = epoch.floorEntry(number);
                 if (grant != null && number < grant.getKey() + grant.getValue().count) {
-                    return grant.getValue();
+                    all.add(grant.getValue());
                 }
             }
-            return null;
+            return all;
         }
     }
 
@@ -179,25 +180,26 @@ final class FailoverWitness {
     /** A lease has come to whoever waited for it. */
     void received(Lease lease, SimulatedProcess process, long leaseMillis) {
         History history = history(lease.key());
-        Grant grant = history.of(lease.fencingToken());
-        if (grant == null) {
+        List<Grant> grants = history.of(lease.fencingToken());
+        if (grants.isEmpty()) {
             broken("a fencing token that the store never gave: " + lease);
             return;
         }
         if (lease.remaining().toMillis() > leaseMillis) {
             broken("believed in for longer than its lease time of " + leaseMillis + " ms: " + lease);
         }
-        live.computeIfAbsent(lease.key(), any -> new ArrayList<>()).add(new Held(lease, process, grant));
+        live.computeIfAbsent(lease.key(), any -> new ArrayList<>()).add(new Held(lease, process, grants));
         check(lease.key());
     }
 
     /** The holder of a lease writes with its fencing token, whether it still has the lease or not. */
     void write(Lease lease) {
-        Grant grant = history(lease.key()).of(lease.fencingToken());
+        List<Grant> grants = history(lease.key()).of(lease.fencingToken());
         Register before = registers.get(lease.key());
-        if (grant == null || (before != null && lease.fencingToken() < before.token)) {
+        if (grants.size() != 1 || (before != null && lease.fencingToken() < before.token)) {
             return;
         }
+        Grant grant = grants.get(0);
         if (before != null
                 && grant.epoch == before.grant.epoch
                 && grant.nanos < before.grant.nanos
@@ -220,7 +222,8 @@ final class FailoverWitness {
             for (int j = i + 1; j < held.size(); j++) {
                 Held one = held.get(i);
                 Held other = held.get(j);
-                if (!isExcused(key, one.grant, other.grant)) {
+                if (one.grants.stream()
+                        .noneMatch(first -> other.grants.stream().anyMatch(second -> isExcused(key, first, second)))) {
                     broken("two valid leases: " + one.lease + " and " + other.lease);
                 }
             }
