@@ -54,11 +54,6 @@ final class EngineMutants {
                     "now = !following && redirected.isEmpty() && held.isEmpty() && (onTheirWay == 0 || at == node);",
                     "now = true;"),
             new Mutant(
-                    "what is held goes out before all on their way are answered",
-                    SLOTS,
-                    "if (following || onTheirWay > 0 || (redirected.isEmpty() && held.isEmpty())) {",
-                    "if (following || (redirected.isEmpty() && held.isEmpty())) {"),
-            new Mutant(
                     "ASK is taken for MOVED",
                     REDIS + "Redirect.java",
                     "parts.group(1).equals(\"MOVED\"), slot",
@@ -79,40 +74,10 @@ final class EngineMutants {
                     "if counted[2] == 0 then publish = nil else polls = '!' end",
                     ""),
             new Mutant(
-                    "a key is removed and written in one script",
-                    SCRIPTS + "cancel.lua",
-                    "call('PEXPIRE', lock, 1)",
-                    "call('DEL', lock)"),
-            new Mutant(
-                    "the end of a subscription is not noticed",
-                    PUSHES,
-                    "unasked = channels.values().removeIf(channel -> channel.name.equals(from));",
-                    "unasked = false;"),
-            new Mutant(
                     "a connection for pushes that is lost is taken for one that is there",
                     PUSHES,
                     "            rename();\n            if (!channels.isEmpty()) {",
-                    "            if (!channels.isEmpty()) {"),
-            new Mutant(
-                    "a subscription that is refused where the slot was is asked for there for ever",
-                    PUSHES,
-                    "channels.remove(slot, channel);",
-                    ""),
-            new Mutant(
-                    "a master that was replaced is asked on",
-                    CLUSTER,
-                    "        nodes.remove(node.address(), node);\n        if (node.isSilent() || !node.isOpen()) {\n            node.close();",
-                    "        if (node.isSilent() || !node.isOpen()) {"),
-            new Mutant(
-                    "nobody looks who has the slots now",
-                    CLUSTER,
-                    "if (closed || !lookIsDue.compareAndSet(false, true)) {",
-                    "if (true) {"),
-            new Mutant(
-                    "an instance that waits is not subscribed there",
-                    CLUSTER,
-                    "if (pushes.isSubscribed(slot)) {",
-                    "if (true) {"));
+                    "            if (!channels.isEmpty()) {"));
 
     /** Those that lives of deadlocks find; see {@link CirclesTest}. {@link DeadlockMutants} has one for each rule. */
     static final List<Mutant> DEADLOCKS = DeadlockMutants.named(
