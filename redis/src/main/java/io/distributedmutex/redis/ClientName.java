@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 
 /**
  * The name under which an instance waits in queues, and which its channel of grants has. Each connection for pushes has a name
@@ -13,7 +14,18 @@ final class ClientName {
 
     private static final int BYTES = 16;
 
-    private volatile Names names = new Names(draw(), "", System.nanoTime());
+    private final LongSupplier nanoTime;
+    private volatile Names names;
+
+    ClientName() {
+        this(System::nanoTime);
+    }
+
+    /** A name that was just drawn, by this clock. */
+    ClientName(LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+        this.names = new Names(draw(), "", nanoTime.getAsLong(), nanoTime);
+    }
 
     /**
      * The name at one moment, and the one before.
@@ -21,8 +33,9 @@ final class ClientName {
      * @param current the name
      * @param previous the name before; empty if there was none
      * @param sinceNanos when it got this name
+     * @param nanoTime by which clock
      */
-    record Names(String current, String previous, long sinceNanos) {
+    record Names(String current, String previous, long sinceNanos, LongSupplier nanoTime) {
 
         /**
          * The name before.
@@ -31,7 +44,7 @@ final class ClientName {
          * @return the name; empty if nothing can stand under it any more
          */
         String before(long aliveMillis) {
-            return System.nanoTime() - sinceNanos < TimeUnit.MILLISECONDS.toNanos(aliveMillis) ? previous : "";
+            return nanoTime.getAsLong() - sinceNanos < TimeUnit.MILLISECONDS.toNanos(aliveMillis) ? previous : "";
         }
     }
 
@@ -45,7 +58,7 @@ final class ClientName {
 
     /** From now on this is the name. */
     void become(String name) {
-        names = new Names(name, names.current, System.nanoTime());
+        names = new Names(name, names.current, nanoTime.getAsLong(), nanoTime);
     }
 
     /** A name that nobody has. */

@@ -5,9 +5,11 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.resource.ClientResources;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -19,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * Makes the connections to the nodes of a cluster: with a client of our own, or with the threads, options and credentials of the
  * application's. Knows nothing of slots.
  */
-final class ClusterClient {
+final class ClusterClient implements NodeClient {
 
     private final RedisClient commands;
     private final RedisClient pushes;
@@ -82,7 +84,29 @@ final class ClusterClient {
         return own;
     }
 
-    RedisURI uriOf(NodeAddress address) {
+    @Override
+    public CompletionStage<NodeConnection> connect(
+            NodeAddress address, RedisErrors errors, Duration timeout, RoleListener roles) {
+        return Connections.openNode(this, address)
+                .thenApply(made -> new CommandConnection(made, errors, timeout, roles));
+    }
+
+    @Override
+    public CompletionStage<PushConnection> connectPushes(NodeAddress address) {
+        try {
+            return pushes.connectPubSubAsync(StringCodec.UTF8, uriOf(address)).thenApply(LettucePushes::new);
+        } catch (RuntimeException | VirtualMachineError e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    @Override
+    public long nanoTime() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public RedisURI uriOf(NodeAddress address) {
         return RedisURI.builder(model)
                 .withHost(address.host())
                 .withPort(address.port())
@@ -94,7 +118,8 @@ final class ClusterClient {
     }
 
     /** Runs something soon, and once, on a thread of the client's; or now, if those are ending or an error strikes. */
-    void execute(Runnable task) {
+    @Override
+    public void execute(Runnable task) {
         Once once = new Once(task);
         try {
             // Not execute(): what a task throws then ends the executor for good.
@@ -127,7 +152,8 @@ final class ClusterClient {
      *
      * @return whether that will be so. If an error struck (no memory, say) it may be so though this is false.
      */
-    boolean schedule(Runnable task, long millis) {
+    @Override
+    public boolean schedule(Runnable task, long millis) {
         try {
             Future<?> unused = executor().schedule(task, millis, TimeUnit.MILLISECONDS);
             return true;
@@ -138,7 +164,8 @@ final class ClusterClient {
     }
 
     /** Ends all connections within 2 s; of the client, what is ours. */
-    void close() {
+    @Override
+    public void close() {
         if (own != null) {
             own.close();
             return;

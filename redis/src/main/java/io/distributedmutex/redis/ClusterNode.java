@@ -40,20 +40,19 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
             Request request, Function<List<@Nullable Object>, T> parser, CompletableFuture<T> result) {}
 
     private final NodeAddress address;
-    private final ClusterClient client;
+    private final NodeClient client;
     private final Duration timeout;
     private final Listener listener;
     private final RedisErrors errors;
     private final NodePushes pushes;
 
-    private volatile @Nullable CommandConnection commands;
-    private volatile long usedNanos = System.nanoTime();
+    private volatile @Nullable NodeConnection commands;
+    private volatile long usedNanos;
 
     /** It did not answer in time, or could not be reached; and nothing has shown since that it is well. */
     private volatile boolean isSilent;
 
     // Guarded by this.
-    private @Nullable Connections connections;
     private final ArrayDeque<Waiting<?>> waiting = new ArrayDeque<>();
     private boolean connecting;
     private @Nullable Throwable failure;
@@ -73,7 +72,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
      */
     ClusterNode(
             NodeAddress address,
-            ClusterClient client,
+            NodeClient client,
             Duration timeout,
             Listener listener,
             boolean isSharded,
@@ -81,6 +80,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
             NodePushes.Listener pushed) {
         this.address = address;
         this.client = client;
+        this.usedNanos = client.nanoTime();
         this.timeout = timeout;
         this.listener = listener;
         this.errors = new RedisErrors(client.uriOf(address), timeout.toMillis());
@@ -107,7 +107,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
 
     /** Whether it is silent, or its connection was lost and has not come back. */
     boolean isIll() {
-        CommandConnection open = commands;
+        NodeConnection open = commands;
         return isSilent || (open != null && !open.isOpen());
     }
 
@@ -120,14 +120,14 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
 
     /** Whether there is a connection, or was until a moment ago. */
     boolean isOpen() {
-        CommandConnection open = commands;
+        NodeConnection open = commands;
         return open != null && open.isOpen();
     }
 
     @Override
     public <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
-        usedNanos = System.nanoTime();
-        CommandConnection open = commands;
+        usedNanos = client.nanoTime();
+        NodeConnection open = commands;
         if (open == null) {
             CompletableFuture<T> later = whenConnected(request, parser);
             if (later != null) {
@@ -150,7 +150,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
                 return null;
             }
             @Nullable Throwable last = failure;
-            if (!connecting && last != null && System.nanoTime() - failedNanos < PAUSE_NANOS) {
+            if (!connecting && last != null && client.nanoTime() - failedNanos < PAUSE_NANOS) {
                 return CompletableFuture.failedFuture(errors.notConnected(request, last));
             }
             one = new Waiting<>(request, parser, new CompletableFuture<>());
@@ -178,11 +178,11 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
 
     @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
     private void connect() {
-        Connections.openNode(client, address)
+        client.connect(address, errors, timeout, this)
                 .whenComplete((made, error) -> client.execute(() -> connected(made, error)));
     }
 
-    private void connected(@Nullable Connections made, @Nullable Throwable error) {
+    private void connected(@Nullable NodeConnection made, @Nullable Throwable error) {
         List<Waiting<?>> failed = new ArrayList<>();
         List<Runnable> answers = new ArrayList<>();
         boolean isLate = false;
@@ -192,21 +192,19 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
                 failed.addAll(waiting);
                 waiting.clear();
                 failure = error;
-                failedNanos = System.nanoTime();
+                failedNanos = client.nanoTime();
             } else if (closed) {
                 isLate = true;
             } else {
-                CommandConnection ready = new CommandConnection(made, errors, timeout, this);
-                ready.onReconnect(() -> listener.reconnected(this));
-                connections = made;
+                made.onReconnect(() -> listener.reconnected(this));
                 failure = null;
                 isSilent = false;
                 // Before others can send: those that wait came first.
                 for (Waiting<?> one : waiting) {
-                    answers.add(forward(one, ready));
+                    answers.add(forward(one, made));
                 }
                 waiting.clear();
-                commands = ready;
+                commands = made;
             }
         }
         answers.forEach(Runnable::run);
@@ -224,7 +222,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     }
 
     /** Sends what waited. The answer is passed on later, without the monitor. */
-    private static <T> Runnable forward(Waiting<T> one, CommandConnection to) {
+    private static <T> Runnable forward(Waiting<T> one, NodeConnection to) {
         CompletableFuture<T> answer = to.send(one.request(), one.parser());
         return () -> {
             CompletionStage<T> unused = answer.whenComplete((value, error) -> {
@@ -240,7 +238,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     private void endWhenIdle(long nanos) {
         client.schedule(
                 () -> {
-                    long left = usedNanos + KEPT_NANOS - System.nanoTime();
+                    long left = usedNanos + KEPT_NANOS - client.nanoTime();
                     if (commands == null) {
                         return;
                     }
@@ -255,19 +253,13 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
 
     /** The next request connects anew. */
     private void endCommands() {
-        @Nullable CommandConnection last;
-        @Nullable Connections to;
+        @Nullable NodeConnection last;
         synchronized (this) {
             last = commands;
-            to = connections;
             commands = null;
-            connections = null;
         }
         if (last != null) {
-            last.leave();
-        }
-        if (to != null) {
-            to.drop();
+            last.drop();
         }
     }
 
@@ -287,7 +279,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     /** The client is about to end all connections: ends all requests. */
     void end() {
         List<Waiting<?>> failed;
-        @Nullable CommandConnection last;
+        @Nullable NodeConnection last;
         synchronized (this) {
             closed = true;
             failed = new ArrayList<>(waiting);

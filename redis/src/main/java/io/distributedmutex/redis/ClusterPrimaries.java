@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -84,13 +85,13 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     /** How long the first who waits in a slot is held until its subscription is there. */
     private static final long SUBSCRIBED_MILLIS = 250;
 
-    private final ClusterClient client;
+    private final NodeClient client;
     private final RedisErrors errors;
     private final Duration timeout;
     private final KeyPrefix prefix;
     private final Set<NodeAddress> seeds;
     private final NodeAddress first;
-    private final StatefulRedisConnection<byte[], byte[]> firstConnection;
+    private final @Nullable StatefulRedisConnection<byte[], byte[]> firstConnection;
     private final boolean isSharded;
 
     private final Map<NodeAddress, ClusterNode> nodes = new ConcurrentHashMap<>();
@@ -105,8 +106,8 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
 
     private final AtomicBoolean lookIsDue = new AtomicBoolean();
     private final AtomicBoolean reportIsDue = new AtomicBoolean();
-    private volatile long lookedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
-    private volatile long reportedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(REPORT_MILLIS);
+    private volatile long lookedNanos;
+    private volatile long reportedNanos;
 
     private final AtomicBoolean repeatIsDue = new AtomicBoolean();
 
@@ -124,21 +125,38 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
             boolean isSharded) {}
 
     private ClusterPrimaries(
-            ClusterClient client,
+            NodeClient client,
             Set<NodeAddress> seeds,
-            Found found,
+            NodeAddress first,
+            @Nullable StatefulRedisConnection<byte[], byte[]> firstConnection,
+            ClusterSlots slots,
+            boolean isSharded,
             RedisErrors errors,
             Duration timeout,
             KeyPrefix prefix) {
         this.client = client;
         this.seeds = seeds;
-        this.first = found.first();
-        this.firstConnection = found.connection();
-        this.slots = found.slots();
-        this.isSharded = found.isSharded();
+        this.first = first;
+        this.firstConnection = firstConnection;
+        this.slots = slots;
+        this.isSharded = isSharded;
         this.errors = errors;
         this.timeout = timeout;
         this.prefix = prefix;
+        this.lookedNanos = client.nanoTime() - TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
+        this.reportedNanos = client.nanoTime() - TimeUnit.MILLISECONDS.toNanos(REPORT_MILLIS);
+    }
+
+    /** A cluster that was found by other means. */
+    static ClusterPrimaries found(
+            NodeClient client,
+            NodeAddress first,
+            ClusterSlots slots,
+            boolean isSharded,
+            RedisErrors errors,
+            Duration timeout,
+            KeyPrefix prefix) {
+        return new ClusterPrimaries(client, Set.of(first), first, null, slots, isSharded, errors, timeout, prefix);
     }
 
     // ---- connecting
@@ -184,7 +202,16 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         try {
             Found found = find(client, seeds, errors, timeout);
             checkMasters(client, found, timeout);
-            ClusterPrimaries cluster = new ClusterPrimaries(client, seeds, found, errors, timeout, prefix);
+            ClusterPrimaries cluster = new ClusterPrimaries(
+                    client,
+                    seeds,
+                    found.first(),
+                    found.connection(),
+                    found.slots(),
+                    found.isSharded(),
+                    errors,
+                    timeout,
+                    prefix);
             opened = true;
             return cluster;
         } catch (RedisException e) {
@@ -317,7 +344,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         if (!uncovered.isEmpty()) {
             throw errors.uncovered(uncovered);
         }
-        byte[] channel = NodePushes.channel(0, "probe").getBytes(StandardCharsets.UTF_8);
+        byte[] channel = NodePushes.channelName(0, "probe").getBytes(StandardCharsets.UTF_8);
         String said = Connections.awaitWithin(
                 RedisErrors.saidBy(redis.dispatch(
                         CommandType.SPUBLISH,
@@ -399,13 +426,15 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
 
     @Override
     public RedisAsyncCommands<byte[], byte[]> server() {
-        return firstConnection.async();
+        return Objects.requireNonNull(firstConnection, "found by other means").async();
     }
 
     /** That connection was for finding the cluster; those for locks are made when they are needed. */
     @Override
     public void started() {
-        end(List.of(CompletableFuture.completedFuture(firstConnection)), null);
+        if (firstConnection != null) {
+            end(List.of(CompletableFuture.completedFuture(firstConnection)), null);
+        }
     }
 
     @Override
@@ -487,6 +516,11 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
                 ? node
                 : nodes.computeIfAbsent(
                         address, at -> new ClusterNode(at, client, timeout, this, isSharded, messages, new Pushed()));
+    }
+
+    @Override
+    public long nanoTime() {
+        return client.nanoTime();
     }
 
     @Override
@@ -579,11 +613,11 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         if (closed || events == null || !reportIsDue.compareAndSet(false, true)) {
             return;
         }
-        long since = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - reportedNanos);
+        long since = TimeUnit.NANOSECONDS.toMillis(client.nanoTime() - reportedNanos);
         boolean scheduled = client.schedule(
                 () -> {
                     reportIsDue.set(false);
-                    reportedNanos = System.nanoTime();
+                    reportedNanos = client.nanoTime();
                     StoreEvents hears = events;
                     if (!closed && hears != null) {
                         tell(hears::reconnected);
@@ -602,7 +636,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         if (closed || !lookIsDue.compareAndSet(false, true)) {
             return;
         }
-        long since = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - lookedNanos);
+        long since = TimeUnit.NANOSECONDS.toMillis(client.nanoTime() - lookedNanos);
         if (!client.schedule(this::look, Math.max(0, LOOK_MILLIS - since))) {
             lookIsDue.set(false);
         }
@@ -610,7 +644,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
 
     /** Asks the masters that are connected, or some other nodes. The first answer counts. */
     private void look() {
-        lookedNanos = System.nanoTime();
+        lookedNanos = client.nanoTime();
         AtomicBoolean over = new AtomicBoolean();
         // First: it ends the look also if an error strikes below.
         boolean scheduled = client.schedule(

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * <p>No request waits for a server that is away. There is one exception: middleboxes cut idle connections, and those are back
  * in a moment. So requests that were surely not sent wait for the first attempt to reconnect.
  */
-final class CommandConnection implements Sender {
+final class CommandConnection implements NodeConnection {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
@@ -116,7 +116,8 @@ final class CommandConnection implements Sender {
      *
      * @param listener called when commands work again; must not throw
      */
-    void onReconnect(Runnable listener) {
+    @Override
+    public void onReconnect(Runnable listener) {
         reconnected = listener;
     }
 
@@ -145,7 +146,8 @@ final class CommandConnection implements Sender {
         return errors;
     }
 
-    boolean isOpen() {
+    @Override
+    public boolean isOpen() {
         return connection.isOpen();
     }
 
@@ -222,7 +224,8 @@ final class CommandConnection implements Sender {
     }
 
     /** Ends all calls; later ones end at once. */
-    void close() {
+    @Override
+    public void close() {
         closed = true;
         // The listener hears nothing if the connection was lost before.
         warnIfClientIsShutDown();
@@ -230,11 +233,13 @@ final class CommandConnection implements Sender {
     }
 
     /** The server is left for good: ends all calls, as when the connection is lost; later ones end at once. */
-    void leave() {
+    @Override
+    public void drop() {
         closed = true;
         end(
                 timeouts.drain(),
                 (request, sent) -> sent ? errors.lost(request, null) : errors.notConnected(request, null));
+        connections.drop();
     }
 
     private void connected(SocketAddress address) {

@@ -1,11 +1,5 @@
 package io.distributedmutex.redis;
 
-import io.lettuce.core.RedisChannelHandler;
-import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.codec.StringCodec;
-import io.lettuce.core.pubsub.RedisPubSubAdapter;
-import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
-import java.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -68,7 +62,7 @@ final class NodePushes {
     /** A channel that is wanted. Guarded by the pushes. */
     private static final class Channel {
         private final String name;
-        private long wantedNanos = System.nanoTime();
+        private long wantedNanos;
         private long askedNanos;
         private boolean asked;
         private boolean confirmed;
@@ -79,13 +73,14 @@ final class NodePushes {
         /** Of whoever waits for it. */
         private final CompletableFuture<Boolean> outcome = new CompletableFuture<>();
 
-        Channel(String name) {
+        Channel(String name, long nowNanos) {
             this.name = name;
+            this.wantedNanos = nowNanos;
         }
     }
 
     private final ClusterNode node;
-    private final ClusterClient client;
+    private final NodeClient client;
     private final long timeoutNanos;
     private final String messages;
     private final Listener listener;
@@ -94,7 +89,7 @@ final class NodePushes {
 
     // Guarded by this.
     private final Map<Integer, Channel> channels = new HashMap<>();
-    private @Nullable StatefulRedisPubSubConnection<String, String> connection;
+    private @Nullable PushConnection connection;
     private boolean connecting;
     private boolean isSharded;
     private boolean missed;
@@ -119,7 +114,7 @@ final class NodePushes {
      */
     NodePushes(
             ClusterNode node,
-            ClusterClient client,
+            NodeClient client,
             boolean isSharded,
             long timeoutNanos,
             String messages,
@@ -134,7 +129,7 @@ final class NodePushes {
     }
 
     /** The channel of a slot, which is in that slot. */
-    static String channel(int slot, String name) {
+    static String channelName(int slot, String name) {
         return RedisLockStore.GRANTS + '{' + SlotTags.tagOf(slot) + '}' + name;
     }
 
@@ -180,7 +175,7 @@ final class NodePushes {
 
     private Channel want(int slot) {
         Channel channel = channel(slot);
-        channel.wantedNanos = System.nanoTime();
+        channel.wantedNanos = client.nanoTime();
         if (!channel.confirmed && !channel.asked) {
             work();
         }
@@ -191,11 +186,13 @@ final class NodePushes {
     /** All slots share a channel where there is none for each. Guarded by this. */
     private Channel channel(int slot) {
         if (slot == MESSAGES) {
-            return channels.computeIfAbsent(MESSAGES, any -> new Channel(messages));
+            return channel(MESSAGES, messages);
         }
-        return isSharded
-                ? channels.computeIfAbsent(slot, any -> new Channel(channel(slot, name)))
-                : channels.computeIfAbsent(0, any -> new Channel(RedisLockStore.GRANTS + name));
+        return isSharded ? channel(slot, channelName(slot, name)) : channel(0, RedisLockStore.GRANTS + name);
+    }
+
+    private Channel channel(int slot, String channelName) {
+        return channels.computeIfAbsent(slot, any -> new Channel(channelName, client.nanoTime()));
     }
 
     /** Whether anybody waits here, or waited a moment ago. */
@@ -205,7 +202,7 @@ final class NodePushes {
 
     /** Ends the connection, and makes another where there was one. */
     void renew() {
-        @Nullable StatefulRedisPubSubConnection<String, String> open;
+        @Nullable PushConnection open;
         synchronized (this) {
             open = connection;
         }
@@ -221,8 +218,8 @@ final class NodePushes {
 
     /** Asks for nothing more; returns the connection, if there is one. */
     @Nullable
-    StatefulRedisPubSubConnection<String, String> forget() {
-        @Nullable StatefulRedisPubSubConnection<String, String> last;
+    PushConnection forget() {
+        @Nullable PushConnection last;
         List<Channel> ended;
         synchronized (this) {
             closed = true;
@@ -235,11 +232,9 @@ final class NodePushes {
         return last;
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // Nobody needs it, and the client's end ends it too.
-    private static void end(@Nullable StatefulRedisPubSubConnection<String, String> connection) {
-        // Lettuce warns of a second close.
-        if (connection != null && !Connections.isClosed(connection)) {
-            connection.closeAsync();
+    private static void end(@Nullable PushConnection connection) {
+        if (connection != null) {
+            connection.end();
         }
     }
 
@@ -248,7 +243,7 @@ final class NodePushes {
         if (closed || channels.isEmpty()) {
             return;
         }
-        StatefulRedisPubSubConnection<String, String> open = connection;
+        PushConnection open = connection;
         if (open == null) {
             if (!connecting) {
                 connecting = true;
@@ -260,7 +255,7 @@ final class NodePushes {
             Channel channel = each.getValue();
             if (!channel.confirmed && !channel.asked) {
                 channel.asked = true;
-                channel.askedNanos = System.nanoTime();
+                channel.askedNanos = client.nanoTime();
                 ask(open, each.getKey(), channel);
             }
         }
@@ -271,29 +266,13 @@ final class NodePushes {
 
     @SuppressWarnings("FutureReturnValueIgnored") // What comes of it is taken in here.
     private void connect() {
-        CompletionStage<StatefulRedisPubSubConnection<String, String>> made;
-        try {
-            made = client.pushes().connectPubSubAsync(StringCodec.UTF8, client.uriOf(node.address()));
-        } catch (RuntimeException | VirtualMachineError e) {
-            made = CompletableFuture.failedFuture(e);
-        }
-        made.whenComplete((opened, error) -> client.execute(() -> connected(opened, error)));
+        client.connectPushes(node.address())
+                .whenComplete((opened, error) -> client.execute(() -> connected(opened, error)));
     }
 
-    private void connected(@Nullable StatefulRedisPubSubConnection<String, String> opened, @Nullable Throwable error) {
+    private void connected(@Nullable PushConnection opened, @Nullable Throwable error) {
         if (opened != null) {
-            opened.addListener(new Incoming(opened));
-            opened.addListener(new RedisConnectionStateListener() {
-                @Override
-                public void onRedisConnected(RedisChannelHandler<?, ?> channel, SocketAddress address) {
-                    // It was, before this listener was there.
-                }
-
-                @Override
-                public void onRedisDisconnected(RedisChannelHandler<?, ?> channel) {
-                    lost(opened);
-                }
-            });
+            opened.listen(new Incoming(opened));
         }
         boolean isLate;
         List<Channel> refused = List.of();
@@ -345,23 +324,16 @@ final class NodePushes {
         });
     }
 
-    private void ask(StatefulRedisPubSubConnection<String, String> open, int slot, Channel channel) {
+    private void ask(PushConnection open, int slot, Channel channel) {
         boolean sharded = isSharded && slot != MESSAGES;
-        CompletionStage<Void> asked =
-                sharded ? open.async().ssubscribe(channel.name) : open.async().subscribe(channel.name);
-        CompletionStage<Void> unused = asked.whenComplete((ignored, error) -> {
+        CompletionStage<Void> unused = open.subscribe(channel.name, sharded).whenComplete((ignored, error) -> {
             if (error != null) {
                 client.execute(() -> refused(open, slot, channel, sharded, error));
             }
         });
     }
 
-    private void refused(
-            StatefulRedisPubSubConnection<String, String> open,
-            int slot,
-            Channel channel,
-            boolean sharded,
-            Throwable error) {
+    private void refused(PushConnection open, int slot, Channel channel, boolean sharded, Throwable error) {
         String said = RedisErrors.saidIn(error);
         if (said.isEmpty()) {
             // The connection has ended, or is about to.
@@ -426,10 +398,10 @@ final class NodePushes {
     }
 
     private void look() {
-        @Nullable StatefulRedisPubSubConnection<String, String> silent = null;
+        @Nullable PushConnection silent = null;
         synchronized (this) {
             lookIsDue = false;
-            long now = System.nanoTime();
+            long now = client.nanoTime();
             for (Channel channel : channels.values()) {
                 if (channel.asked && !channel.confirmed && now - channel.askedNanos >= timeoutNanos) {
                     silent = connection;
@@ -446,7 +418,7 @@ final class NodePushes {
         }
     }
 
-    private void lost(StatefulRedisPubSubConnection<String, String> which) {
+    private void lost(PushConnection which) {
         synchronized (this) {
             if (connection != which) {
                 return;
@@ -464,7 +436,7 @@ final class NodePushes {
     }
 
     /** The server has confirmed a channel. */
-    private void confirmed(StatefulRedisPubSubConnection<String, String> at, String to) {
+    private void confirmed(PushConnection at, String to) {
         @Nullable Channel found = null;
         boolean tell = false;
         synchronized (this) {
@@ -490,7 +462,7 @@ final class NodePushes {
     }
 
     /** Not by us: the slot has gone to another master, or this node has left its shard. */
-    private void taken(StatefulRedisPubSubConnection<String, String> at, String from) {
+    private void taken(PushConnection at, String from) {
         boolean unasked = false;
         synchronized (this) {
             if (at == connection) {
@@ -512,12 +484,12 @@ final class NodePushes {
     /** Ends what nobody has looked at for long, and the connection with the last of it. */
     private void sweep() {
         List<Channel> ended = new ArrayList<>();
-        @Nullable StatefulRedisPubSubConnection<String, String> open;
+        @Nullable PushConnection open;
         boolean sharded;
         boolean last;
         synchronized (this) {
             sweepIsDue = false;
-            long now = System.nanoTime();
+            long now = client.nanoTime();
             channels.entrySet().removeIf(each -> {
                 boolean over = each.getKey() != MESSAGES && now - each.getValue().wantedNanos >= KEPT_NANOS;
                 if (over) {
@@ -537,29 +509,20 @@ final class NodePushes {
         if (last) {
             end(open);
         } else if (open != null) {
-            ended.forEach(channel -> unsubscribe(open, channel.name, sharded));
+            ended.forEach(channel -> open.unsubscribe(channel.name, sharded));
         }
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // If that is lost, the connection is too.
-    private static void unsubscribe(StatefulRedisPubSubConnection<String, String> open, String name, boolean sharded) {
-        if (sharded) {
-            open.async().sunsubscribe(name);
-        } else {
-            open.async().unsubscribe(name);
-        }
-    }
+    private final class Incoming implements PushConnection.Listener {
 
-    private final class Incoming extends RedisPubSubAdapter<String, String> {
+        private final PushConnection at;
 
-        private final StatefulRedisPubSubConnection<String, String> at;
-
-        Incoming(StatefulRedisPubSubConnection<String, String> at) {
+        Incoming(PushConnection at) {
             this.at = at;
         }
 
         @Override
-        public void message(String from, String message) {
+        public void received(String from, String message) {
             if (from.equals(messages)) {
                 listener.told(message);
             } else {
@@ -568,28 +531,18 @@ final class NodePushes {
         }
 
         @Override
-        public void smessage(String from, String message) {
-            listener.received(message);
-        }
-
-        @Override
-        public void subscribed(String to, long count) {
+        public void subscribed(String to) {
             confirmed(at, to);
         }
 
         @Override
-        public void ssubscribed(String to, long count) {
-            confirmed(at, to);
-        }
-
-        @Override
-        public void unsubscribed(String from, long count) {
+        public void unsubscribed(String from) {
             taken(at, from);
         }
 
         @Override
-        public void sunsubscribed(String from, long count) {
-            taken(at, from);
+        public void lost() {
+            NodePushes.this.lost(at);
         }
     }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 
 /**
  * The latest releases that a primary has confirmed, which its successor may not have heard of: there the key would stay taken,
@@ -32,12 +33,18 @@ final class RecentReleases {
      */
     record Release(String key, String token, long keepMillis, long nanos) {}
 
+    private final LongSupplier nanoTime;
+
     // Guarded by this.
     private final ArrayDeque<Release> latest = new ArrayDeque<>();
 
+    RecentReleases(LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
+    }
+
     /** The primary has confirmed a release. */
     synchronized void add(String key, String token, long keepMillis) {
-        long now = System.nanoTime();
+        long now = nanoTime.getAsLong();
         latest.addLast(new Release(key, token, keepMillis, now));
         while (latest.size() > CAPACITY || now - latest.getFirst().nanos() > SPAN_NANOS) {
             latest.removeFirst();

@@ -27,6 +27,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,16 +83,26 @@ public final class RedisLockStore implements LockStore {
 
     private volatile byte[] label = EMPTY;
 
-    private RedisLockStore(
-            KeyPrefix prefix, Duration commandTimeout, boolean startCheck, RedisErrors errors, Topology topology) {
+    /**
+     * A store that is connected.
+     *
+     * @param nanoTime what it takes for the time, as {@link System#nanoTime()}
+     */
+    RedisLockStore(
+            KeyPrefix prefix,
+            Duration commandTimeout,
+            boolean startCheck,
+            RedisErrors errors,
+            Topology topology,
+            LongSupplier nanoTime) {
         this.prefix = prefix;
         this.commandTimeout = commandTimeout;
         this.startCheck = startCheck;
         this.errors = errors;
         this.topology = topology;
         this.search = new KeySearch(topology::servers, prefix);
-        this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases() : null;
-        this.fastPath = new FastPath(new Server(), System::nanoTime);
+        this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases(nanoTime) : null;
+        this.fastPath = new FastPath(new Server(), nanoTime);
     }
 
     /**
@@ -670,7 +681,8 @@ public final class RedisLockStore implements LockStore {
         private RedisLockStore open() {
             checkOneAddress();
             RedisErrors errors = errors();
-            return new RedisLockStore(keyPrefix, commandTimeout, startCheck, errors, topology(errors));
+            return new RedisLockStore(
+                    keyPrefix, commandTimeout, startCheck, errors, topology(errors), System::nanoTime);
         }
     }
 }

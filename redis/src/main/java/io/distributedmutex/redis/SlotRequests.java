@@ -67,6 +67,9 @@ final class SlotRequests implements Sender {
 
         /** Runs something later; returns whether that will be so. */
         boolean schedule(Runnable task, long millis);
+
+        /** The clock by which names grow old. */
+        long nanoTime();
     }
 
     private final int slot;
@@ -94,7 +97,7 @@ final class SlotRequests implements Sender {
     SlotRequests(int slot, Cluster cluster) {
         this.slot = slot;
         this.cluster = cluster;
-        this.client = new ClientName();
+        this.client = new ClientName(cluster::nanoTime);
     }
 
     /** The name under which this instance waits for keys of the slot: that of the connection which pushes their grants. */

@@ -85,7 +85,7 @@ final class StartCheck {
         LockKeys all = LockKeys.of(lock);
         this.isSharded = isSharded;
         String channel = isSharded
-                ? NodePushes.channel(ClusterSlots.slotOf(lock), PROBE + clientId)
+                ? NodePushes.channelName(ClusterSlots.slotOf(lock), PROBE + clientId)
                 : RedisLockStore.GRANTS + "probe:" + clientId;
         this.keys = new byte[][] {all.lock(), all.queue(), all.waiters(), all.fence()};
         this.arguments = new byte[][] {

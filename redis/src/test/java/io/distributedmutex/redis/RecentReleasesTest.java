@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 /** The latest releases are kept, in order, and not without bound. */
 class RecentReleasesTest {
 
-    private final RecentReleases releases = new RecentReleases();
+    private final RecentReleases releases = new RecentReleases(System::nanoTime);
 
     @Test
     void theLatestAreGivenOnceInTheirOrder() {

@@ -252,6 +252,11 @@ class SlotRequestsTest {
         }
 
         @Override
+        public long nanoTime() {
+            return 0;
+        }
+
+        @Override
         public void execute(Runnable task) {
             at("execute");
             tasks.add(task);

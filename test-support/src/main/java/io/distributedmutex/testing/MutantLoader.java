@@ -1,5 +1,6 @@
 package io.distributedmutex.testing;
 
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -23,15 +25,17 @@ import javax.tools.SimpleJavaFileObject;
 import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 
-/** Loads our classes anew, one source file of them with a mutant's fault. */
+/** Loads our classes anew, one source file of them, or one resource, with a mutant's fault. */
 public final class MutantLoader extends ClassLoader {
 
     private static final String OURS = "io.distributedmutex.";
 
+    private static final String RESOURCES = "src/main/resources/";
+
     private final Map<String, byte[]> mutated;
 
     /**
-     * Compiles the file with the fault.
+     * Compiles the file with the fault; one in {@code src/main/resources} is taken as it is then.
      *
      * @param mutant the fault
      * @param uses a class of each artifact that the file uses
@@ -39,7 +43,7 @@ public final class MutantLoader extends ClassLoader {
      */
     public MutantLoader(Mutant mutant, List<Class<?>> uses) throws IOException {
         super(MutantLoader.class.getClassLoader());
-        this.mutated = compile(mutant, uses);
+        this.mutated = mutant.file().contains(RESOURCES) ? resource(mutant) : compile(mutant, uses);
     }
 
     @Override
@@ -52,6 +56,19 @@ public final class MutantLoader extends ClassLoader {
             }
             return loaded != null ? loaded : super.loadClass(name, resolve);
         }
+    }
+
+    private static Map<String, byte[]> resource(Mutant mutant) throws IOException {
+        String file = mutant.file();
+        String content = mutant.in(Files.readString(repository().resolve(file)));
+        return Map.of(
+                file.substring(file.indexOf(RESOURCES) + RESOURCES.length()), content.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Override
+    public InputStream getResourceAsStream(String name) {
+        byte[] bytes = mutated.get(name);
+        return bytes != null ? new ByteArrayInputStream(bytes) : super.getResourceAsStream(name);
     }
 
     private byte[] original(String name) throws ClassNotFoundException {

@@ -48,16 +48,16 @@ local function grant_next(self)
       if tonumber(alive) >= math.floor(first / 1000) then
         local push = first .. '|' .. BLOCK .. '|' .. token .. '|' .. lock
         local publish, channel = 'PUBLISH', 'dmutex:grants:' .. client
-        -- A name that is longer than its 22 random characters is that of a waiter in a cluster.
+        -- A name that is longer than its 22 random characters is that of a waiter in a cluster. That carries a push also to those
+        -- whom this node does not count: they are subscribed at another one, which was the master, or had the slot. So nothing is
+        -- told to them. Where it is forbidden to ask, whoever may hear of it has it.
         if #client > 22 then
+          local ask = 'NUMSUB'
           if string.find(client, 'shard-', 1, true) == 1 then
-            publish, channel = 'SPUBLISH', 'dmutex:grants:' .. string.match(queue, '{%w+}') .. client
-          else
-            -- The cluster carries a push also to those whom this node does not count: they are subscribed at another one, as
-            -- after the slot has moved. So nothing is told to them. Where it is forbidden to ask, whoever may hear of it has it.
-            local counted = redis.pcall('PUBSUB', 'NUMSUB', channel)
-            if counted[2] == 0 then publish = nil else polls = '!' end
+            publish, channel, ask = 'SPUBLISH', 'dmutex:grants:' .. string.match(queue, '{%w+}') .. client, 'SHARDNUMSUB'
           end
+          local counted = redis.pcall('PUBSUB', ask, channel)
+          if counted[2] == 0 then publish = nil else polls = '!' end
         end
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
         local received = publish and redis.pcall(publish, channel, push)

@@ -13,18 +13,21 @@ final class Clusters {
     private static final String LEAST_RIGHTS =
             "~lock:* ~dmutex:* resetchannels &dmutex:grants:* &dmutex:instance:* -@all"
                     + " +eval +evalsha +get +set +del +exists +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset +hdel"
-                    + " +xadd +xsetid +setrange +getrange +publish +subscribe +unsubscribe +pubsub|numsub +hello +auth +ping +info +scan +type +select"
+                    + " +xadd +xsetid +setrange +getrange +publish +subscribe +unsubscribe +hello +auth +ping +info +scan +type +select"
                     + " +cluster|slots +asking";
 
     /** From Redis 7.0 on. */
-    private static final String OF_SHARDED_CHANNELS = " +spublish +ssubscribe +sunsubscribe";
+    private static final String OF_SHARDED_CHANNELS = " +spublish +ssubscribe +sunsubscribe +pubsub|shardnumsub";
+
+    /** Before that. */
+    private static final String OF_CLASSIC_CHANNELS = " +pubsub|numsub";
 
     private Clusters() {}
 
     /** Gives each node a user "app" who may do what the library needs, and nothing else. */
     static EmbeddedCluster withUser(EmbeddedCluster cluster) {
         for (EmbeddedRedis node : cluster.nodes()) {
-            String rights = isSharded(node) ? LEAST_RIGHTS + OF_SHARDED_CHANNELS : LEAST_RIGHTS;
+            String rights = LEAST_RIGHTS + (isSharded(node) ? OF_SHARDED_CHANNELS : OF_CLASSIC_CHANNELS);
             node.command(("ACL SETUSER app on >secret resetkeys " + rights).split(" "));
         }
         return cluster;

@@ -35,6 +35,50 @@ final class EngineMutants {
             Logger.class,
             NullMarked.class);
 
+    private static final String REDIS = "redis/src/main/java/io/distributedmutex/redis/";
+    private static final String SLOTS = REDIS + "SlotRequests.java";
+    private static final String CLUSTER = REDIS + "ClusterPrimaries.java";
+    private static final String PUSHES = REDIS + "NodePushes.java";
+    private static final String SCRIPTS = "redis/src/main/resources/io/distributedmutex/redis/scripts/";
+
+    /** Those that lives in clusters and behind Sentinels find; see {@link FailoversTest}. */
+    static final List<Mutant> FAILOVERS = List.of(
+            new Mutant(
+                    "a redirected request is sent behind later ones",
+                    SLOTS,
+                    "redirected.addLast(routed);",
+                    "held.addLast(routed);"),
+            new Mutant(
+                    "later requests are not held while others are redirected",
+                    SLOTS,
+                    "now = !following && redirected.isEmpty() && held.isEmpty() && (onTheirWay == 0 || at == node);",
+                    "now = true;"),
+            new Mutant(
+                    "ASK is taken for MOVED",
+                    REDIS + "Redirect.java",
+                    "parts.group(1).equals(\"MOVED\"), slot",
+                    "true, slot"),
+            new Mutant(
+                    "MOVED is not remembered",
+                    SLOTS,
+                    "cluster.moved(slot, redirect.to());\n            }\n            routed",
+                    "}\n            routed"),
+            new Mutant(
+                    "TRYAGAIN is taken for a refusal for good",
+                    REDIS + "ErrorCode.java",
+                    "TRYAGAIN(Reason.BUSY,",
+                    "TRYAGAIN(Reason.OTHER,"),
+            new Mutant(
+                    "a push to whom the node does not count",
+                    SCRIPTS + "grant.lua",
+                    "if counted[2] == 0 then publish = nil else polls = '!' end",
+                    ""),
+            new Mutant(
+                    "a connection for pushes that is lost is taken for one that is there",
+                    PUSHES,
+                    "            rename();\n            if (!channels.isEmpty()) {",
+                    "            if (!channels.isEmpty()) {"));
+
     /** Those that lives of deadlocks find; see {@link CirclesTest}. {@link DeadlockMutants} has one for each rule. */
     static final List<Mutant> DEADLOCKS = DeadlockMutants.named(
             "every wait of a circle finds it",

@@ -48,6 +48,21 @@ public final class Trial {
     }
 
     /**
+     * Lives a life of failovers.
+     *
+     * @param seed whose
+     * @return the first line of what it breaks, or null
+     */
+    public static @Nullable String brokenFailover(long seed) {
+        try {
+            int unused = FailoverLife.live(seed);
+            return null;
+        } catch (SimulationFailure e) {
+            return e.getMessage().lines().findFirst().orElse("");
+        }
+    }
+
+    /**
      * Shortens a plan that breaks something.
      *
      * @param plan the plan

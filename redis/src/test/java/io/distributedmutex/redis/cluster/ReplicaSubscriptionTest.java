@@ -1,0 +1,131 @@
+package io.distributedmutex.redis.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.distributedmutex.redis.RedisLockStore;
+import io.distributedmutex.spi.AcquireReply;
+import io.distributedmutex.spi.AcquireRequest;
+import io.distributedmutex.spi.Ownership;
+import io.distributedmutex.spi.StoreEvents;
+import io.distributedmutex.testing.Await;
+import io.distributedmutex.testkit.server.EmbeddedCluster;
+import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.RedisExecutable;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.pubsub.RedisPubSubAdapter;
+import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * A waiter whose subscription is at a replica: it subscribed there when that was the master, or had just been one. A push that
+ * the master publishes reaches it, though the master counts nobody and so gives the lock to the next waiter.
+ */
+@Timeout(120)
+class ReplicaSubscriptionTest {
+
+    private static final String HOLDER = "AAAAAAAAAAAholderholde";
+    private static final String OTHER = "BBBBBBBBBBBwaiterwaite";
+    private static final String AT_REPLICA = "CCCCCCCCCCCwaiterwaite";
+
+    private final BlockingQueue<String> pushed = new LinkedBlockingQueue<>();
+    private final BlockingQueue<String> granted = new LinkedBlockingQueue<>();
+
+    @ParameterizedTest
+    @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
+    void isToldOfNoGrantThatItDoesNotGet(RedisExecutable executable) throws Exception {
+        try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 1)
+                        .executable(executable.path())
+                        .start();
+                RedisLockStore holder = RedisLockStore.connect(Clusters.uri(redis));
+                RedisLockStore other = RedisLockStore.connect(Clusters.uri(redis))) {
+            holder.start("holder", "A".repeat(11), ignored());
+            other.start("other", "B".repeat(11), listening());
+            EmbeddedRedis master = redis.masterOf(redis.slotOf("lock:k"));
+            EmbeddedRedis replica = redis.replicasOf(master).get(0);
+            boolean isSharded = Clusters.isSharded(master);
+
+            assertThat(acquire(holder, HOLDER, false)).isInstanceOf(AcquireReply.Granted.class);
+            assertThat(acquire(other, OTHER, true)).isInstanceOf(AcquireReply.Refused.class);
+            List<?> queues = (List<?>) master.command("KEYS", "dmutex:*:queue:lock:k");
+            String queue = String.valueOf(queues.get(0));
+            String name = (isSharded ? "shard-" : "nodes-") + "x".repeat(22);
+            String channel =
+                    "dmutex:grants:" + (isSharded ? queue.replaceAll("^dmutex:(\\{.*}):queue:.*$", "$1") : "") + name;
+
+            RedisClient client = RedisClient.create(RedisURI.create(replica.host(), redis.port(replica)));
+            try (StatefulRedisPubSubConnection<String, String> subscriber = client.connectPubSub()) {
+                subscriber.addListener(new Receiver());
+                if (isSharded) {
+                    subscriber.async().ssubscribe(channel).get(5, TimeUnit.SECONDS);
+                } else {
+                    subscriber.async().subscribe(channel).get(5, TimeUnit.SECONDS);
+                }
+                // It came first.
+                String score = String.valueOf((System.currentTimeMillis() - 1) * 1000);
+                master.command("ZADD", queue, score, AT_REPLICA + "|" + name + "|at-replica");
+                assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
+                        .isEqualTo(Ownership.HELD);
+                Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
+                // What is published later comes later.
+                master.command(isSharded ? "SPUBLISH" : "PUBLISH", channel, "last");
+                assertThat(pushed.poll(10, TimeUnit.SECONDS)).isEqualTo("last");
+            } finally {
+                client.shutdown(0, 1, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    private static AcquireReply acquire(RedisLockStore store, String token, boolean queues) throws Exception {
+        return store.acquire(new AcquireRequest("k", token, 60_000, queues, 2_000, 60_000, null))
+                .toCompletableFuture()
+                .get(5, TimeUnit.SECONDS);
+    }
+
+    private static StoreEvents ignored() {
+        return new StoreEvents() {
+            @Override
+            public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+            @Override
+            public void message(String text) {}
+
+            @Override
+            public void reconnected() {}
+        };
+    }
+
+    private StoreEvents listening() {
+        return new StoreEvents() {
+            @Override
+            public void granted(String key, String token, long fencingToken, int fencingTokens) {
+                granted.add(token);
+            }
+
+            @Override
+            public void message(String text) {}
+
+            @Override
+            public void reconnected() {}
+        };
+    }
+
+    private final class Receiver extends RedisPubSubAdapter<String, String> {
+
+        @Override
+        public void message(String channel, String message) {
+            pushed.add(message);
+        }
+
+        @Override
+        public void smessage(String channel, String message) {
+            pushed.add(message);
+        }
+    }
+}
