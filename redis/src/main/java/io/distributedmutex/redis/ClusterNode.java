@@ -288,16 +288,21 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     void end() {
         List<Waiting<?>> failed;
         @Nullable CommandConnection last;
+        @Nullable Connections to;
         synchronized (this) {
             closed = true;
             failed = new ArrayList<>(waiting);
             waiting.clear();
             last = commands;
+            to = connections;
         }
         failed.forEach(one -> one.result().completeExceptionally(errors.closed(one.request(), false)));
         pushes.forget();
         if (last != null) {
             last.close();
+        }
+        if (to != null) {
+            to.stopListening();
         }
     }
 
