@@ -230,6 +230,7 @@ final class CommandConnection implements NodeConnection {
         // The listener hears nothing if the connection was lost before.
         warnIfClientIsShutDown();
         end(timeouts.drain(), errors::closed);
+        connections.stopListening();
     }
 
     /** The server is left for good: ends all calls, as when the connection is lost; later ones end at once. */

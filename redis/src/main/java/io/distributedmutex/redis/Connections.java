@@ -328,12 +328,17 @@ final class Connections {
         }
     }
 
-    /** Closes the connections, but no client. */
-    void drop() {
+    /** Hears no more of Lettuce's events. Their bus ends with the client, and complains if somebody listens. */
+    void stopListening() {
         Disposable subscription = events;
         if (subscription != null) {
             subscription.dispose();
         }
+    }
+
+    /** Closes the connections, but no client. */
+    void drop() {
+        stopListening();
         closeWhenOpen(CompletableFuture.completedFuture(commands));
         if (pushes != null) {
             closeWhenOpen(CompletableFuture.completedFuture(pushes));
@@ -352,10 +357,7 @@ final class Connections {
 
     /** Closes the connections and, if it is ours, the client, within 2 s. */
     void close() {
-        Disposable subscription = events;
-        if (subscription != null) {
-            subscription.dispose();
-        }
+        stopListening();
         if (ownClient != null) {
             ownClient.close();
             return;

@@ -51,6 +51,8 @@ final class ExecutorTimer implements Timer {
     /** Until when attempts to reconnect come at once. */
     private volatile long atOnceUntilNanos = System.nanoTime();
 
+    private volatile boolean ended;
+
     ExecutorTimer(ScheduledExecutorService executor) {
         this.executor = executor;
     }
@@ -131,6 +133,11 @@ final class ExecutorTimer implements Timer {
         activeNanos = System.nanoTime();
     }
 
+    /** The client is about to end: no task is run any more, so that no attempt to connect begins. */
+    void end() {
+        ended = true;
+    }
+
     /** Does nothing: who owns the executor ends it, and the tasks with it. */
     @Override
     public Set<Timeout> stop() {
@@ -194,7 +201,7 @@ final class ExecutorTimer implements Timer {
         @Override
         public void run() {
             timer.pending.remove(this);
-            if (!state.compareAndSet(State.WAITING, State.EXPIRED)) {
+            if (timer.ended || !state.compareAndSet(State.WAITING, State.EXPIRED)) {
                 return;
             }
             timer.activeNanos = System.nanoTime();

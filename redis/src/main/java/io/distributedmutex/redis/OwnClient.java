@@ -29,9 +29,12 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,6 +63,8 @@ final class OwnClient {
     private static final Duration MINIMUM_CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
     private static final long CLOSE_MILLIS = 1_500;
+
+    private static final long BEGUN_MILLIS = 200;
 
     private static final AtomicInteger THREAD_NUMBERS = new AtomicInteger();
 
@@ -264,6 +269,11 @@ final class OwnClient {
         if (sentinels != null) {
             sentinels.close();
         }
+        boolean isOurs = threads.contains(Thread.currentThread());
+        timer.end();
+        if (!isOurs) {
+            awaitNoneIsBegun();
+        }
         CompletableFuture<Void> plainEnd = plainClient.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
         CompletableFuture<Void> end = client.shutdownAsync(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
         CompletableFuture.allOf(plainEnd, end).whenComplete((ignored, error) -> {
@@ -271,8 +281,24 @@ final class OwnClient {
             executor.shutdownGracefully(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
             resources.shutdown(0, CLOSE_MILLIS, TimeUnit.MILLISECONDS);
         });
-        if (!threads.contains(Thread.currentThread())) {
+        if (!isOurs) {
             awaitThreads(deadline);
+        }
+    }
+
+    /**
+     * Waits until no connection is being begun on the executor any more, for 0.2 s at most. An event loop that has ended takes
+     * none, and Netty complains of that. What the timer began last has put its second half behind the first step here.
+     */
+    private void awaitNoneIsBegun() {
+        try {
+            CompletableFuture.runAsync(() -> {}, executor)
+                    .thenRunAsync(() -> {}, executor)
+                    .get(BEGUN_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException | RejectedExecutionException e) {
+            // Somebody has closed this before, or the machine is slow: at worst Netty complains.
         }
     }
 

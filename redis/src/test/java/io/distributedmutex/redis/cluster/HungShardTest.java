@@ -1,11 +1,13 @@
 package io.distributedmutex.redis.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
+import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Stalls;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,6 +40,8 @@ import org.junit.jupiter.api.Timeout;
 class HungShardTest {
 
     private static final int LOCKS = 300;
+
+    private static final Pattern ASKED = Pattern.compile("cmdstat_cluster(?:\\|slots)?:calls=(\\d+)");
 
     private static final LockOptions RENEWED = LockOptions.builder()
             .leaseTime(Duration.ofSeconds(6))
@@ -77,6 +82,35 @@ class HungShardTest {
     @Tag("deep")
     void locksOfTheOtherMastersLiveForAMinute() throws Exception {
         locksLiveFor(Duration.ofSeconds(60));
+    }
+
+    /** Whoever answers again is well: nobody looks for another in its place, and an idle instance asks nothing. */
+    @Test
+    void afterAMasterStoodStillForAMomentNobodyAsksWhoHasItsSlots() {
+        DistributedMutex mutex = instances.add(builder -> builder.commandTimeout(Duration.ofMillis(300)));
+        EmbeddedRedis hung = redis.masters().get(1);
+        String key = Clusters.keyOn(redis, hung, "k");
+        mutex.acquire(key).close();
+        hung.pause();
+        assertThatThrownBy(() -> mutex.tryAcquire(key)).isInstanceOf(StoreException.class);
+        hung.resume();
+
+        Await.until(
+                "it serves again",
+                () -> mutex.acquire(key, Duration.ofSeconds(20)).release());
+        Await.until("nobody asks any more", () -> {
+            long before = asked();
+            Await.pass(Duration.ofMillis(2_500));
+            return asked() == before;
+        });
+    }
+
+    /** How often the masters were asked, by anybody. */
+    private long asked() {
+        return redis.nodes().stream()
+                .map(node -> ASKED.matcher(String.valueOf(node.command("INFO", "commandstats"))))
+                .mapToLong(asked -> asked.find() ? Long.parseLong(asked.group(1)) : 0)
+                .sum();
     }
 
     private void locksLiveFor(Duration time) throws Exception {
