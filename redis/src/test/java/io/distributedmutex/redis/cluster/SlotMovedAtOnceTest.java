@@ -1,7 +1,6 @@
 package io.distributedmutex.redis.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
@@ -16,6 +15,7 @@ import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
+import io.distributedmutex.testkit.server.RedisExecutable;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,14 +27,17 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * A slot moves with all its keys at once ({@code CLUSTER MIGRATESLOTS}), there and back, while its locks are held, renewed, handed
- * on and waited for. Valkey can from 9.0 on; where the last of the servers cannot, this is skipped. docs/internals/testing.md says
- * how to get one.
+ * on and waited for. Valkey can from 9.0 on, and this runs on such servers alone. docs/internals/testing.md says how to get one.
  */
 @Timeout(120)
 @Tag("deep")
+@ParameterizedClass(allowZeroInvocations = true)
+@MethodSource("servers")
 @LeavesNothing(warnings = {"OUTAGE", "AT RISK", "LOST \\{s\\}\\w+ \\(EXPIRED"})
 class SlotMovedAtOnceTest {
 
@@ -52,17 +55,34 @@ class SlotMovedAtOnceTest {
     @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
 
+    private final RedisExecutable executable;
     private final List<DistributedMutex> mutexes = new ArrayList<>();
     private EmbeddedCluster redis;
     private int slot;
 
+    SlotMovedAtOnceTest(RedisExecutable executable) {
+        this.executable = executable;
+    }
+
+    static List<RedisExecutable> servers() {
+        return EmbeddedRedis.executables().stream()
+                .filter(SlotMovedAtOnceTest::canMoveAtOnce)
+                .toList();
+    }
+
+    private static boolean canMoveAtOnce(RedisExecutable executable) {
+        try (EmbeddedCluster one =
+                EmbeddedRedis.cluster(1, 0).executable(executable.path()).start()) {
+            return one.canMoveAtOnce();
+        }
+    }
+
     @BeforeEach
     void start() {
         redis = EmbeddedRedis.cluster(3, 0)
-                .executable(Clusters.installed().path())
+                .executable(executable.path())
                 .config("enable-debug-command", "yes")
                 .start();
-        assumeTrue(redis.canMoveAtOnce(), redis + " cannot move a slot at once");
         slot = redis.slotOf("lock:{s}");
     }
 
