@@ -15,6 +15,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -43,8 +44,8 @@ class ReplicaSubscriptionTest {
         try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 1)
                         .executable(executable.path())
                         .start();
-                RedisLockStore holder = RedisLockStore.connect(Clusters.uri(redis));
-                RedisLockStore other = RedisLockStore.connect(Clusters.uri(redis))) {
+                RedisLockStore holder = connect(redis);
+                RedisLockStore other = connect(redis)) {
             holder.start("holder", "A".repeat(11), ignored());
             other.start("other", "B".repeat(11), listening());
             EmbeddedRedis master = redis.masterOf(redis.slotOf("lock:k"));
@@ -67,9 +68,10 @@ class ReplicaSubscriptionTest {
                 } else {
                     subscriber.async().subscribe(channel).get(5, TimeUnit.SECONDS);
                 }
-                // It came first.
-                String score = String.valueOf((System.currentTimeMillis() - 1) * 1000);
-                master.command("ZADD", queue, score, AT_REPLICA + "|" + name + "|at-replica");
+                // It came first, and lives for long; see grant.lua.
+                String entry = AT_REPLICA + "|" + name + "|at-replica";
+                master.command("ZADD", queue, "0.5", entry);
+                master.command("HSET", queue.replace(":queue:", ":waiters:"), entry, "9000000000000|2000");
                 assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
                         .isEqualTo(Ownership.HELD);
                 Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
@@ -80,6 +82,13 @@ class ReplicaSubscriptionTest {
                 client.shutdown(0, 1, TimeUnit.SECONDS);
             }
         }
+    }
+
+    private static RedisLockStore connect(EmbeddedCluster redis) {
+        return RedisLockStore.builder()
+                .uri(Clusters.uri(redis))
+                .commandTimeout(Duration.ofSeconds(20))
+                .connect();
     }
 
     private static AcquireReply acquire(RedisLockStore store, String token, boolean queues) throws Exception {

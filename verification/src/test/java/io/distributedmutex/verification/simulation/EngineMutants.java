@@ -74,10 +74,20 @@ final class EngineMutants {
                     "if counted[2] == 0 then publish = nil else polls = '!' end",
                     ""),
             new Mutant(
+                    "the end of a subscription is not noticed",
+                    PUSHES,
+                    "unasked = channels.values().removeIf(channel -> channel.name.equals(from));",
+                    "unasked = false;"),
+            new Mutant(
                     "a connection for pushes that is lost is taken for one that is there",
                     PUSHES,
                     "            rename();\n            if (!channels.isEmpty()) {",
-                    "            if (!channels.isEmpty()) {"));
+                    "            if (!channels.isEmpty()) {"),
+            new Mutant(
+                    "an instance that waits is not subscribed there",
+                    CLUSTER,
+                    "if (pushes.isSubscribed(slot)) {",
+                    "if (true) {"));
 
     /** Those that lives of deadlocks find; see {@link CirclesTest}. {@link DeadlockMutants} has one for each rule. */
     static final List<Mutant> DEADLOCKS = DeadlockMutants.named(
