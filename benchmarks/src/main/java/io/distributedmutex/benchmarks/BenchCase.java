@@ -11,6 +11,11 @@ interface BenchCase {
         return subject.isLock();
     }
 
+    /** Whether it asks nothing of the server that a cluster of several would have to be asked otherwise. */
+    default boolean suitsClusters() {
+        return false;
+    }
+
     /** Measures one subject once. */
     void run(Subject subject, BenchRun run, Measurement measured) throws Exception;
 

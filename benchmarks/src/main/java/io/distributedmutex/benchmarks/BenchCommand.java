@@ -58,6 +58,14 @@ final class BenchCommand implements Callable<Integer> {
     private @Nullable List<String> subjects;
 
     @Option(
+            names = "--masters",
+            paramLabel = "N",
+            description =
+                    "On a cluster of so many masters, 1 to 20, all on this machine; for the subjects that are ours,"
+                            + " and the cases turns, contended and footprint. Default: 0, one server that is no cluster.")
+    private int masters;
+
+    @Option(
             names = "--rounds",
             paramLabel = "N",
             description = "How often each is measured. Default: ${DEFAULT-VALUE}.")
@@ -95,6 +103,10 @@ final class BenchCommand implements Callable<Integer> {
             throw new CommandLine.ParameterException(
                     new CommandLine(this), "--seconds must be from 0.1 to 3600, but is " + seconds);
         }
+        if (masters < 0 || masters > 20) {
+            throw new CommandLine.ParameterException(
+                    new CommandLine(this), "--masters must be from 0 to 20, but is " + masters);
+        }
         Files.createDirectories(output);
         Path csv = output.resolve("results.csv");
         boolean sound = true;
@@ -104,10 +116,15 @@ final class BenchCommand implements Callable<Integer> {
         } else {
             List<BenchCase> chosen = CASES.stream()
                     .filter(candidate -> cases.stream().anyMatch(candidate.name()::startsWith))
+                    .filter(candidate -> masters == 0 || candidate.suitsClusters())
                     .toList();
             if (chosen.isEmpty()) {
                 throw new CommandLine.ParameterException(
-                        new CommandLine(this), "no case begins with " + String.join(" or ", cases));
+                        new CommandLine(this),
+                        "no case "
+                                + (masters == 0 ? "" : "for clusters ")
+                                + "begins with "
+                                + String.join(" or ", cases));
             }
             results = new Results();
             sound = measure(chosen, results, csv);
@@ -123,14 +140,17 @@ final class BenchCommand implements Callable<Integer> {
 
     private boolean measure(List<BenchCase> chosen, Results results, Path csv) throws Exception {
         PrintStream progress = System.out;
-        List<Subject> measured = subjects == null
-                ? Arrays.asList(Subject.values())
-                : subjects.stream().map(Subject::of).toList();
+        List<Subject> measured = (subjects == null
+                        ? Arrays.stream(Subject.values())
+                        : subjects.stream().map(Subject::of))
+                .filter(subject -> masters == 0 || subject.isOurs())
+                .toList();
         Path boardFile = Files.createTempFile("dmutex-bench-board", null);
-        try (Server server = Server.start()) {
+        try (Server server = Server.start(masters)) {
             progress.printf(
-                    "Redis %s, Java %s, %d processors, %d rounds of %s s%n",
+                    "Redis %s%s, Java %s, %d processors, %d rounds of %s s%n",
                     server.version(),
+                    masters == 0 ? "" : ", a cluster of " + masters,
                     Runtime.version(),
                     Runtime.getRuntime().availableProcessors(),
                     rounds,

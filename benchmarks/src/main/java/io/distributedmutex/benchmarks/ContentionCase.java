@@ -34,6 +34,11 @@ final class ContentionCase implements BenchCase {
     }
 
     @Override
+    public boolean suitsClusters() {
+        return true;
+    }
+
+    @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
         Board board = run.board();
         List<WorkerLink> workers = new ArrayList<>();

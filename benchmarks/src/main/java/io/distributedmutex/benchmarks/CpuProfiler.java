@@ -2,6 +2,8 @@ package io.distributedmutex.benchmarks;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.management.ThreadMXBean;
 import java.net.URI;
 import java.util.Collection;
 import java.util.List;
@@ -19,6 +21,8 @@ public class CpuProfiler implements InternalProfiler {
 
     static final String CLIENT = "client cpu us per pair";
     static final String SERVER = "server cpu us per pair";
+
+    private static final String IO_THREAD = "dmutex-redis-io";
 
     private static final OperatingSystemMXBean SYSTEM =
             (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
@@ -51,6 +55,18 @@ public class CpuProfiler implements InternalProfiler {
     /** Processor time of this process in microseconds. */
     static double processMicros() {
         return SYSTEM.getProcessCpuTime() / 1e3;
+    }
+
+    /** Processor time of the thread that writes and reads for one instance of ours, in microseconds. */
+    static double ioMicros() {
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        double nanos = 0;
+        for (ThreadInfo each : threads.getThreadInfo(threads.getAllThreadIds())) {
+            if (each != null && each.getThreadName().startsWith(IO_THREAD)) {
+                nanos += Math.max(0, threads.getThreadCpuTime(each.getThreadId()));
+            }
+        }
+        return nanos / 1e3;
     }
 
     private static double serverMicros(BenchmarkParams benchmark) {

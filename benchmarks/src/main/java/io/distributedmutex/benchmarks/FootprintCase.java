@@ -25,6 +25,11 @@ final class FootprintCase implements BenchCase {
     }
 
     @Override
+    public boolean suitsClusters() {
+        return true;
+    }
+
+    @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws Exception {
         Server server = run.server();
         try (WorkerLink worker = run.start(Worker.Job.IDLE, subject)) {
@@ -45,7 +50,7 @@ final class FootprintCase implements BenchCase {
     private static double executed(Server server, int seconds) throws InterruptedException {
         long before = server.commandsProcessed();
         TimeUnit.SECONDS.sleep(seconds);
-        return Math.max(0, server.commandsProcessed() - before - 1) / (double) seconds;
+        return Math.max(0, server.commandsProcessed() - before - server.size()) / (double) seconds;
     }
 
     /** The process' part. */

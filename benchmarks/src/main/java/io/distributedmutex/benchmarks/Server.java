@@ -1,42 +1,72 @@
 package io.distributedmutex.benchmarks;
 
+import io.distributedmutex.testkit.server.EmbeddedCluster;
+import io.distributedmutex.testkit.server.EmbeddedClusterBuilder;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
+import io.distributedmutex.testkit.server.EmbeddedRedisBuilder;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
-/** The one Redis of a run: of our own, on loopback and without persistence. It counts what it is asked. */
+/**
+ * The Redis of a run: of our own, on loopback and without persistence, one server or a cluster of some masters. It counts what it
+ * is asked, all masters together.
+ */
 final class Server implements AutoCloseable {
 
     /** What a script never calls, and so is a request of a client whoever sends it. */
     private static final Set<String> REQUESTS =
             Set.of("eval", "evalsha", "script|load", "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ping");
 
-    private final EmbeddedRedis redis;
-    private final RedisClient client;
-    private final StatefulRedisConnection<String, String> connection;
+    private final String uri;
+    private final AutoCloseable redis;
+    private final List<RedisClient> clients = new ArrayList<>();
+    private final List<RedisCommands<String, String>> nodes = new ArrayList<>();
 
-    private Server(EmbeddedRedis redis) {
+    private Server(String uri, List<String> nodes, AutoCloseable redis) {
+        this.uri = uri;
         this.redis = redis;
-        this.client = RedisClient.create(redis.uri());
-        this.connection = client.connect();
+        for (String node : nodes) {
+            RedisClient client = RedisClient.create(node);
+            clients.add(client);
+            this.nodes.add(client.connect().sync());
+        }
     }
 
-    /** Starts the installed redis-server, which is newer, or else the one that the testkit carries. */
-    static Server start() {
-        return new Server(EmbeddedRedis.installed()
-                .map(executable ->
-                        EmbeddedRedis.builder().executable(executable).start())
-                .orElseGet(EmbeddedRedis::start));
+    /**
+     * Starts the installed redis-server, which is newer, or else the one that the testkit carries.
+     *
+     * @param masters how many masters the cluster has; 0 for one server that is no cluster
+     */
+    static Server start(int masters) {
+        Optional<Path> installed = EmbeddedRedis.installed();
+        if (masters == 0) {
+            EmbeddedRedisBuilder builder = EmbeddedRedis.builder();
+            installed.ifPresent(builder::executable);
+            EmbeddedRedis one = builder.start();
+            return new Server(one.uri(), List.of(one.uri()), one);
+        }
+        EmbeddedClusterBuilder builder = EmbeddedRedis.cluster(masters, 0);
+        installed.ifPresent(builder::executable);
+        EmbeddedCluster cluster = builder.start();
+        String hosts = cluster.nodes().stream()
+                .map(node -> node.host() + ":" + node.port())
+                .collect(Collectors.joining(","));
+        return new Server("redis-cluster://" + hosts, cluster.uris(), cluster);
     }
 
     String uri() {
-        return redis.uri();
+        return uri;
     }
 
+    /** Of the first master. */
     RedisCommands<String, String> commands() {
-        return connection.sync();
+        return nodes.get(0);
     }
 
     String version() {
@@ -44,17 +74,19 @@ final class Server implements AutoCloseable {
     }
 
     void clear() {
-        commands().flushall();
+        nodes.forEach(RedisCommands::flushall);
     }
 
     /** How many requests clients made so far, not counting what scripts call. */
     long requests(Subject subject) {
         long sum = 0;
-        for (String line : commands().info("commandstats").split("\r\n")) {
-            if (line.startsWith("cmdstat_")) {
-                String command = line.substring("cmdstat_".length(), line.indexOf(':'));
-                if (REQUESTS.contains(command) || (subject.isByHand() && command.equals("set"))) {
-                    sum += Long.parseLong(line.substring(line.indexOf('=') + 1, line.indexOf(',')));
+        for (RedisCommands<String, String> node : nodes) {
+            for (String line : node.info("commandstats").split("\r\n")) {
+                if (line.startsWith("cmdstat_")) {
+                    String command = line.substring("cmdstat_".length(), line.indexOf(':'));
+                    if (REQUESTS.contains(command) || (subject.isByHand() && command.equals("set"))) {
+                        sum += Long.parseLong(line.substring(line.indexOf('=') + 1, line.indexOf(',')));
+                    }
                 }
             }
         }
@@ -63,17 +95,26 @@ final class Server implements AutoCloseable {
 
     /** All that was executed so far, scripts' calls included. */
     long commandsProcessed() {
-        return Long.parseLong(field(commands().info("stats"), "total_commands_processed:"));
+        return nodes.stream()
+                .mapToLong(node -> Long.parseLong(field(node.info("stats"), "total_commands_processed:")))
+                .sum();
     }
 
-    /** How many clients are connected, but for this one. */
+    /** How many servers count what they execute, and count that they are asked for it. */
+    int size() {
+        return nodes.size();
+    }
+
+    /** How many clients are connected, but for these. */
     long clients() {
-        return Long.parseLong(field(commands().info("clients"), "connected_clients:")) - 1;
+        return nodes.stream()
+                .mapToLong(node -> Long.parseLong(field(node.info("clients"), "connected_clients:")) - 1)
+                .sum();
     }
 
-    /** Processor time of the server in seconds. */
+    /** Processor time of the servers in seconds. */
     double cpuSeconds() {
-        return cpuSeconds(commands().info("cpu"));
+        return nodes.stream().mapToDouble(node -> cpuSeconds(node.info("cpu"))).sum();
     }
 
     /** The same, read from what INFO says. */
@@ -82,9 +123,8 @@ final class Server implements AutoCloseable {
     }
 
     @Override
-    public void close() {
-        connection.close();
-        client.shutdown();
+    public void close() throws Exception {
+        clients.forEach(RedisClient::shutdown);
         redis.close();
     }
 

@@ -35,6 +35,11 @@ final class TurnsCase implements BenchCase {
     }
 
     @Override
+    public boolean suitsClusters() {
+        return true;
+    }
+
+    @Override
     public void run(Subject subject, BenchRun run, Measurement measured) throws IOException {
         WorkerLink worker = workers.get(subject);
         if (worker == null) {
@@ -47,6 +52,10 @@ final class TurnsCase implements BenchCase {
         double pairs = worker.hear("pairs");
         measured.add("pairs/s", pairs / worker.hear("seconds"));
         measured.add(CpuProfiler.CLIENT, worker.hear("cpu") / pairs);
+        double ofIo = worker.hear("io") / pairs;
+        if (subject.isOurs()) {
+            measured.add("of it in the I/O thread", ofIo);
+        }
         measured.add(CpuProfiler.SERVER, (run.server().cpuSeconds() - serverCpu) * 1e6 / pairs);
     }
 
@@ -66,11 +75,13 @@ final class TurnsCase implements BenchCase {
             while (true) {
                 worker.hear();
                 double cpu = CpuProfiler.processMicros();
+                double io = CpuProfiler.ioMicros();
                 long start = System.nanoTime();
                 long pairs = pairs(locks, threads, millis);
                 worker.say("pairs", pairs);
                 worker.say("seconds", (System.nanoTime() - start) / 1e9);
                 worker.say("cpu", CpuProfiler.processMicros() - cpu);
+                worker.say("io", CpuProfiler.ioMicros() - io);
             }
         }
     }

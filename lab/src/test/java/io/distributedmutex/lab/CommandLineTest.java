@@ -36,14 +36,35 @@ class CommandLineTest {
     }
 
     @Test
+    void chaosSaysWhatItAttacks() {
+        assertThat(Tool.run("chaos", "--help").out())
+                .contains("--topology=TOPOLOGY", "Default: standalone", "standalone:", "sentinel:", "cluster:");
+    }
+
+    @Test
     void completionKnowsTheLabToo() {
-        assertThat(Tool.run("completion").out()).contains("demo", "chaos").doesNotContain("demo-worker");
+        assertThat(Tool.run("completion").out())
+                .contains("demo", "chaos", "(\"standalone\" \"sentinel\" \"cluster\")")
+                .doesNotContain("demo-worker");
     }
 
     private static Stream<Arguments> mistakes() {
         return Stream.of(
                 Arguments.of(List.of("inspect", "k", "--embedded", "--redis=redis://h"), "exclude each other"),
                 Arguments.of(List.of("demo", "--workers", "1"), "--workers must be from 2 to 16, but is 1"),
+                Arguments.of(
+                        List.of("chaos", "--topology", "ring"),
+                        "Invalid value for option '--topology': 'ring' is none of standalone, sentinel, cluster"),
+                Arguments.of(List.of("chaos", "--topology"), "--topology"),
+                Arguments.of(
+                        List.of("chaos", "--topology", "cluster", "--keys", "1"),
+                        "--keys must be from 2 to 32 with --topology cluster"),
+                Arguments.of(
+                        List.of("chaos", "--sabotage", "STAY"),
+                        "--sabotage STAY makes no difference with --topology standalone"),
+                Arguments.of(
+                        List.of("chaos", "--topology", "sentinel", "--sabotage", "COVERAGE"),
+                        "--sabotage COVERAGE makes no difference with --topology sentinel"),
                 Arguments.of(List.of("demo", "--seconds", "4"), "--seconds must be from 5 to 600, but is 4"));
     }
 

@@ -14,6 +14,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,7 +95,7 @@ final class ClusterClient implements NodeClient {
     public CompletionStage<PushConnection> connectPushes(NodeAddress address) {
         try {
             return pushes.connectPubSubAsync(StringCodec.UTF8, uriOf(address)).thenApply(LettucePushes::new);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | VirtualMachineError e) {
             return CompletableFuture.failedFuture(e);
         }
     }
@@ -116,25 +117,48 @@ final class ClusterClient implements NodeClient {
         return commands.getResources().eventExecutorGroup();
     }
 
-    /** Runs something soon, on a thread of the client's; or now, if those are ending. */
+    /** Runs something soon, and once, on a thread of the client's; or now, if those are ending or an error strikes. */
     @Override
     public void execute(Runnable task) {
+        Once once = new Once(task);
         try {
             // Not execute(): what a task throws then ends the executor for good.
-            Future<?> unused = executor().submit(task);
-        } catch (RejectedExecutionException e) {
-            task.run();
+            Future<?> unused = executor().submit(once);
+        } catch (RejectedExecutionException | VirtualMachineError e) {
+            // What connects, or goes on with requests, must not be lost. It may be in the queue all the same.
+            once.run();
         }
     }
 
-    /** Runs something later; returns whether that will be so. */
+    private static final class Once implements Runnable {
+
+        private final Runnable task;
+        private final AtomicBoolean begun = new AtomicBoolean();
+
+        Once(Runnable task) {
+            this.task = task;
+        }
+
+        @Override
+        public void run() {
+            if (begun.compareAndSet(false, true)) {
+                task.run();
+            }
+        }
+    }
+
+    /**
+     * Runs something later.
+     *
+     * @return whether that will be so. If an error struck (no memory, say) it may be so though this is false.
+     */
     @Override
     public boolean schedule(Runnable task, long millis) {
         try {
             Future<?> unused = executor().schedule(task, millis, TimeUnit.MILLISECONDS);
             return true;
-        } catch (RejectedExecutionException e) {
-            // The client is shutting down.
+        } catch (RejectedExecutionException | VirtualMachineError e) {
+            // The client is shutting down, or cannot now. Whoever asked keeps no mark that it is due.
             return false;
         }
     }

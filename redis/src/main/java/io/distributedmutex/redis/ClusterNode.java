@@ -1,6 +1,7 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * first waits for a key there; each ends some time after its last use. Requests that come while it is being made wait for it, in
  * order, and no longer than a command may take. What happens here concerns no other node.
  */
-final class ClusterNode implements Sender, RoleListener {
+final class ClusterNode implements SlotRequests.Node, RoleListener {
 
     /** How long a connection is kept after the last request. */
     static final long KEPT_NANOS = TimeUnit.MINUTES.toNanos(5);
@@ -86,7 +87,8 @@ final class ClusterNode implements Sender, RoleListener {
         this.pushes = new NodePushes(this, client, isSharded, timeout.toNanos(), messages, pushed);
     }
 
-    NodeAddress address() {
+    @Override
+    public NodeAddress address() {
         return address;
     }
 
@@ -109,9 +111,11 @@ final class ClusterNode implements Sender, RoleListener {
         return isSilent || (open != null && !open.isOpen());
     }
 
-    /** It has answered. */
-    void isWell() {
-        isSilent = false;
+    @Override
+    public void isWell() {
+        if (isSilent) {
+            isSilent = false;
+        }
     }
 
     /** Whether there is a connection, or was until a moment ago. */
@@ -294,7 +298,7 @@ final class ClusterNode implements Sender, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
         isSilent = false;
     }
 
@@ -307,6 +311,12 @@ final class ClusterNode implements Sender, RoleListener {
     public void silent() {
         isSilent = true;
         listener.doubtful(this);
+    }
+
+    /** What silenced one connection has likely silenced both, and the other one is not asked anything. */
+    @Override
+    public void dead() {
+        pushes.renew();
     }
 
     @Override

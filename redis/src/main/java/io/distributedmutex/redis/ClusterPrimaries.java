@@ -43,10 +43,17 @@ import org.slf4j.LoggerFactory;
  * The masters of a Redis Cluster, each with a part of the slots. An instance has connections to those alone that have its keys.
  *
  * <p>Which master has a slot is asked of any node when connecting, and again whenever something shows that it may have changed:
- * a redirect, a node that is silent or gone, a subscription that a node has ended. Nothing is asked while all is well. A node that
- * answers late has nodes that are wrong for a moment, and they redirect.
+ * a redirect, a node that is silent or gone, a subscription that a node has ended. Nothing is asked while all is well.
+ *
+ * <p>The answer has no number, so that of a node which has not heard yet is believed, too. What that costs: where the node that it
+ * names is well, a redirect; where it is gone, requests that surely were not sent, and another look, 100 ms later at the earliest,
+ * of all masters that are well. That ends with the first answer of a node that has heard, since after it nothing fails; and a
+ * node hears within {@code cluster-node-timeout}. One that is cut off from the others, but not from us, may go on misleading us if
+ * it is always the first to answer: only the keys of the slots that have moved since are not served meanwhile. No lock is lost by
+ * it: whoever is not the master redirects, or refuses ({@code CLUSTERDOWN}). Nodes that send requests to each other cost
+ * {@link SlotRequests#MAXIMUM_REDIRECTS} redirects for each request, and one look in 100 ms.
  */
-final class ClusterPrimaries implements Topology, ClusterNode.Listener {
+final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterNode.Listener {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
@@ -495,14 +502,15 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
 
     // ---- what slots and nodes ask, and tell
 
-    /** The master of a slot, as far as is known. */
-    ClusterNode nodeOf(int slot) {
+    @Override
+    public ClusterNode nodeOf(int slot) {
         NodeAddress master = slots.masterOf(slot);
         // All slots had a master when this connected, and none forgets it.
         return nodeAt(master == null ? first : master);
     }
 
-    ClusterNode nodeAt(NodeAddress address) {
+    @Override
+    public ClusterNode nodeAt(NodeAddress address) {
         ClusterNode node = nodes.get(address);
         return node != null
                 ? node
@@ -510,26 +518,28 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                         address, at -> new ClusterNode(at, client, timeout, this, isSharded, messages, new Pushed()));
     }
 
-    long nanoTime() {
+    @Override
+    public long nanoTime() {
         return client.nanoTime();
     }
 
-    void execute(Runnable task) {
+    @Override
+    public void execute(Runnable task) {
         client.execute(task);
     }
 
-    /** Limits how long a request is held. */
-    void schedule(Runnable expire) {
+    @Override
+    public void schedule(Runnable expire) {
         client.schedule(expire, timeout.toMillis());
     }
 
-    /** Runs something later; returns whether that will be so. */
-    boolean schedule(Runnable task, long millis) {
+    @Override
+    public boolean schedule(Runnable task, long millis) {
         return client.schedule(task, millis);
     }
 
-    /** A node says that another has a slot for good. */
-    void moved(int slot, NodeAddress to) {
+    @Override
+    public void moved(int slot, NodeAddress to) {
         synchronized (this) {
             if (!to.equals(slots.masterOf(slot))) {
                 slots = slots.with(slot, to);
@@ -538,8 +548,8 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
         lookAgain();
     }
 
-    /** A request ended with an error. */
-    void failed(ClusterNode node, Throwable error) {
+    @Override
+    public void failed(Throwable error) {
         if (error instanceof StoreUnreachableException
                 || RedisErrors.saidIn(error).startsWith("CLUSTERDOWN")) {
             lookAgain();
@@ -635,9 +645,21 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
     /** Asks the masters that are connected, or some other nodes. The first answer counts. */
     private void look() {
         lookedNanos = client.nanoTime();
+        AtomicBoolean over = new AtomicBoolean();
+        // First: it ends the look also if an error strikes below.
+        boolean scheduled = client.schedule(
+                () -> {
+                    if (over.compareAndSet(false, true)) {
+                        lookIsDue.set(false);
+                        lookAgainIfIll();
+                    }
+                },
+                LOOK_LIMIT_MILLIS);
+        if (!scheduled) {
+            lookIsDue.set(false);
+        }
         List<ClusterNode> asked = asked();
         AtomicInteger failed = new AtomicInteger();
-        AtomicBoolean over = new AtomicBoolean();
         for (ClusterNode node : asked) {
             Request request = Request.command("the slots", CommandType.CLUSTER, new Arguments().add("SLOTS"));
             CompletableFuture<ClusterSlots> unused = node.send(
@@ -657,17 +679,6 @@ final class ClusterPrimaries implements Topology, ClusterNode.Listener {
                             });
                         }
                     });
-        }
-        boolean scheduled = client.schedule(
-                () -> {
-                    if (over.compareAndSet(false, true)) {
-                        lookIsDue.set(false);
-                        lookAgainIfIll();
-                    }
-                },
-                LOOK_LIMIT_MILLIS);
-        if (!scheduled) {
-            lookIsDue.set(false);
         }
     }
 

@@ -89,8 +89,11 @@ final class CommandConnection implements NodeConnection {
         this.executor = connection.getResources().eventExecutorGroup();
         Executor eventLoop = connections.eventLoop();
         this.handedOverByCallers = eventLoop == null;
-        this.handOver =
-                new HandOver(connection, eventLoop != null ? eventLoop : executor, () -> connection.isOpen() || closed);
+        this.handOver = new HandOver(
+                connection,
+                eventLoop != null ? eventLoop : executor,
+                () -> connection.isOpen() || closed,
+                eventLoop != null);
         this.timeouts = new CommandTimeouts(executor, System::nanoTime, timeout.toNanos());
         // Zero turns the client's own time-outs off, and with them a timer for each command.
         connection.setTimeout(Duration.ZERO);
@@ -216,6 +219,7 @@ final class CommandConnection implements NodeConnection {
             silent = false;
             log.warn("{} has been silent for two command time-outs; reconnecting", errors.server());
             connections.reconnect();
+            roles.dead();
         }
     }
 
@@ -244,7 +248,7 @@ final class CommandConnection implements NodeConnection {
         refused = false;
         ioThread = Thread.currentThread();
         silent = false;
-        roles.connected();
+        roles.connected(address);
         errors.connectedTo(address);
         handOver.resume();
         reconnected.run();

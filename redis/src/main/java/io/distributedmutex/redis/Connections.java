@@ -209,8 +209,8 @@ final class Connections {
         maker.addListener(addresses);
         try {
             made = maker.connectAsync(ByteArrayCodec.INSTANCE, client.uriOf(address));
-        } catch (RuntimeException e) {
-            // The client is shut down.
+        } catch (RuntimeException | VirtualMachineError e) {
+            // The client is shut down, or there is no memory. Whoever waits for the connection hears of it.
             made = CompletableFuture.failedFuture(e);
         }
         return made.whenComplete((commands, error) -> maker.removeListener(addresses))

@@ -67,6 +67,7 @@ final class HandOver {
     private final StatefulConnection<byte[], byte[]> connection;
     private final Executor executor;
     private final BooleanSupplier isOpen;
+    private final boolean sharesWrites;
 
     /** What is to be handed over, in order. */
     private final Queue<Call<?>> unsent = new ConcurrentLinkedQueue<>();
@@ -88,11 +89,17 @@ final class HandOver {
      * @param connection where to
      * @param executor what hands over when the thread that has to must not
      * @param isOpen whether there is a connection now; calls wait while there is none
+     * @param sharesWrites whether its channels have what opens a {@link SharedWrite}
      */
-    HandOver(StatefulConnection<byte[], byte[]> connection, Executor executor, BooleanSupplier isOpen) {
+    HandOver(
+            StatefulConnection<byte[], byte[]> connection,
+            Executor executor,
+            BooleanSupplier isOpen,
+            boolean sharesWrites) {
         this.connection = connection;
         this.executor = executor;
         this.isOpen = isOpen;
+        this.sharesWrites = sharesWrites;
     }
 
     /**
@@ -229,6 +236,8 @@ final class HandOver {
             calls.forEach(call -> call.addTo(commands));
             if (commands.size() == 1) {
                 connection.dispatch(calls.get(0));
+            } else if (sharesWrites) {
+                connection.dispatch(new SharedWrite(commands));
             } else {
                 connection.dispatch(commands);
             }

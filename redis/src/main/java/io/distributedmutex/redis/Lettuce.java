@@ -10,6 +10,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.failover.MultiDbClient;
 import io.lettuce.core.protocol.CommandExpiryWriter;
 import io.lettuce.core.protocol.DefaultEndpoint;
 import io.lettuce.core.resource.KqueueProvider;
@@ -62,46 +63,52 @@ final class Lettuce {
     }
 
     /**
-     * Refuses Lettuce's {@code MultiDbClient}, which goes to another database when one is ill: there the locks are not.
+     * Refuses Lettuce's {@code MultiDbClient}, which goes to another database when one is ill: there the locks are not. It is
+     * a {@code RedisClient} also, by its class though not by its type.
      *
      * @param client the application's client
      * @return the same
      * @throws IllegalArgumentException if it is such a one
      */
     static RedisClient checkClient(RedisClient client) {
-        for (Class<?> type = client.getClass(); type != null; type = type.getSuperclass()) {
-            for (Class<?> each : type.getInterfaces()) {
-                if (each.getName().equals("io.lettuce.core.failover.MultiDbClient")) {
-                    throw new IllegalArgumentException(
-                            "a MultiDbClient cannot serve locks: it moves to another database when one"
-                                    + " is ill, and the locks stay behind; give a RedisClient of one of the databases, or Sentinels,"
-                                    + " or a cluster");
-                }
-            }
+        if (isThere("io.lettuce.core.failover.MultiDbClient") && WithFailover.isOne(client)) {
+            throw new IllegalArgumentException(
+                    "a MultiDbClient cannot serve locks: it moves to another database when one"
+                            + " is ill, and the locks stay behind; give a RedisClient of one of the databases, or Sentinels,"
+                            + " or a cluster");
         }
         return client;
     }
 
     /**
-     * The URI with which a cluster client was created; of several, the first. It alone has the credentials, and Lettuce does not
-     * show it.
+     * The URI with which a cluster client was created; of several, the first.
+     *
+     * <p>It has the credentials, the TLS and the client's name, and no public method tells them: the nodes that a client has
+     * found ({@code getPartitions}) are told without a password (in Lettuce 7.7, so connecting to one is refused with NOAUTH).
+     * The method that is called here is protected, that is, meant for subclasses.
      *
      * @param client the application's client
      * @return its URI
-     * @throws IllegalStateException if it cannot be told
+     * @throws IllegalStateException if there is no such method (any more), or it tells nothing; says what to do instead
      */
     static RedisURI uriOf(RedisClusterClient client) {
+        Object told;
         try {
             Method firstUri = RedisClusterClient.class.getDeclaredMethod("getFirstUri");
             firstUri.setAccessible(true);
-            if (firstUri.invoke(client) instanceof RedisURI uri) {
-                return uri;
-            }
-            throw new IllegalStateException("the RedisClusterClient was created without a URI");
+            told = firstUri.invoke(client);
         } catch (ReflectiveOperationException | RuntimeException e) {
-            throw new IllegalStateException(
-                    "this RedisClusterClient does not tell its URI; give the URIs of some nodes instead (nodes)", e);
+            throw secretive(e);
         }
+        if (told instanceof RedisURI uri) {
+            return uri;
+        }
+        throw secretive(null);
+    }
+
+    private static IllegalStateException secretive(@Nullable Exception cause) {
+        return new IllegalStateException(
+                "this RedisClusterClient does not tell its URI; give the URIs of some nodes instead (nodes)", cause);
     }
 
     /**
@@ -183,6 +190,13 @@ final class Lettuce {
             return true;
         } catch (ClassNotFoundException e) {
             return false;
+        }
+    }
+
+    private static final class WithFailover {
+
+        static boolean isOne(RedisClient client) {
+            return client instanceof MultiDbClient;
         }
     }
 

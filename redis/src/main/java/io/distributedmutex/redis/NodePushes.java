@@ -200,6 +200,17 @@ final class NodePushes {
         return !channels.isEmpty();
     }
 
+    /** Ends the connection, and makes another where there was one. */
+    void renew() {
+        @Nullable PushConnection open;
+        synchronized (this) {
+            open = connection;
+        }
+        if (open != null) {
+            lost(open);
+        }
+    }
+
     /** Ends the connection for good. */
     void close() {
         end(forget());
@@ -357,6 +368,7 @@ final class NodePushes {
         if (moved) {
             channel.outcome.complete(false);
             listener.doubtful();
+            listener.missed();
         } else {
             channel.outcome.completeExceptionally(error);
             warn(said);

@@ -3,6 +3,7 @@ package io.distributedmutex.redis;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -81,7 +82,7 @@ final class OnePrimary implements PrimaryTopology, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
         readOnly = false;
     }
 

@@ -129,6 +129,7 @@ final class OwnClient {
                     @Override
                     public void afterChannelInitialized(Channel channel) {
                         eventLoop = channel.eventLoop();
+                        channel.pipeline().addLast(SharedWrite.opener());
                         remember(channel);
                     }
                 })
@@ -154,6 +155,10 @@ final class OwnClient {
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> connection, SocketAddress address) {
                 addresses.connected(address);
+                if (sentinels != null && sentinels.nameAnotherThan(address)) {
+                    // It was being made when they named that one.
+                    connectAnew();
+                }
             }
         });
     }

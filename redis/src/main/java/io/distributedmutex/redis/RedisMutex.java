@@ -139,8 +139,9 @@ public final class RedisMutex {
 
         /**
          * A client of the application of a Redis Cluster. The mutex makes connections of its own, with this client's threads,
-         * options and credentials, and finds the nodes by those that this client knows. It does not change the client and does
-         * not shut it down. Close the mutex before the client is shut down, as with {@link #client(RedisClient)}.
+         * options and credentials, and finds the nodes by the first one that this client was created with. It does not change
+         * the client and does not shut it down. Close the mutex before the client is shut down, as with
+         * {@link #client(RedisClient)}.
          *
          * @param client a client that was created with a URI
          * @return this builder

@@ -179,6 +179,10 @@ final class Request {
 
     private void encodeCommand(int index, ByteBuf target) {
         Pipeline commands = Objects.requireNonNull(pipeline, "no parts");
+        if (index == 0) {
+            // Room for all at once: Lettuce makes little where several commands share a buffer.
+            target.ensureWritable(arguments.length());
+        }
         int start = commands.start(index);
         target.writeBytes(arguments.bytes(), start, commands.ends[index] - start);
     }

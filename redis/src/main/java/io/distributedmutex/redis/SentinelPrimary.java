@@ -6,6 +6,7 @@ import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.Future;
@@ -163,7 +164,11 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress at) {
+        if (sentinels.nameAnotherThan(at)) {
+            // Which is left, and there will be another connection.
+            return;
+        }
         if (hasMoved.compareAndSet(true, false)) {
             moved.run();
         }

@@ -10,6 +10,8 @@ import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.lettuce.core.sentinel.api.StatefulRedisSentinelConnection;
 import io.lettuce.core.sentinel.api.async.RedisSentinelAsyncCommands;
+import io.netty.util.NetUtil;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.ArrayList;
@@ -42,7 +44,8 @@ import org.slf4j.LoggerFactory;
  * answers count whatever their epoch, since an administrator may have made the Sentinels begin anew: that of the Sentinel that
  * named the primary of now, and any if that primary itself says that it is a replica.
  *
- * <p>While requests are sent, each subscription is tried twice a second; one that does not answer is made anew.
+ * <p>While requests are sent, each subscription is tried twice a second; one that does not answer is made anew. A question
+ * without an answer is then asked again.
  *
  * <p>Thread-safe.
  */
@@ -83,6 +86,17 @@ final class Sentinels {
 
         SocketAddress address() {
             return InetSocketAddress.createUnresolved(host, port);
+        }
+
+        /** Whether a connection can be to this one: where a name stands for the host, the port decides. */
+        boolean canBeAt(SocketAddress remote) {
+            if (!(remote instanceof InetSocketAddress internet)) {
+                // It has ended before anybody looked.
+                return true;
+            }
+            InetAddress literal = NetUtil.createInetAddressFromIpAddressString(host);
+            return internet.getPort() == port
+                    && (literal == null || internet.getAddress() == null || literal.equals(internet.getAddress()));
         }
 
         String text() {
@@ -148,6 +162,12 @@ final class Sentinels {
     @Nullable
     Primary primary() {
         return primary;
+    }
+
+    /** Whether a connection is to a server that is not the primary any more, or is none that we know of. */
+    boolean nameAnotherThan(SocketAddress remote) {
+        Primary known = primary;
+        return known != null && !known.canBeAt(remote);
     }
 
     /**
@@ -323,6 +343,10 @@ final class Sentinels {
         private int attempts;
         private boolean asking;
         private boolean askAgain;
+
+        /** Whether the last question had no answer: what rang for it may ring no second time. */
+        private boolean owed;
+
         /** When it was asked for a sign of life that has not come yet; only meaningful while unanswered. */
         private long askedNanos;
 
@@ -491,17 +515,23 @@ final class Sentinels {
             StatefulRedisPubSubConnection<String, String> current;
             boolean silent;
             boolean poll;
+            boolean again;
             synchronized (this) {
                 current = connection;
                 poll = denied;
+                again = owed;
                 silent = unanswered && System.nanoTime() - askedNanos >= BEAT_NANOS / 2;
             }
             if (current == null) {
                 return;
             }
-            if (poll) {
+            if (poll || again) {
                 ask();
-            } else if (silent) {
+            }
+            if (poll) {
+                return;
+            }
+            if (silent) {
                 lost(current);
             } else {
                 CompletableFuture<Void> unused = subscribe(current, EVENTS[0]);
@@ -595,6 +625,7 @@ final class Sentinels {
             synchronized (this) {
                 asking = false;
                 again = askAgain;
+                owed = error != null;
             }
             tell(error);
             if (again) {

@@ -6,7 +6,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -23,19 +22,65 @@ import org.jspecify.annotations.Nullable;
  * <p>While a slot moves, a key is at one node or the other: the old one has it, or says {@code ASK} and the new one may. A request
  * of several keys is served only where they all are; else the answer is {@code TRYAGAIN}, which the caller hears: it repeats, or
  * does without. Native commands that go together are sent one by one then, as each may find its key elsewhere.
+ *
+ * <p>An error (no memory, no stack) ends the request at which it strikes, and no other: whoever has the right to go on with the
+ * others uses it or passes it on, and what was counted as on its way is counted off.
  */
 final class SlotRequests implements Sender {
 
-    /** How often one request is redirected before its caller hears of it. */
-    private static final int MAXIMUM_REDIRECTS = 8;
+    /**
+     * How often one request is redirected before its caller hears of it. It bounds what nodes cost that send requests to each
+     * other, because they do not agree: so many messages for each request, and the caller repeats no sooner than it polls.
+     */
+    static final int MAXIMUM_REDIRECTS = 8;
+
+    private static final long NOT_NOW = -1;
+
+    /** A node of the cluster. */
+    interface Node extends Sender {
+
+        NodeAddress address();
+
+        /** It has answered. */
+        void isWell();
+    }
+
+    /** The cluster, as far as requests need it. */
+    interface Cluster {
+
+        /** The master of a slot, as far as is known. */
+        Node nodeOf(int slot);
+
+        Node nodeAt(NodeAddress address);
+
+        /** A node says that another has a slot for good. */
+        void moved(int slot, NodeAddress to);
+
+        /** A request ended with an error. */
+        void failed(Throwable error);
+
+        /** Runs something soon, on a thread of the client's. */
+        void execute(Runnable task);
+
+        /** Limits how long a request is held. */
+        void schedule(Runnable expire);
+
+        /** Runs something later; returns whether that will be so. */
+        boolean schedule(Runnable task, long millis);
+
+        /** As {@link System#nanoTime()}. */
+        default long nanoTime() {
+            return System.nanoTime();
+        }
+    }
 
     private final int slot;
-    private final ClusterPrimaries cluster;
+    private final Cluster cluster;
     private final ClientName client;
 
     // Guarded by this.
     /** Where the requests on their way are; only meaningful while there are such. */
-    private @Nullable ClusterNode at;
+    private @Nullable Node at;
 
     private int onTheirWay;
 
@@ -48,7 +93,10 @@ final class SlotRequests implements Sender {
     /** Whether a thread, or an answer to come, goes on with what is redirected or held. */
     private boolean following;
 
-    SlotRequests(int slot, ClusterPrimaries cluster) {
+    /** The number of the right to follow, which is used once, though it may be passed on in more than one way. */
+    private long turn;
+
+    SlotRequests(int slot, Cluster cluster) {
         this.slot = slot;
         this.cluster = cluster;
         this.client = new ClientName(cluster::nanoTime);
@@ -70,14 +118,13 @@ final class SlotRequests implements Sender {
     @Override
     public <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
         Routed<T> routed = new Routed<>(request, parser);
-        ClusterNode node = cluster.nodeOf(slot);
+        Node node = cluster.nodeOf(slot);
         boolean now;
-        boolean follow = false;
+        long follow = NOT_NOW;
         synchronized (this) {
             now = !following && redirected.isEmpty() && held.isEmpty() && (onTheirWay == 0 || at == node);
             if (now) {
-                at = node;
-                onTheirWay++;
+                depart(routed, node);
             } else {
                 held.addLast(routed);
                 follow = begin();
@@ -86,12 +133,21 @@ final class SlotRequests implements Sender {
         if (now) {
             dispatch(routed, node);
         } else {
-            cluster.schedule(routed::expire);
-            if (follow) {
-                follow();
+            limit(routed);
+            if (follow != NOT_NOW) {
+                follow(follow);
             }
         }
         return routed.result;
+    }
+
+    private void limit(Routed<?> routed) {
+        try {
+            cluster.schedule(routed::expire);
+        } catch (Throwable e) {
+            // Nothing would end it.
+            routed.end(null, e);
+        }
     }
 
     /**
@@ -102,111 +158,175 @@ final class SlotRequests implements Sender {
      * @return whether it is held
      */
     boolean holdUntil(CompletableFuture<?> there, long millis) {
+        long right;
         synchronized (this) {
             if (following) {
                 return false;
             }
             following = true;
+            right = turn;
         }
-        AtomicBoolean over = new AtomicBoolean();
-        Runnable goOn = () -> {
-            if (over.compareAndSet(false, true)) {
-                cluster.execute(this::follow);
+        boolean isHeld = false;
+        try {
+            CompletableFuture<?> unused = there.whenComplete((ignored, error) -> followSoon(right));
+            isHeld = cluster.schedule(() -> followSoon(right), millis);
+        } finally {
+            if (!isHeld) {
+                followSoon(right);
             }
-        };
-        CompletableFuture<?> unused = there.whenComplete((ignored, error) -> goOn.run());
-        if (!cluster.schedule(goOn, millis)) {
-            goOn.run();
         }
-        return true;
+        return isHeld;
     }
 
-    /** Whether this thread is to go on with what is redirected or held. Guarded by this. */
-    private boolean begin() {
+    /** It counts as on its way from now on. Guarded by this. */
+    private void depart(Routed<?> routed, Node node) {
+        at = node;
+        onTheirWay++;
+        routed.isCounted = true;
+    }
+
+    /** The right to go on with what is redirected or held, if there is such and nobody has that right. Guarded by this. */
+    private long begin() {
         if (following || onTheirWay > 0 || (redirected.isEmpty() && held.isEmpty())) {
-            return false;
+            return NOT_NOW;
         }
         following = true;
-        return true;
+        return turn;
     }
 
     /** Sends a request that counts as on its way. */
-    private <T> void dispatch(Routed<T> routed, ClusterNode node) {
+    private <T> void dispatch(Routed<T> routed, Node node) {
         if (!routed.begin()) {
-            answered(routed, node, null, null);
+            arrived(routed, false);
             return;
         }
-        CompletableFuture<T> unused = node.send(routed.request, routed::parse).whenComplete((value, error) -> {
-            @Nullable Redirect redirect = error == null ? null : Redirect.in(error, node.address());
-            if (redirect != null && redirect.slot() == slot && routed.redirects++ < MAXIMUM_REDIRECTS) {
-                answered(routed, node, redirect, error);
-                return;
-            }
-            // First: whoever hears of it may send the next one at once.
-            answered(routed, node, null, error);
-            routed.end(value, redirect == null ? error : node.errors().unsettled(routed.request));
-        });
+        try {
+            CompletableFuture<T> unused = node.send(routed.request, routed::parse)
+                    .whenComplete((value, error) -> answered(routed, node, value, error));
+        } catch (Throwable e) {
+            // It may have been sent all the same.
+            answered(routed, node, null, e);
+        }
     }
 
-    private void answered(Routed<?> routed, ClusterNode node, @Nullable Redirect redirect, @Nullable Throwable error) {
-        if (redirect != null) {
-            if (redirect.isForGood()) {
-                cluster.moved(slot, redirect.to());
+    private <T> void answered(Routed<T> routed, Node node, @Nullable T value, @Nullable Throwable error) {
+        boolean isRedirected = false;
+        @Nullable Throwable failure = error;
+        try {
+            if (error == null) {
+                node.isWell();
+            } else {
+                Redirect redirect = Redirect.in(error, node.address());
+                if (redirect == null) {
+                    cluster.failed(error);
+                } else if (redirect.slot() == slot && routed.redirects++ < MAXIMUM_REDIRECTS) {
+                    if (redirect.isForGood()) {
+                        cluster.moved(slot, redirect.to());
+                    }
+                    routed.asked = redirect.isForGood() ? null : redirect.to();
+                    if (routed.hold()) {
+                        limit(routed);
+                    }
+                    isRedirected = true;
+                } else {
+                    failure = node.errors().unsettled(routed.request);
+                }
             }
-            routed.asked = redirect.isForGood() ? null : redirect.to();
-            if (routed.hold()) {
-                cluster.schedule(routed::expire);
-            }
-        } else if (error != null) {
-            cluster.failed(node, error);
+        } catch (Throwable e) {
+            failure = e;
         }
-        boolean follow;
+        // First: whoever hears of it may send the next one at once.
+        arrived(routed, isRedirected);
+        if (!isRedirected) {
+            routed.end(value, failure);
+        }
+    }
+
+    /** A request is not on its way any more. */
+    private void arrived(Routed<?> routed, boolean isRedirected) {
+        long follow;
         synchronized (this) {
+            if (!routed.isCounted) {
+                // An error struck when it was sent, and this is its answer.
+                return;
+            }
+            routed.isCounted = false;
             onTheirWay--;
-            if (redirect != null) {
+            if (isRedirected) {
                 redirected.addLast(routed);
             }
             follow = begin();
         }
-        if (follow) {
-            cluster.execute(this::follow);
+        if (follow != NOT_NOW) {
+            followSoon(follow);
+        }
+    }
+
+    /** With the right to follow: passes it on to a thread of the client's, or uses it here if that cannot be. */
+    private void followSoon(long right) {
+        try {
+            cluster.execute(() -> follow(right));
+        } catch (Throwable e) {
+            follow(right);
         }
     }
 
     /** With the right to follow: sends what is redirected or held, in order, as far as it may go out now. */
-    private void follow() {
-        while (true) {
-            Routed<?> next;
-            ClusterNode node = cluster.nodeOf(slot);
-            boolean isAsked;
-            synchronized (this) {
-                next = redirected.isEmpty() ? held.peekFirst() : redirected.peekFirst();
-                if (next == null) {
-                    following = false;
-                    return;
-                }
-                isAsked = next.asked != null;
-                if (onTheirWay > 0 && (isAsked || at != node)) {
-                    // Goes on with the last answer.
-                    following = false;
-                    return;
-                }
-                if (redirected.isEmpty()) {
-                    held.removeFirst();
-                } else {
-                    redirected.removeFirst();
-                }
-                if (!isAsked) {
-                    at = node;
-                    onTheirWay++;
-                }
-            }
-            if (isAsked) {
-                new Piecewise<>(next).next();
+    private void follow(long right) {
+        synchronized (this) {
+            if (right != turn) {
+                // It was used.
                 return;
             }
-            dispatch(next, node);
+            turn++;
         }
+        boolean goesOn = true;
+        while (goesOn) {
+            goesOn = sendNext();
+        }
+    }
+
+    /** Returns whether this has the right to follow still. */
+    private boolean sendNext() {
+        @Nullable Routed<?> next = null;
+        try {
+            Node node = cluster.nodeOf(slot);
+            synchronized (this) {
+                Routed<?> first = redirected.isEmpty() ? held.peekFirst() : redirected.peekFirst();
+                // If something is on its way, it goes on with the last answer.
+                if (first == null || (onTheirWay > 0 && (first.asked != null || at != node))) {
+                    following = false;
+                    return false;
+                }
+                take();
+                next = first;
+                if (first.asked == null) {
+                    depart(first, node);
+                }
+            }
+            if (next.asked == null) {
+                dispatch(next, node);
+                return true;
+            }
+            new Piecewise<>(next).next();
+            return false;
+        } catch (Throwable e) {
+            if (next == null) {
+                synchronized (this) {
+                    next = take();
+                    following = next != null;
+                }
+            }
+            if (next != null) {
+                next.end(null, e);
+            }
+            return next != null;
+        }
+    }
+
+    /** Takes out what is to go next, if anything is. Guarded by this. */
+    private @Nullable Routed<?> take() {
+        return redirected.isEmpty() ? held.pollFirst() : redirected.pollFirst();
     }
 
     /** A request of this slot, until its caller has an answer. */
@@ -223,6 +343,9 @@ final class SlotRequests implements Sender {
         private @Nullable NodeAddress asked;
 
         private int redirects;
+
+        /** Whether it is among those on their way. Guarded by the requests of the slot. */
+        private boolean isCounted;
 
         // Guarded by this.
         private boolean isOnItsWay;
@@ -272,7 +395,11 @@ final class SlotRequests implements Sender {
                     return;
                 }
                 sent = isOnItsWay || !replies.isEmpty();
-                result.completeExceptionally(errors().timedOut(request, sent));
+                try {
+                    result.completeExceptionally(errors().timedOut(request, sent));
+                } catch (Throwable e) {
+                    result.completeExceptionally(e);
+                }
             }
         }
 
@@ -285,7 +412,7 @@ final class SlotRequests implements Sender {
         }
 
         /** All commands were sent one by one. */
-        void endWith(List<@Nullable Object> elements, ClusterNode node) {
+        void endWith(List<@Nullable Object> elements, Node node) {
             try {
                 result.complete(parser.apply(elements));
             } catch (RedisCommandExecutionException e) {
@@ -302,13 +429,16 @@ final class SlotRequests implements Sender {
 
     /**
      * Sends the commands of a request one by one, each to where its key is: the master, or the node that this names. Nothing else
-     * of the slot is on its way meanwhile.
+     * of the slot is on its way meanwhile. It has the right to follow, and passes it on when it is over.
      */
     private final class Piecewise<T> {
 
         private final Routed<T> routed;
         private final List<@Nullable Object> replies;
         private int redirects;
+
+        /** The number of the command on its way, whose answer counts once. Guarded by this. */
+        private int current;
 
         Piecewise(Routed<T> routed) {
             this.routed = routed;
@@ -330,12 +460,60 @@ final class SlotRequests implements Sender {
             }
         }
 
-        private void send(Request request, ClusterNode node, boolean asking) {
-            CompletableFuture<Object> unused = node.send(asking ? request.asking() : request, elements -> {
-                        Object parsed = routed.request.isPipeline() ? single(elements) : routed.parser.apply(elements);
-                        return parsed == null ? NOTHING : parsed;
-                    })
-                    .whenComplete((reply, error) -> cluster.execute(() -> answered(request, node, reply, error)));
+        private void send(Request request, Node node, boolean asking) {
+            int number = begin();
+            try {
+                CompletableFuture<Object> unused = node.send(asking ? request.asking() : request, this::parse)
+                        .whenComplete((reply, error) -> answeredSoon(number, request, node, reply, error));
+            } catch (Throwable e) {
+                fail(number, e);
+            }
+        }
+
+        private synchronized int begin() {
+            return ++current;
+        }
+
+        private synchronized boolean end(int number) {
+            boolean first = number == current;
+            if (first) {
+                current++;
+            }
+            return first;
+        }
+
+        private Object parse(List<@Nullable Object> elements) {
+            Object parsed = routed.request.isPipeline() ? single(elements) : routed.parser.apply(elements);
+            return parsed == null ? NOTHING : parsed;
+        }
+
+        private void answeredSoon(
+                int number, Request request, Node node, @Nullable Object reply, @Nullable Throwable error) {
+            try {
+                cluster.execute(() -> {
+                    if (end(number)) {
+                        answered(request, node, reply, error);
+                    }
+                });
+            } catch (Throwable e) {
+                fail(number, e);
+            }
+        }
+
+        private void answered(Request request, Node node, @Nullable Object reply, @Nullable Throwable error) {
+            try {
+                goOn(request, node, reply, error);
+            } catch (Throwable e) {
+                routed.end(null, e);
+                over();
+            }
+        }
+
+        private void fail(int number, Throwable error) {
+            if (end(number)) {
+                routed.end(null, error);
+                over();
+            }
         }
 
         private @Nullable Object single(List<@Nullable Object> elements) {
@@ -346,7 +524,7 @@ final class SlotRequests implements Sender {
         }
 
         @SuppressWarnings("unchecked") // Where it is no pipeline, its own parser made the reply.
-        private void answered(Request request, ClusterNode node, @Nullable Object reply, @Nullable Throwable error) {
+        private void goOn(Request request, Node node, @Nullable Object reply, @Nullable Throwable error) {
             @Nullable Redirect redirect = error == null ? null : Redirect.in(error, node.address());
             if (redirect != null && redirect.slot() == slot && redirects++ < MAXIMUM_REDIRECTS) {
                 if (redirect.isForGood()) {
@@ -364,7 +542,7 @@ final class SlotRequests implements Sender {
                 return;
             }
             if (error != null) {
-                cluster.failed(node, error);
+                cluster.failed(error);
                 if (redirect != null) {
                     routed.end(null, node.errors().unsettled(routed.request));
                     over();
@@ -397,7 +575,11 @@ final class SlotRequests implements Sender {
         }
 
         private void over() {
-            cluster.execute(SlotRequests.this::follow);
+            long right;
+            synchronized (SlotRequests.this) {
+                right = turn;
+            }
+            followSoon(right);
         }
     }
 

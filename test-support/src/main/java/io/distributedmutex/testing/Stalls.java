@@ -29,6 +29,11 @@ public final class Stalls implements AutoCloseable {
         return new Stalls();
     }
 
+    /** How long ago a moment of {@link System#nanoTime} was, for what is compared with an allowance. */
+    public static long millisSince(long startNanos) {
+        return (System.nanoTime() - startNanos) / 1_000_000;
+    }
+
     /** What to allow for the machine: four times the worst stall since {@link #watchMachine}, in milliseconds. */
     public long allowanceMillis() {
         return IN_A_ROW * worstNanos.get() / 1_000_000;

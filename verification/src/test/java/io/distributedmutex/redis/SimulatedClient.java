@@ -12,6 +12,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -346,7 +347,7 @@ final class SimulatedClient implements NodeClient {
                 } else {
                     use(opened);
                     silent = false;
-                    roles.connected();
+                    roles.connected(InetSocketAddress.createUnresolved(SimulatedDeployment.HOST, to));
                     reconnected.run();
                 }
             });

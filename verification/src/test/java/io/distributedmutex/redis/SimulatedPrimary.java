@@ -4,6 +4,7 @@ import io.distributedmutex.redis.SimulatedDeployment.Wire;
 import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.net.SocketAddress;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -146,7 +147,7 @@ final class SimulatedPrimary implements Topology, RoleListener {
     }
 
     @Override
-    public void connected() {
+    public void connected(SocketAddress address) {
         if (hasMoved) {
             hasMoved = false;
             moved.run();

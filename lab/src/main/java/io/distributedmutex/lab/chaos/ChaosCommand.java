@@ -12,6 +12,7 @@ import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.RunRecord;
 import io.distributedmutex.lab.chaos.plan.Sabotage;
 import io.distributedmutex.lab.chaos.plan.Settings;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.chaos.report.Report;
 import io.distributedmutex.lab.chaos.report.Summary;
 import io.distributedmutex.lab.chaos.run.Progress;
@@ -47,6 +48,12 @@ import picocli.CommandLine.Spec;
                     + " connections are cut, slowed, cut at a byte, and lost without a sign. Afterwards a checker goes"
                     + " through all that happened, and a page shows it. Nothing but its own processes is touched.",
             "",
+            "With Sentinels or a cluster (--topology) primaries are also killed, stopped, replaced by plan and cut off from"
+                    + " their peers or from workers, Sentinels are killed, and slots are moved. A failover may lose locks: so"
+                    + " two leases may overlap around one, and nowhere else, and what the overtaken one writes must be"
+                    + " refused. The servers are Redis 6.2, or those that DMUTEX_REDIS_EXECUTABLE names (a path, or"
+                    + " 'installed').",
+            "",
             "The seed decides which faults come when, and what the workers try; what meets what is up to the machine."
         },
         abbreviateSynopsis = true,
@@ -64,7 +71,8 @@ import picocli.CommandLine.Spec;
             "  dmutex chaos                                 one minute, which has every kind that matters",
             "  dmutex chaos --minutes 10 --seed 7 --output /tmp/chaos",
             "  dmutex chaos --seconds 90 --workers 8 --keys 2",
-            "  dmutex chaos --minutes 5 --deadlocks"
+            "  dmutex chaos --minutes 5 --deadlocks",
+            "  dmutex chaos --minutes 5 --topology cluster"
         })
 public final class ChaosCommand implements Callable<Integer> {
 
@@ -79,9 +87,23 @@ public final class ChaosCommand implements Callable<Integer> {
     private static final int LEAST_WORKERS = 2;
     private static final int MOST_WORKERS = 16;
     private static final int MOST_KEYS = 32;
+    private static final int LEAST_KEYS_OF_CLUSTER = 2;
 
     @Spec
     private @Nullable CommandSpec command;
+
+    @Option(
+            names = "--topology",
+            paramLabel = "TOPOLOGY",
+            converter = Topology.Converter.class,
+            completionCandidates = Topology.Candidates.class,
+            description = {
+                "What is attacked. Default: standalone",
+                "  standalone: one Redis",
+                "  sentinel: a primary, two replicas, three Sentinels",
+                "  cluster: three masters with a replica each, which have the keys by turns"
+            })
+    private Topology topology = Topology.STANDALONE;
 
     @ArgGroup
     private @Nullable Length length;
@@ -140,9 +162,10 @@ public final class ChaosCommand implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         CommandSpec spec = Arguments.present(command);
         Arguments.checkRange(spec, "--workers", workers, LEAST_WORKERS, MOST_WORKERS);
-        Arguments.checkRange(spec, "--keys", keys, 1, MOST_KEYS);
+        checkKeys(spec);
+        checkSabotage(spec);
         long chosenSeed = seed == null ? new Random().nextInt(1_000_000) : seed;
-        Settings settings = new Settings(duration(spec), chosenSeed, workers, keys, deadlocks, sabotage);
+        Settings settings = new Settings(topology, duration(spec), chosenSeed, workers, keys, deadlocks, sabotage);
         PrintWriter out = spec.commandLine().getOut();
         try (OutputFolder folder = OutputFolder.open(output, FOLDER, FILES);
                 Run run = new Run(settings, folder.path(), new Progress(out, settings))) {
@@ -175,6 +198,23 @@ public final class ChaosCommand implements Callable<Integer> {
         out.println("What happened when: " + report);
         out.flush();
         return verdict.passed() ? ExitCodes.OK : ExitCodes.NO;
+    }
+
+    private void checkKeys(CommandSpec spec) {
+        Arguments.checkRange(spec, "--keys", keys, 1, MOST_KEYS);
+        if (topology == Topology.CLUSTER && keys < LEAST_KEYS_OF_CLUSTER) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--keys must be from " + LEAST_KEYS_OF_CLUSTER + " to " + MOST_KEYS + " with --topology " + topology
+                            + ", where keys of other shards are looked at, but is " + keys);
+        }
+    }
+
+    private void checkSabotage(CommandSpec spec) {
+        if (!sabotage.isFor(topology)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--sabotage " + sabotage + " makes no difference with --topology " + topology);
+        }
     }
 
     private Duration duration(CommandSpec spec) {

@@ -4,17 +4,25 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.lab.Tool;
 import io.distributedmutex.lab.chaos.plan.Fault;
+import io.distributedmutex.lab.chaos.plan.Plan;
+import io.distributedmutex.lab.chaos.plan.Sabotage;
+import io.distributedmutex.lab.chaos.plan.Settings;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.CommandLineTool;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The chaos with its real processes, and that it can fail. */
 @Tag("slow")
@@ -44,10 +52,82 @@ class ChaosCommandTest {
         CommandLineTool.Result result = chaos(60, seed);
         assertThat(result.exitCode()).as("seed %d: %s", seed, result.out()).isZero();
         assertThat(result.out()).contains("All checks passed.");
-        assertThat(occurred()).as("seed %d", seed).containsAll(Fault.mandatory());
+        assertThat(occurred()).as("seed %d", seed).containsAll(Fault.mandatory(Topology.STANDALONE));
         assertThat(Tool.processes(result.out())).hasSizeGreaterThan(4).noneMatch(CommandLineTool::isRunning);
         assertThat(Files.readString(out().resolve("report.html"))).contains("all checks passed");
         assertThat(out().resolve("summary.txt")).content().contains("All checks passed.");
+    }
+
+    /** A failover is among the first faults. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Topology.class,
+            names = {"SENTINEL", "CLUSTER"})
+    @Tag("deep")
+    void aShortRunOfEachTopologyBreaksNoPromise(Topology topology) throws IOException, InterruptedException {
+        long seed = seedThatBeginsWith(Fault.KILL_PRIMARY, topology, 15);
+        CommandLineTool.Result result = chaos(15, seed, "--topology", topology.toString());
+        assertThat(result.exitCode()).as("seed %d: %s", seed, result.out()).isZero();
+        assertThat(result.out()).contains("All checks passed.").containsPattern("failovers +[1-9]");
+        assertThat(occurred()).as("seed %d", seed).contains(Fault.KILL_PRIMARY);
+        assertThat(Tool.processes(result.out())).noneMatch(CommandLineTool::isRunning);
+        assertThat(out().resolve("report.html")).content().contains("class=\"failovers\"", "took over");
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Topology.class,
+            names = {"SENTINEL", "CLUSTER"})
+    @Tag("deep")
+    void workersThatTakeKeysWithoutAFailoverFailIt(Topology topology) throws IOException, InterruptedException {
+        CommandLineTool.Result result = chaos(15, 3, "--topology", topology.toString(), "--sabotage", "STEAL");
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.out()).contains("FAILED  no two leases on a key valid at once", "CHECKS FAILED.");
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Topology.class,
+            names = {"SENTINEL", "CLUSTER"})
+    @Tag("deep")
+    void aRegisterThatDoesNotLookAtTokensFailsThemToo(Topology topology) throws IOException, InterruptedException {
+        CommandLineTool.Result result = chaos(15, 3, "--topology", topology.toString(), "--sabotage", "UNFENCED");
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.out())
+                .contains("FAILED  no late write accepted, no update lost")
+                .contains("ok      no two leases on a key valid at once");
+    }
+
+    /** The old primary takes writes for ten seconds more. */
+    @Test
+    @Tag("deep")
+    void aWorkerThatStaysAtTheOldPrimaryFailsIt() throws IOException, InterruptedException {
+        long seed = seedThatBeginsWith(Fault.PLANNED_FAILOVER, Topology.SENTINEL, 15);
+        CommandLineTool.Result result = chaos(15, seed, "--topology", "sentinel", "--sabotage", "STAY");
+        assertThat(result.exitCode()).as("seed %d: %s", seed, result.out()).isEqualTo(1);
+        assertThat(result.out()).contains("FAILED  no two leases on a key valid at once", "CHECKS FAILED.");
+    }
+
+    @Test
+    @Tag("deep")
+    void shardsThatDoNotServeWithoutTheOthersFailIt() throws IOException, InterruptedException {
+        long seed = seedThatBeginsWith(Fault.STOP_PRIMARY, Topology.CLUSTER, 15);
+        CommandLineTool.Result result = chaos(15, seed, "--topology", "cluster", "--sabotage", "COVERAGE");
+        assertThat(result.exitCode()).as("seed %d: %s", seed, result.out()).isEqualTo(1);
+        assertThat(result.out()).contains("FAILED  a fault of one shard touches no other", "CHECKS FAILED.");
+    }
+
+    /** The first seed whose first fault that is. */
+    private static long seedThatBeginsWith(Fault fault, Topology topology, int seconds) {
+        return LongStream.rangeClosed(1, 1_000)
+                .filter(seed -> {
+                    List<Plan.Step> steps = Plan.of(new Settings(
+                                    topology, Duration.ofSeconds(seconds), seed, 4, 4, false, Sabotage.NONE))
+                            .steps();
+                    return !steps.isEmpty() && steps.get(0).fault() == fault;
+                })
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test

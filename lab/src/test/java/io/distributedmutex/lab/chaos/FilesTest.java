@@ -9,6 +9,7 @@ import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.RunRecord;
 import io.distributedmutex.lab.chaos.plan.Sabotage;
 import io.distributedmutex.lab.chaos.plan.Settings;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.chaos.report.Report;
 import io.distributedmutex.lab.process.WorkerLogs;
 import java.io.IOException;
@@ -57,7 +58,7 @@ class FilesTest {
                 new Event(31 * MS, 0, Kind.FAULT_OVER, 1, "CUT", 0, 0, "connections cut <all>"),
                 new Event(40 * MS, 0, Kind.SERVER_DOWN, 0, "", 0, 0, ""),
                 new Event(60 * MS, 0, Kind.SERVER_UP, 0, "", 0, 0, ""));
-        Settings settings = new Settings(Duration.ofSeconds(45), 1, 4, 2, false, Sabotage.NONE);
+        Settings settings = new Settings(Topology.STANDALONE, Duration.ofSeconds(45), 1, 4, 2, false, Sabotage.NONE);
         RunRecord record = new RunRecord(settings, 0, events, List.of(), Map.of(), List.of("<left>"), List.of());
         History history = History.of(events);
         String page = Report.html(history, record, Checker.check(history, record));

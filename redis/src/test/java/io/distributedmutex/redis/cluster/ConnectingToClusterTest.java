@@ -2,6 +2,7 @@ package io.distributedmutex.redis.cluster;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.distributedmutex.DistributedMutex;
@@ -28,6 +29,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Connecting to a cluster: what works, and what each thing that is wrong is called. */
 @Timeout(60)
@@ -202,8 +205,9 @@ class ConnectingToClusterTest {
     /** Named when connecting, not by the first slot that moves, or the first who waits. */
     @Test
     void whatTheUserLacksIsNamed() {
+        String subscribe = Clusters.isSharded(redis.nodes().get(0)) ? "ssubscribe" : "subscribe";
         for (EmbeddedRedis node : redis.nodes()) {
-            node.command("ACL", "SETUSER", "less", "on", ">data", "~*", "&*", "+@all", "-asking", "-subscribe");
+            node.command("ACL", "SETUSER", "less", "on", ">data", "~*", "&*", "+@all", "-asking", "-" + subscribe);
         }
         assertThatThrownBy(() -> RedisMutex.connect("redis-cluster://less:data@" + hosts()))
                 .isInstanceOfSatisfying(
@@ -211,7 +215,7 @@ class ConnectingToClusterTest {
                         refusal -> assertThat(refusal.reason()).isEqualTo(Reason.PERMISSION))
                 .hasMessageContaining("the user lacks ")
                 .hasMessageContaining("+asking")
-                .hasMessageContaining("+subscribe");
+                .hasMessageContaining("+" + subscribe);
     }
 
     @Test
@@ -268,6 +272,39 @@ class ConnectingToClusterTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> RedisMutex.builder().nodes(List.of(RedisURI.create("redis-sentinel://a:1#primary"))))
                 .withMessageContaining("a node of a Redis Cluster has a host and a port");
+    }
+
+    /** As one of a later Lettuce may be. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void anApplicationsClientThatDoesNotTellItsUriIsRefusedWithWhatToDo(boolean throwing) {
+        RedisClusterClient client = new Secretive(RedisURI.create(redis.uris().get(0)), throwing);
+        try {
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> RedisMutex.builder().client(client).connect())
+                    .withMessageContaining("does not tell its URI")
+                    .withMessageContaining("give the URIs of some nodes instead (nodes)");
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+        }
+    }
+
+    private static final class Secretive extends RedisClusterClient {
+
+        private final boolean throwing;
+
+        Secretive(RedisURI uri, boolean throwing) {
+            super(null, List.of(uri));
+            this.throwing = throwing;
+        }
+
+        @Override
+        protected RedisURI getFirstUri() {
+            if (throwing) {
+                throw new UnsupportedOperationException("not told");
+            }
+            return null;
+        }
     }
 
     @Test

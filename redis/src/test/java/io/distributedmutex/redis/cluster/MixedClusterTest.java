@@ -215,9 +215,7 @@ class MixedClusterTest {
         }
 
         void print(String name) {
-            holds.forEach((key, ofKey) -> System.out.println("figures: " + name + ": " + key + ": " + ofKey.count()
-                    + " holds, longest overlap " + ofKey.overlapMillis() + " ms, longest gap "
-                    + ofKey.longestGapMillis() + " ms"));
+            holds.forEach((key, ofKey) -> System.out.println("figures: " + name + ": " + key + ": " + ofKey));
         }
 
         /** Those of other masters. */

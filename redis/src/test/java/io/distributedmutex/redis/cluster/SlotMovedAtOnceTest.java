@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -42,7 +41,6 @@ class SlotMovedAtOnceTest {
     private static final int INSTANCES = 5;
     private static final int WAITERS = 50;
     private static final int MOVES = 12;
-    private static final long HOLD_MILLIS = 5;
     private static final Duration LEASE = Duration.ofSeconds(2);
 
     private static final LockOptions RENEWED = LockOptions.builder()
@@ -89,35 +87,26 @@ class SlotMovedAtOnceTest {
     @Test
     void aHeldLockStaysHeldAndFiftyWaitersTakeTurns() throws Exception {
         Lease held = connect().acquire("{s}held");
-        Holds holds = new Holds();
-        AtomicBoolean over = new AtomicBoolean();
-        List<CompletableFuture<Void>> waiters = new ArrayList<>();
+        List<DistributedMutex> instances = new ArrayList<>();
         for (int i = 0; i < INSTANCES; i++) {
-            DistributedMutex mutex = connect();
-            for (int j = 0; j < WAITERS / INSTANCES; j++) {
-                waiters.add(CompletableFuture.runAsync(() -> takeTurns(mutex, holds, over), OwnThread.EACH));
-            }
+            instances.add(connect());
         }
-        Await.until("all are at work", () -> holds.count() > 2 * WAITERS);
+        Turns turns = new Turns("{s}k", instances, WAITERS / INSTANCES);
+        turns.awaitRound();
         long longest = 0;
         for (int i = 0; i < MOVES; i++) {
             long begun = System.nanoTime();
             redis.moveAtOnce(slot, next());
             longest = Math.max(longest, System.nanoTime() - begun);
-            int before = holds.count();
-            Await.until("hand-offs go on", () -> holds.count() > before + WAITERS);
+            turns.awaitRound();
             assertThat(held.state()).isEqualTo(LeaseState.HELD);
         }
         Await.pass(LEASE.plusMillis(500));
         assertThat(held.state()).isEqualTo(LeaseState.HELD);
-        over.set(true);
-        for (CompletableFuture<Void> waiter : waiters) {
-            waiter.get(60, TimeUnit.SECONDS);
-        }
+        Holds holds = turns.end();
         assertThat(held.release()).isTrue();
-        System.out.println("figures: " + MOVES + " moves of a slot at once, " + longest / 1_000_000 + " ms at most; "
-                + holds.count() + " holds, longest overlap " + holds.overlapMillis() + " ms, longest gap "
-                + holds.longestGapMillis() + " ms");
+        System.out.println(
+                "figures: " + MOVES + " moves of a slot at once, " + longest / 1_000_000 + " ms at most; " + holds);
         holds.assertTokensRise();
         assertThat(holds.overlapMillis()).isZero();
         // The poll, and the time for which the server lets nobody write.
@@ -168,18 +157,6 @@ class SlotMovedAtOnceTest {
             return "none";
         } catch (EmbeddedRedisException e) {
             return String.valueOf(e.getMessage());
-        }
-    }
-
-    private static void takeTurns(DistributedMutex mutex, Holds holds, AtomicBoolean over) {
-        while (!over.get()) {
-            Lease lease = mutex.acquire("{s}k");
-            long granted = System.nanoTime();
-            Await.pass(Duration.ofMillis(HOLD_MILLIS));
-            assertThat(lease.isValid()).isTrue();
-            holds.add(lease.fencingToken(), granted);
-            boolean held = lease.release();
-            assertThat(held).isTrue();
         }
     }
 }

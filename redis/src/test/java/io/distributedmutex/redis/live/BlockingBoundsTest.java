@@ -9,6 +9,7 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.MutexAdapter;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
@@ -27,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -164,6 +166,9 @@ class BlockingBoundsTest {
         abstract void strike(FaultyProxy proxy);
     }
 
+    @AutoClose
+    private final Stalls stalls = Stalls.watchMachine();
+
     private final EmbeddedRedis redis;
     private FaultyProxy proxy;
     private DistributedMutex mutex;
@@ -199,7 +204,7 @@ class BlockingBoundsTest {
     void noCallTakesLongerThanItsBound(Call call, Fault fault) throws Exception {
         assertThat(outcomeOf(call, fault, false).took())
                 .as("%s, with a server that is %s", call.text, fault)
-                .isLessThan(call.bound.time.plus(SLACK));
+                .isLessThan(call.bound.time.plus(SLACK).plusMillis(stalls.allowanceMillis()));
     }
 
     static Stream<Arguments> callsAndFaults() {

@@ -7,6 +7,7 @@ import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -23,6 +24,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -38,6 +40,9 @@ class CommandCountTest {
 
     /** A lease that is held for more than 50 ms after its push is lengthened by one more command. */
     private static final long LENGTHENED_NANOS = 30_000_000;
+
+    @AutoClose
+    private final Stalls stalls = Stalls.watchMachine();
 
     private final EmbeddedRedis redis;
     private Instances instances;
@@ -224,10 +229,13 @@ class CommandCountTest {
 
             List<CommandLog.Sent> sent = new ArrayList<>(log.take());
             TreeMap<String, Long> run = CommandStats.since(before, redis);
-            // Each instance tries the fast path once, until it knows that the key is contended.
+            // Each instance tries the fast path once, until it knows that the key is contended; and again when it has
+            // heard nothing
+            // of that for a second, since the machine stood still.
             int all = sent.size();
             sent.removeIf(each -> ATTEMPT.contains(each.name()));
-            assertThat(all - sent.size()).isLessThanOrEqualTo(ATTEMPT.size() * strangers.size());
+            int attempts = stalls.allowanceMillis() < 1_000 ? 1 : rounds;
+            assertThat(all - sent.size()).isLessThanOrEqualTo(ATTEMPT.size() * strangers.size() * attempts);
             // The gate's, which is its first release: it tries all that a server may have, in one write.
             int others = sent.size();
             sent.removeIf(each -> each.name().equals("EVAL"));

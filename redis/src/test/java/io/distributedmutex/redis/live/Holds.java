@@ -75,4 +75,10 @@ public final class Holds {
             fence = hold.fence();
         }
     }
+
+    @Override
+    public String toString() {
+        return count() + " holds, longest overlap " + overlapMillis() + " ms, longest gap " + longestGapMillis()
+                + " ms";
+    }
 }

@@ -11,6 +11,7 @@ import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
+import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
@@ -19,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -218,6 +220,42 @@ class FailoverTest {
                 return lease.isValid() && after.command("EXISTS", "lock:k").equals(1L);
             }
         });
+    }
+
+    /**
+     * Each Sentinel tells of the failover, and each question that this makes us ask is lost. The old primary takes writes for ten
+     * seconds.
+     */
+    @Test
+    void aQuestionThatASentinelDidNotAnswerIsAskedAgain() throws Exception {
+        DistributedMutex mutex = connect("A");
+        mutex.acquire("k").close();
+        AtomicBoolean over = new AtomicBoolean();
+        CompletableFuture<Void> cutting = CompletableFuture.runAsync(() -> cutEachQuestion(over), OwnThread.EACH);
+        EmbeddedRedis after;
+        try {
+            after = redis.failOver();
+            // The Sentinel that leads tells of it once more.
+            Await.pass(Duration.ofSeconds(1));
+        } finally {
+            over.set(true);
+        }
+        cutting.get(20, TimeUnit.SECONDS);
+        redis.heal();
+
+        Await.until("a lock stands at the new primary", Duration.ofSeconds(4), () -> {
+            try (Lease lease = mutex.acquire("k")) {
+                return lease.isValid() && after.command("EXISTS", "lock:k").equals(1L);
+            }
+        });
+    }
+
+    /** The instance is idle, so nothing but a question brings a Sentinel so many bytes. */
+    private void cutEachQuestion(AtomicBoolean over) {
+        while (!over.get()) {
+            redis.sentinels().forEach(sentinel -> redis.proxy(sentinel).cutAfter(Direction.TO_SERVER, 30));
+            Await.pass(Duration.ofMillis(2));
+        }
     }
 
     /** By hand, past the Sentinels, which take half a minute to do something about it. */

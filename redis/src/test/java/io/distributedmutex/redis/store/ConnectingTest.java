@@ -39,6 +39,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** What is told of connections that cannot be opened, and what is left in threads by those that are. */
 class ConnectingTest {
 
+    /** A busy machine takes its time for certificates, and those who connect give up after 3 s otherwise. */
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
     private static final String STORE_PASSWORD = "changeit";
 
     private static EmbeddedRedis redis;
@@ -97,7 +100,10 @@ class ConnectingTest {
     @Test
     void aCertificateOfAnUnknownAuthority() throws Exception {
         try (TlsServer server = new TlsServer("127.0.0.1", false)) {
-            assertThat(unreachable(() -> RedisMutex.connect("rediss://127.0.0.1:" + server.port())))
+            assertThat(unreachable(() -> RedisMutex.builder()
+                            .uri("rediss://127.0.0.1:" + server.port())
+                            .commandTimeout(PATIENCE)
+                            .connect()))
                     .hasMessageContaining("add who did to the trust store");
         }
     }
@@ -189,7 +195,8 @@ class ConnectingTest {
                         .build())
                 .build());
         try {
-            return unreachable(() -> RedisMutex.builder().client(client).connect());
+            return unreachable(() ->
+                    RedisMutex.builder().client(client).commandTimeout(PATIENCE).connect());
         } finally {
             client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
         }

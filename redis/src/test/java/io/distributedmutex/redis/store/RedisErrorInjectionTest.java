@@ -9,10 +9,12 @@ import io.distributedmutex.LockOptions;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.resource.ClientResources;
 import io.netty.util.concurrent.EventExecutorGroup;
@@ -25,6 +27,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -42,7 +46,7 @@ class RedisErrorInjectionTest {
     private static final Duration TIMEOUT = Duration.ofMillis(100);
 
     /** What of an executor is called by the store; the rest is Lettuce's and Netty's own. */
-    private static final Set<String> OF_EXECUTORS = Set.of("execute", "schedule");
+    private static final Set<String> OF_EXECUTORS = Set.of("execute", "submit", "schedule");
 
     private final EmbeddedRedis redis = EmbeddedRedis.start();
     private final ClientResources resources = ClientResources.create();
@@ -56,11 +60,24 @@ class RedisErrorInjectionTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void anErrorAtAnyCallEndsNoStore(boolean lasting) {
+        everyMoment(lasting, this::live);
+    }
+
+    /** Its slot goes to another master while an error may strike. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void anErrorAtAnyCallEndsNoStoreOnACluster(boolean lasting) {
+        try (EmbeddedCluster cluster = EmbeddedRedis.cluster(2, 0).start()) {
+            everyMoment(lasting, moments -> live(moments, cluster));
+        }
+    }
+
+    private static void everyMoment(boolean lasting, Function<Moments, @Nullable String> life) {
         List<String> failures = new ArrayList<>();
         int tried = 0;
         for (int moment = 1; ; moment++) {
             Moments moments = new Moments(moment, lasting);
-            String problem = live(moments);
+            String problem = life.apply(moments);
             if (moments.place == null) {
                 assertThat(problem).as("without an Error").isNull();
                 break;
@@ -88,26 +105,9 @@ class RedisErrorInjectionTest {
     /** What is wrong afterwards; null if nothing is. */
     private @Nullable String live(Moments moments) {
         try (ThrowingClient client = new ThrowingClient(moments);
-                DistributedMutex mutex = mutex(client);
+                DistributedMutex mutex = mutex(builder -> builder.client(client));
                 DistributedMutex peer = RedisMutex.connect(redis.uri())) {
-            moments.armed = true;
-            let(() -> mutex.tryAcquire("k").ifPresent(Lease::release));
-            List<CompletableFuture<Lease>> asked = new ArrayList<>();
-            let(() -> mutex.acquire("k").close());
-            for (int i = 0; i < 3; i++) {
-                let(() -> asked.add(mutex.acquireAsync("k" + asked.size())));
-            }
-            let(() -> mutex.acquire("k").release());
-            moments.armed = false;
-            for (CompletableFuture<Lease> future : asked) {
-                Await.until("a future has its outcome", future::isDone);
-                if (!future.isCompletedExceptionally()) {
-                    future.join().close();
-                }
-            }
-            Await.until("it works", () -> works(mutex));
-            Await.until("nothing is left", () -> peer.inspect("k").isEmpty());
-            return null;
+            return live(moments, mutex, peer, () -> {});
         } catch (Throwable e) {
             return e.toString();
         } finally {
@@ -115,9 +115,55 @@ class RedisErrorInjectionTest {
         }
     }
 
-    private DistributedMutex mutex(RedisClient client) {
-        return RedisMutex.builder()
-                .client(client)
+    private @Nullable String live(Moments moments, EmbeddedCluster cluster) {
+        String uri = cluster.uris().get(0);
+        RedisClusterClient client = RedisClusterClient.create(throwingResources(moments), uri);
+        try (DistributedMutex mutex = mutex(builder -> builder.client(client));
+                DistributedMutex peer = RedisMutex.connect(uri.replace("redis:", "redis-cluster:"))) {
+            return live(moments, mutex, peer, () -> moveSlot(cluster));
+        } catch (Throwable e) {
+            return e.toString();
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+            cluster.nodes().forEach(node -> node.command("FLUSHALL"));
+        }
+    }
+
+    private static void moveSlot(EmbeddedCluster cluster) {
+        int slot = cluster.slotOf("lock:k");
+        EmbeddedRedis source = cluster.masterOf(slot);
+        EmbeddedRedis target = cluster.nodes().stream()
+                .filter(node -> node != source)
+                .findFirst()
+                .orElseThrow();
+        cluster.migrate(slot, target).close();
+    }
+
+    private static @Nullable String live(
+            Moments moments, DistributedMutex mutex, DistributedMutex peer, Runnable inBetween) {
+        moments.armed = true;
+        let(() -> mutex.tryAcquire("k").ifPresent(Lease::release));
+        inBetween.run();
+        List<CompletableFuture<Lease>> asked = new ArrayList<>();
+        let(() -> mutex.acquire("k").close());
+        for (int i = 0; i < 3; i++) {
+            let(() -> asked.add(mutex.acquireAsync("k" + asked.size())));
+        }
+        let(() -> mutex.acquire("k").release());
+        moments.armed = false;
+        for (CompletableFuture<Lease> future : asked) {
+            Await.until("a future has its outcome", future::isDone);
+            if (!future.isCompletedExceptionally()) {
+                future.join().close();
+            }
+        }
+        Await.until("it works", () -> works(mutex));
+        Await.until("nothing is left", () -> peer.inspect("k").isEmpty());
+        return null;
+    }
+
+    private static DistributedMutex mutex(UnaryOperator<RedisMutex.Builder> client) {
+        return client.apply(RedisMutex.builder())
                 .commandTimeout(TIMEOUT)
                 .options(LockOptions.builder()
                         .leaseTime(Duration.ofSeconds(5))
@@ -212,6 +258,17 @@ class RedisErrorInjectionTest {
         }
     }
 
+    private ClientResources throwingResources(Moments moments) {
+        EventExecutorGroup executors =
+                moments.around(EventExecutorGroup.class, resources.eventExecutorGroup(), OF_EXECUTORS);
+        return (ClientResources) Proxy.newProxyInstance(
+                ClientResources.class.getClassLoader(),
+                new Class<?>[] {ClientResources.class},
+                (proxy, method, arguments) -> method.getName().equals("eventExecutorGroup")
+                        ? executors
+                        : Moments.invoke(resources, method, arguments));
+    }
+
     /** A client of an application's whose connection for commands, and its executor, throw. */
     private final class ThrowingClient extends RedisClient implements AutoCloseable {
         private final Moments moments;
@@ -224,7 +281,7 @@ class RedisErrorInjectionTest {
         @Override
         public <K, V> StatefulRedisConnection<K, V> connect(RedisCodec<K, V> codec) {
             StatefulRedisConnection<K, V> connection = super.connect(codec);
-            ClientResources throwing = throwingResources();
+            ClientResources throwing = throwingResources(moments);
             @SuppressWarnings("unchecked")
             StatefulRedisConnection<K, V> around = (StatefulRedisConnection<K, V>) Proxy.newProxyInstance(
                     StatefulRedisConnection.class.getClassLoader(),
@@ -236,17 +293,6 @@ class RedisErrorInjectionTest {
                                     method,
                                     arguments));
             return around;
-        }
-
-        private ClientResources throwingResources() {
-            EventExecutorGroup executors =
-                    moments.around(EventExecutorGroup.class, resources.eventExecutorGroup(), OF_EXECUTORS);
-            return (ClientResources) Proxy.newProxyInstance(
-                    ClientResources.class.getClassLoader(),
-                    new Class<?>[] {ClientResources.class},
-                    (proxy, method, arguments) -> method.getName().equals("eventExecutorGroup")
-                            ? executors
-                            : Moments.invoke(resources, method, arguments));
         }
 
         @Override

@@ -8,6 +8,7 @@ import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.RunRecord;
 import io.distributedmutex.lab.chaos.history.Span;
 import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.output.Verdict.Finding;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -30,6 +31,8 @@ final class CallChecks {
 
     private static final Set<String> OF_THE_STORE =
             Set.of("StoreUnreachableException", "StoreRefusedException OUT_OF_MEMORY", "StoreRefusedException BUSY");
+    /** What a primary answers that has become a replica. */
+    private static final String READ_ONLY = "StoreRefusedException READ_ONLY";
 
     private final History history;
     private final Times times;
@@ -72,9 +75,10 @@ final class CallChecks {
                 violations);
     }
 
-    private static boolean isDocumented(Call call, Map<Integer, Long> closing) {
+    private boolean isDocumented(Call call, Map<Integer, Long> closing) {
         String outcome = call.outcome();
-        if (outcome.equals(Call.OK) || OF_THE_STORE.contains(outcome)) {
+        boolean replaced = record.settings().topology() != Topology.STANDALONE && outcome.equals(READ_ONLY);
+        if (outcome.equals(Call.OK) || OF_THE_STORE.contains(outcome) || replaced) {
             return true;
         }
         return switch (outcome) {

@@ -9,6 +9,7 @@ public enum Check {
     OUTCOMES("every call ends in time, as documented"),
     ORDER("nobody is overtaken while it is calm"),
     DEADLOCKS("deadlocks are told of, each with one victim"),
+    SHARDS("a fault of one shard touches no other"),
     SERVICE("free keys are granted once faults are over"),
     END("workers end in order, nothing is left in Redis");
 

@@ -3,7 +3,10 @@ package io.distributedmutex.lab.chaos.check;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.RunRecord;
 import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.output.Verdict;
+import io.distributedmutex.lab.output.Verdict.Finding;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -19,15 +22,19 @@ public final class Checker {
         LeaseChecks leases = new LeaseChecks(history, times);
         CallChecks calls = new CallChecks(history, times, record);
         ServiceChecks service = new ServiceChecks(history, times, record.originNanos());
-        return new Verdict<>(List.of(
+        List<Finding<Check>> findings = new ArrayList<>(List.of(
                 leases.exclusion(),
                 leases.tokens(),
-                new RegisterChecks(history, times, record).fencing(),
+                new RegisterChecks(history, times, record, leases.twins()).fencing(),
                 leases.told(),
                 calls.outcomes(),
                 new OrderCheck(history, times, record.originNanos()).order(),
                 new DeadlockCheck(history, times, record).deadlocks(),
-                service.service(),
-                calls.end()));
+                service.service()));
+        if (record.settings().topology() == Topology.CLUSTER) {
+            findings.add(new ShardCheck(history, times, record.originNanos()).shards());
+        }
+        findings.add(calls.end());
+        return new Verdict<>(List.copyOf(findings));
     }
 }

@@ -4,11 +4,14 @@ import io.distributedmutex.lab.chaos.history.HeldLease;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.Span;
 import io.distributedmutex.lab.chaos.history.Times;
+import io.distributedmutex.lab.chaos.plan.Fault;
 import io.distributedmutex.lab.output.Verdict.Finding;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What the leases themselves must be: exclusive, numbered in their order, and never lost in silence.
@@ -16,20 +19,34 @@ import java.util.Map;
  * <p>Of two leases on a key the one with the smaller token was granted first. Both may be valid at once only if Redis may have
  * lost its data between their grants: the first may have been granted before the loss was over, and the second was entered
  * after the loss began.
+ *
+ * <p>A failover may lose what the new server had not heard of yet. It begins when that server may have been promoted, and is over
+ * for all who can hear of it soon after all who name servers name that one; for who is cut off or stopped meanwhile, soon after
+ * that has ended. A lease that was granted or renewed later than that is one of the new server.
  */
 public final class LeaseChecks {
 
     /** How late a holder may hear of a loss, on a busy machine: it takes two other threads. */
     static final long TOLD_NANOS = 500_000_000L;
 
+    /** How long after all Sentinels, or all nodes, name a server the instances that hear them may stay at another one. */
+    static final long FOLLOW_NANOS = 1_000_000_000L;
+
+    private static final String LOSS = "after Redis had lost its data";
+    private static final String FAILOVER = "around a failover";
+
     /**
      * Two leases that were valid at once.
      *
      * @param first the one granted first
      * @param second the other
-     * @param excused whether Redis had lost its data in between
+     * @param excuse what Redis had lost in between, in words; empty if nothing
      */
-    public record Overlap(HeldLease first, HeldLease second, boolean excused) {
+    public record Overlap(HeldLease first, HeldLease second, String excuse) {
+
+        public boolean excused() {
+            return !excuse.isEmpty();
+        }
 
         public long fromNanos() {
             return Math.max(first.enteredNanos(), second.enteredNanos());
@@ -42,10 +59,27 @@ public final class LeaseChecks {
 
     private final History history;
     private final Times times;
+    private final List<Span> failovers;
 
     public LeaseChecks(History history, Times times) {
         this.history = history;
         this.times = times;
+        this.failovers = history.failovers().stream()
+                .filter(failover -> !failover.losesNothing())
+                .map(failover -> untilAllFollow(failover.span()))
+                .toList();
+    }
+
+    private Span untilAllFollow(Span failover) {
+        List<Span> kept = history.faults().stream()
+                .filter(fault -> Fault.valueOf(fault.name()).meetsWorkers())
+                .toList();
+        long soon = failover.toNanos() + FOLLOW_NANOS;
+        long to = kept.stream()
+                .filter(isolation -> isolation.meets(failover.fromNanos(), soon))
+                .mapToLong(isolation -> isolation.toNanos() + FOLLOW_NANOS)
+                .reduce(soon, Math::max);
+        return new Span(failover.fromNanos(), to, 0, failover.name(), failover.text(), failover.keys());
     }
 
     /** All pairs of leases on a key that were valid at once. */
@@ -59,7 +93,7 @@ public final class LeaseChecks {
                     boolean inOrder = before.token() <= lease.token();
                     HeldLease first = inOrder ? before : lease;
                     HeldLease second = inOrder ? lease : before;
-                    overlaps.add(new Overlap(first, second, isLossBetween(first, second)));
+                    overlaps.add(new Overlap(first, second, excuse(first, second)));
                 }
                 open.add(lease);
             }
@@ -67,10 +101,27 @@ public final class LeaseChecks {
         return overlaps;
     }
 
+    private String excuse(HeldLease first, HeldLease second) {
+        if (isLossBetween(first, second)) {
+            return LOSS;
+        }
+        return isFailoverBetween(first, second) ? FAILOVER : "";
+    }
+
     private boolean isLossBetween(HeldLease first, HeldLease second) {
         return history.losses().stream()
                 .filter(loss -> loss.name().isEmpty() || loss.name().equals(first.key()))
-                .anyMatch(loss -> first.ownedNanos() < loss.toNanos() && second.enteredNanos() > loss.fromNanos());
+                .anyMatch(loss -> isBetween(loss, first, second));
+    }
+
+    private boolean isFailoverBetween(HeldLease first, HeldLease second) {
+        return failovers.stream()
+                .filter(failover -> failover.concerns(first.key()))
+                .anyMatch(failover -> isBetween(failover, first, second));
+    }
+
+    private static boolean isBetween(Span loss, HeldLease first, HeldLease second) {
+        return first.ownedNanos() < loss.toNanos() && second.enteredNanos() > loss.fromNanos();
     }
 
     Finding<Check> exclusion() {
@@ -82,25 +133,43 @@ public final class LeaseChecks {
                         + overlap.first().describe()
                         + " were valid at once, for " + Times.millis(overlap.toNanos() - overlap.fromNanos()))
                 .toList();
-        long excused = overlaps.stream().filter(Overlap::excused).count();
         return new Finding<>(
                 Check.EXCLUSION,
-                history.leases().size() + " leases, " + excused + " overlaps after Redis had lost its data",
+                history.leases().size() + " leases, " + count(overlaps, LOSS) + " overlaps " + LOSS
+                        + (history.failovers().isEmpty() ? "" : ", " + aroundFailovers(overlaps)),
                 violations);
+    }
+
+    private static long count(List<Overlap> overlaps, String excuse) {
+        return overlaps.stream()
+                .filter(overlap -> overlap.excuse().equals(excuse))
+                .count();
+    }
+
+    private String aroundFailovers(List<Overlap> overlaps) {
+        long longest = overlaps.stream()
+                .filter(overlap -> overlap.excuse().equals(FAILOVER))
+                .mapToLong(overlap -> overlap.toNanos() - overlap.fromNanos())
+                .max()
+                .orElse(0);
+        return count(overlaps, FAILOVER) + " around " + history.failovers().size() + " failovers, of "
+                + Times.millis(longest) + " at most";
     }
 
     /**
      * A token must be larger than that of every lease that was granted before. Two things say which leases
      * these are. One is the order in which they were entered, since at these moments both were owners in Redis, unless it lost
-     * its data in between. The other is that one was entered before the request of the other was sent.
+     * its data in between. The other is that one was entered before the request of the other was sent. Around a failover
+     * neither says it: the old server may grant when the new one does.
      */
     Finding<Check> tokens() {
         List<String> violations = new ArrayList<>();
         history.validLeases().values().forEach(leases -> checkOrder(leases, violations));
         Map<String, HeldLease> byToken = new HashMap<>();
+        Set<String> twins = twins();
         for (HeldLease lease : history.leases()) {
-            HeldLease twin = byToken.put(lease.key() + " " + lease.token(), lease);
-            if (twin != null) {
+            HeldLease twin = byToken.put(name(lease), lease);
+            if (twin != null && !twins.contains(name(lease))) {
                 violations.add("at " + times.at(lease.enteredNanos()) + " " + lease.describe()
                         + " has the same token as " + twin.describe());
             }
@@ -111,8 +180,32 @@ public final class LeaseChecks {
                         + history.losses().stream()
                                 .filter(loss -> loss.name().isEmpty())
                                 .count()
-                        + " losses of all data",
+                        + " losses of all data"
+                        + (twins.isEmpty() ? "" : "; " + twins.size() + " given by both servers around a failover"),
                 violations);
+    }
+
+    /**
+     * The names of the leases that two servers gave with the same token, in the same millisecond, around a failover: that can
+     * happen as long as both grant, and nobody who gets such tokens can tell them apart.
+     */
+    Set<String> twins() {
+        Set<String> twins = new HashSet<>();
+        Map<String, HeldLease> byToken = new HashMap<>();
+        for (HeldLease lease : history.leases()) {
+            HeldLease other = byToken.put(name(lease), lease);
+            if (other != null
+                    && other.worker() != lease.worker()
+                    && isFailoverBetween(lease, other)
+                    && isFailoverBetween(other, lease)) {
+                twins.add(name(lease));
+            }
+        }
+        return twins;
+    }
+
+    private static String name(HeldLease lease) {
+        return lease.key() + " " + lease.token();
     }
 
     private void checkOrder(List<HeldLease> leases, List<String> violations) {
@@ -122,7 +215,8 @@ public final class LeaseChecks {
             if (lease.token() < largest) {
                 for (HeldLease before : leases.subList(0, i)) {
                     boolean certain = before.enteredNanos() < lease.ownedAtEnterNanos();
-                    if (before.token() > lease.token() && (certain || !isLossBetween(lease, before))) {
+                    boolean excused = (!certain && isLossBetween(lease, before)) || isFailoverBetween(lease, before);
+                    if (before.token() > lease.token() && !excused) {
                         violations.add("at " + times.at(lease.enteredNanos()) + " " + lease.describe()
                                 + " has a smaller token than the earlier " + before.describe());
                         break;
@@ -144,13 +238,24 @@ public final class LeaseChecks {
             if (lease.released().equals("lost") && lease.releasedNanos() != Long.MAX_VALUE) {
                 latest = Math.max(latest, lateness(lease, Math.max(lease.deadlineNanos(), lease.releasedNanos())));
                 checkTold(lease, lease.releasedNanos(), violations);
-            } else if (lease.releasingNanos() > lease.deadlineNanos()) {
+            } else if (lease.releasingNanos() > awake(lease.worker(), lease.deadlineNanos())) {
                 latest = Math.max(latest, lateness(lease, lease.deadlineNanos()));
                 checkTold(lease, lease.deadlineNanos(), violations);
             }
         }
         return new Finding<>(
                 Check.TOLD, told + " losses told, at most " + Times.millis(latest) + " after the deadline", violations);
+    }
+
+    /**
+     * That time, or the end of the standstill in which it is: nobody has told then whether a renewal has moved the deadline
+     * meanwhile.
+     */
+    private long awake(int worker, long nanos) {
+        return history.standstills(worker).stream()
+                .filter(stall -> stall.fromNanos() <= nanos && nanos < stall.toNanos())
+                .mapToLong(Span::toNanos)
+                .reduce(nanos, Math::max);
     }
 
     private long lateness(HeldLease lease, long due) {

@@ -2,6 +2,7 @@ package io.distributedmutex.lab.chaos.check;
 
 import io.distributedmutex.lab.chaos.history.Call;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.Failover;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.Span;
 import io.distributedmutex.lab.chaos.history.Times;
@@ -11,6 +12,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -78,7 +80,8 @@ final class OrderCheck {
 
     private final History history;
     private final Times times;
-    private final List<Span> unrest;
+    private final long originNanos;
+    private final Map<String, List<Span>> unrest = new HashMap<>();
     private final Map<String, Map<Integer, Place>> keys = new HashMap<>();
     private final List<String> violations = new ArrayList<>();
     private long grants;
@@ -87,7 +90,7 @@ final class OrderCheck {
     OrderCheck(History history, Times times, long originNanos) {
         this.history = history;
         this.times = times;
-        this.unrest = unrest(history, originNanos);
+        this.originNanos = originNanos;
     }
 
     Finding<Check> order() {
@@ -116,7 +119,7 @@ final class OrderCheck {
             Call passedOver = passedOver(call, place.takenAfter(call));
             if (passedOver != null) {
                 overtaken++;
-                if (Span.within(unrest, passedOver.askedNanos() - 1, call.endNanos()) == 0) {
+                if (Span.within(unrest(call.key()), passedOver.askedNanos() - 1, call.endNanos()) == 0) {
                     violations.add("at " + times.at(call.endNanos()) + " " + call.describe() + " was granted before "
                             + passedOver.describe() + ", which waited since " + times.at(passedOver.askedNanos()));
                 }
@@ -154,11 +157,20 @@ final class OrderCheck {
         return moments;
     }
 
-    /** The times that were not calm. */
+    private List<Span> unrest(String key) {
+        return unrest.computeIfAbsent(
+                key,
+                one -> unrest(history, originNanos).stream()
+                        .filter(span -> span.concerns(one))
+                        .toList());
+    }
+
+    /** The times that were not calm, each with the keys for which it was not. */
     static List<Span> unrest(History history, long originNanos) {
         List<Span> unrest = new ArrayList<>();
-        history.faults()
-                .forEach(fault -> unrest.add(new Span(fault.fromNanos(), fault.toNanos() + SETTLE_NANOS, 0, "", "")));
+        Stream.concat(history.faults().stream(), history.failovers().stream().map(Failover::span))
+                .forEach(fault -> unrest.add(
+                        new Span(fault.fromNanos(), fault.toNanos() + SETTLE_NANOS, 0, "", "", fault.keys())));
         history.standstills()
                 .forEach(stall -> unrest.add(new Span(stall.fromNanos(), stall.toNanos() + MARGIN_NANOS, 0, "", "")));
         history.of(Kind.READY)

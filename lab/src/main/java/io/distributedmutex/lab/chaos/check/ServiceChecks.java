@@ -1,6 +1,7 @@
 package io.distributedmutex.lab.chaos.check;
 
 import io.distributedmutex.lab.chaos.history.Call;
+import io.distributedmutex.lab.chaos.history.Failover;
 import io.distributedmutex.lab.chaos.history.HeldLease;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.Span;
@@ -26,6 +27,9 @@ public final class ServiceChecks {
 
     /** In calm a push grants a free key, or the next poll (250 ms) if the push fails. The rest is for a busy machine. */
     static final long CALM_NANOS = 1_000_000_000L;
+
+    /** After a fault that keeps workers from their work, dead connections are still being found and made anew. */
+    private static final long SETTLE_NANOS = 4_000_000_000L;
 
     /** How long after a fault a stall still counts as its effect. */
     private static final long BLAME_NANOS = 5_000_000_000L;
@@ -117,10 +121,82 @@ public final class ServiceChecks {
                         + Times.millis(from - faultsOver) + " after the last fault");
             }
         }
+        long replaced = afterFailovers(violations);
         return new Finding<>(
                 Check.SERVICE,
-                "longest stall after the last fault " + Times.millis(recovery) + ", in calm " + Times.millis(calm),
+                "longest stall after the last fault " + Times.millis(recovery) + ", in calm " + Times.millis(calm)
+                        + (history.failovers().isEmpty() ? "" : ", after a failover " + Times.millis(replaced)),
                 violations);
+    }
+
+    /** Returns the longest time in which nobody was served after another server was promoted. */
+    private long afterFailovers(List<String> violations) {
+        long longest = 0;
+        for (Stall stall : afterFailovers()) {
+            longest = Math.max(longest, stall.undisturbedNanos());
+            if (stall.undisturbedNanos() > RECOVERY_NANOS) {
+                violations.add("from " + times.at(stall.gap().fromNanos()) + " to "
+                        + times.at(stall.gap().toNanos()) + " on '"
+                        + stall.gap().key()
+                        + "' was free although somebody waited for it, for "
+                        + Times.millis(stall.undisturbedNanos())
+                        + " without other faults; a server had been promoted at "
+                        + times.at(stall.promotedNanos()));
+            }
+        }
+        return longest;
+    }
+
+    /**
+     * A time after a failover in which somebody waited for a key of the new server that nobody held.
+     *
+     * @param promotedNanos when the server was promoted
+     * @param gap that time, until the next fault of the server
+     * @param undisturbedNanos how long it was, without the times in which workers were kept from their work
+     */
+    public record Stall(long promotedNanos, Gap gap, long undisturbedNanos) {
+
+        public long nanos() {
+            return gap.toNanos() - gap.fromNanos();
+        }
+    }
+
+    /** For each failover the times in which its keys were free though somebody waited, if they began before it was over. */
+    public List<Stall> afterFailovers() {
+        List<Gap> gaps = gaps();
+        List<Stall> stalls = new ArrayList<>();
+        for (Failover failover : history.failovers()) {
+            Span span = failover.span();
+            long next = nextServerFault(span.toNanos());
+            for (Gap gap : gaps) {
+                long from = Math.max(gap.fromNanos(), span.fromNanos());
+                long to = Math.min(gap.toNanos(), next);
+                if (span.concerns(gap.key()) && gap.fromNanos() <= span.toNanos() && to > from) {
+                    long undisturbed = to - from - Span.within(disturbances(gap.key()), from, to);
+                    stalls.add(new Stall(span.fromNanos(), new Gap(gap.key(), from, to), undisturbed));
+                }
+            }
+        }
+        return stalls;
+    }
+
+    private long nextServerFault(long after) {
+        return history.faults().stream()
+                .filter(fault -> Fault.valueOf(fault.name()).domain() == Fault.Domain.SERVER)
+                .mapToLong(Span::fromNanos)
+                .filter(from -> from > after)
+                .min()
+                .orElse(history.stoppingNanos());
+    }
+
+    /** The times in which workers were kept from their work, and a while after. */
+    private List<Span> disturbances(String key) {
+        List<Span> disturbances = new ArrayList<>(history.standstills());
+        history.faults().stream()
+                .filter(fault -> Fault.valueOf(fault.name()).meetsWorkers() && fault.concerns(key))
+                .forEach(fault ->
+                        disturbances.add(new Span(fault.fromNanos(), fault.toNanos() + SETTLE_NANOS, 0, "", "")));
+        return Spans.merged(disturbances);
     }
 
     /** For each kind of fault the longest time from its end to the next grant of a key that was free and waited for. */

@@ -30,6 +30,8 @@ public record Call(
 
     /** How a call is made by who takes two keys, and so may wait in a circle. */
     public static final String CIRCLE = "circle";
+    /** How a call is made for a lease that is renewed for as long as it is held. */
+    public static final String RENEWED = "renewed";
     /** The outcome of a wait that is ended to break a circle. */
     public static final String VICTIM = "DeadlockException";
     /** What becomes of a call that has no outcome at all. */

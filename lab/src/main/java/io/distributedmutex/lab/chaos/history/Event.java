@@ -66,8 +66,18 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
 
         /** A fault begins. key: the name of its kind; value: how long it is to last; text: what, in words. */
         FAULT,
+        /** The fault concerns some keys alone. call: the fault's; text: the keys, with blanks between. */
+        CONCERNS,
         /** The fault is over. */
         FAULT_OVER,
+        /**
+         * A server has taken another's place. call: its number; key: the keys that it was given, with blanks between, or empty for
+         * all; value: since when before this it may have been so; fencing token: 1 if nothing can have been lost; text: what, in
+         * words.
+         */
+        FAILOVER,
+        /** All who name servers name that one. call: the failover's. */
+        FAILOVER_OVER,
         /** Redis is gone. */
         SERVER_DOWN,
         /** Redis is back. */
@@ -83,7 +93,12 @@ public record Event(long nanos, int worker, Kind kind, long call, String key, lo
         /** Workers got the order to end. */
         STOPPING,
         /** A worker's process is gone. value: its exit code, or -1 if it had to be destroyed. */
-        ENDED
+        ENDED;
+
+        /** Whether a worker tells it, not the controller. */
+        boolean isOfWorker() {
+            return compareTo(BYE) <= 0;
+        }
     }
 
     private static final int FIELDS = 7;

@@ -7,12 +7,15 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** All that happened in a chaos run, in the order of time, and what it amounts to: calls, leases, faults. */
 public final class History {
 
     private static final long NEVER = Long.MAX_VALUE;
+    private static final long LEAST_SILENCE_NANOS = 100_000_000L;
 
     private final List<Event> events;
     private final List<Call> calls;
@@ -20,6 +23,7 @@ public final class History {
     private final List<Span> faults;
     private final List<Span> losses;
     private final List<Span> outages;
+    private final List<Failover> failovers;
     private final Map<Integer, List<Span>> standstills;
     private final Map<Integer, Long> deaths = new HashMap<>();
     private final long endNanos;
@@ -31,6 +35,7 @@ public final class History {
         this.calls = readCalls();
         this.leases = readLeases();
         this.faults = spans(Kind.FAULT, Kind.FAULT_OVER);
+        this.failovers = readFailovers();
         this.outages = spans(Kind.SERVER_DOWN, Kind.SERVER_UP);
         this.losses = of(Kind.DATA_LOST)
                 .map(event -> new Span(event.nanos() - event.value(), event.nanos(), 0, event.key(), event.text()))
@@ -83,6 +88,11 @@ public final class History {
         return losses;
     }
 
+    /** The times in which one server took another's place. */
+    public List<Failover> failovers() {
+        return failovers;
+    }
+
     /** The times in which there was no Redis. */
     public List<Span> outages() {
         return outages;
@@ -103,9 +113,12 @@ public final class History {
         return deaths.getOrDefault(worker, NEVER);
     }
 
-    /** When the last fault was over. */
+    /** When the last fault was over, and what came of it. */
     public long lastFaultNanos(long otherwise) {
-        return faults.stream().mapToLong(Span::toNanos).max().orElse(otherwise);
+        return Stream.concat(faults.stream(), failovers.stream().map(Failover::span))
+                .mapToLong(Span::toNanos)
+                .max()
+                .orElse(otherwise);
     }
 
     /** When the workers got the order to end. */
@@ -170,7 +183,30 @@ public final class History {
                 .toList();
     }
 
+    private List<Failover> readFailovers() {
+        Map<Long, Event> begun = new HashMap<>();
+        of(Kind.FAILOVER).forEach(event -> begun.put(event.call(), event));
+        List<Failover> read = new ArrayList<>();
+        begun.forEach((number, event) -> {
+            long over = of(Kind.FAILOVER_OVER)
+                    .filter(end -> end.call() == number)
+                    .mapToLong(Event::nanos)
+                    .findFirst()
+                    .orElse(endNanos);
+            Span span = new Span(event.nanos() - event.value(), over, 0, "failover", event.text(), words(event.key()));
+            read.add(new Failover(span, event.token() == 1));
+        });
+        read.sort(Comparator.comparingLong(failover -> failover.span().fromNanos()));
+        return List.copyOf(read);
+    }
+
+    private static Set<String> words(String text) {
+        return text.isEmpty() ? Set.of() : Set.of(text.split(" ", -1));
+    }
+
     private List<Span> spans(Kind from, Kind to) {
+        Map<Long, Set<String>> concerned = new HashMap<>();
+        of(Kind.CONCERNS).forEach(event -> concerned.put(event.call(), words(event.text())));
         Map<String, Event> open = new LinkedHashMap<>();
         List<Span> spans = new ArrayList<>();
         for (Event event : events) {
@@ -180,17 +216,18 @@ public final class History {
             } else if (event.kind() == to) {
                 Event begun = open.remove(id);
                 if (begun != null) {
-                    spans.add(span(begun, event.nanos()));
+                    spans.add(span(begun, event.nanos(), concerned));
                 }
             }
         }
-        open.values().forEach(begun -> spans.add(span(begun, endNanos)));
+        open.values().forEach(begun -> spans.add(span(begun, endNanos, concerned)));
         spans.sort(Comparator.comparingLong(Span::fromNanos));
         return List.copyOf(spans);
     }
 
-    private static Span span(Event begun, long to) {
-        return new Span(begun.nanos(), to, begun.worker(), begun.key(), begun.text());
+    private static Span span(Event begun, long to, Map<Long, Set<String>> concerned) {
+        Set<String> keys = begun.kind() == Kind.FAULT ? concerned.getOrDefault(begun.call(), Set.of()) : Set.of();
+        return new Span(begun.nanos(), to, begun.worker(), begun.key(), begun.text(), keys);
     }
 
     private Map<Integer, List<Span>> readStandstills() {
@@ -205,7 +242,19 @@ public final class History {
                 read.computeIfAbsent(stop.worker(), worker -> new ArrayList<>()).add(stop);
             }
         }
+        deaths.forEach((worker, killed) -> silenceBefore(worker, killed)
+                .ifPresent(silence ->
+                        read.computeIfAbsent(worker, one -> new ArrayList<>()).add(silence)));
         return read;
+    }
+
+    /** A process that is killed while it stands still cannot tell of it; but one that does not tells all the time. */
+    private Optional<Span> silenceBefore(int worker, long killed) {
+        return events.stream()
+                .filter(event -> event.worker() == worker && event.kind().isOfWorker() && event.nanos() < killed)
+                .reduce((earlier, later) -> later)
+                .filter(last -> killed - last.nanos() > LEAST_SILENCE_NANOS)
+                .map(last -> new Span(last.nanos(), killed, worker, "", "stall"));
     }
 
     /** What is known so far of a lease. */

@@ -1,6 +1,7 @@
 package io.distributedmutex.lab.chaos.history;
 
 import java.util.List;
+import java.util.Set;
 
 /**
  * A stretch of time, and what lasted for it: a fault, a standstill, a wait.
@@ -10,8 +11,23 @@ import java.util.List;
  * @param worker the worker that it is about, or 0
  * @param name the kind of fault, or the key
  * @param text the same for people
+ * @param keys the keys that it concerns; empty if all
  */
-public record Span(long fromNanos, long toNanos, int worker, String name, String text) {
+public record Span(long fromNanos, long toNanos, int worker, String name, String text, Set<String> keys) {
+
+    /** One that concerns all keys. */
+    public Span(long fromNanos, long toNanos, int worker, String name, String text) {
+        this(fromNanos, toNanos, worker, name, text, Set.of());
+    }
+
+    public boolean concerns(String key) {
+        return keys.isEmpty() || keys.contains(key);
+    }
+
+    /** Whether any moment is in both. */
+    public boolean meets(long fromNanos, long toNanos) {
+        return this.fromNanos <= toNanos && this.toNanos >= fromNanos;
+    }
 
     /** How much of a time lies within the spans; what lies within several counts several times. */
     public static long within(List<Span> spans, long fromNanos, long toNanos) {

@@ -14,7 +14,7 @@ public final class Times {
         this.originNanos = originNanos;
         for (Event event : history.events()) {
             switch (event.kind()) {
-                case FAULT, FAULT_OVER, ENDED, STOPPED, CONTINUED -> {
+                case FAULT, FAULT_OVER, CONCERNS, ENDED, STOPPED, CONTINUED -> {
                     // Said of a worker, not by it.
                 }
                 default -> lastSeen.put(event.worker(), event.nanos());

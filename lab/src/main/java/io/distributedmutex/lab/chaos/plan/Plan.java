@@ -29,7 +29,7 @@ public record Plan(List<Step> steps) {
     public record Step(Fault fault, long startMillis, long durationMillis, int slot, long seed) {
 
         long endMillis() {
-            return startMillis + durationMillis;
+            return startMillis + durationMillis + fault.moreMillis();
         }
     }
 
@@ -49,11 +49,11 @@ public record Plan(List<Step> steps) {
         Random random = new Random(settings.seed());
         long total = settings.duration().toMillis();
         long now = Math.min(FIRST_CALM_MILLIS, total / 8);
-        long end = total - Math.min(LAST_CALM_MILLIS, total / 3);
-        Deque<Fault> deck = new ArrayDeque<>(shuffled(Fault.mandatory(), random));
+        long end = lastMillis(settings);
+        Deque<Fault> deck = new ArrayDeque<>(shuffled(Fault.mandatory(settings.topology()), random));
         List<Step> steps = new ArrayList<>();
         while (true) {
-            Step step = step(deal(deck, random), now, settings, random);
+            Step step = step(deal(deck, settings, random), now, settings, random);
             if (step.endMillis() > end) {
                 break;
             }
@@ -70,19 +70,26 @@ public record Plan(List<Step> steps) {
         return new Plan(List.copyOf(steps));
     }
 
+    /** When the last calm begins, from the start of the work. */
+    public static long lastMillis(Settings settings) {
+        long total = settings.duration().toMillis();
+        return total - Math.min(LAST_CALM_MILLIS, total / 3);
+    }
+
     /** A second fault during the first, of a kind that hits something else. */
     private static @Nullable Step companion(Step step, Deque<Fault> deck, Settings settings, Random random) {
-        Fault next = deal(deck, random);
-        if (step.durationMillis() == 0 || next.domain() == step.fault().domain()) {
+        Fault next = deal(deck, settings, random);
+        boolean ofAMoment = step.endMillis() == step.startMillis();
+        if (ofAMoment || next.meetsTheSameAs(step.fault())) {
             deck.addFirst(next);
             return null;
         }
         return step(next, step.startMillis() + step.durationMillis() / 3, settings, random);
     }
 
-    private static Fault deal(Deque<Fault> deck, Random random) {
+    private static Fault deal(Deque<Fault> deck, Settings settings, Random random) {
         if (deck.isEmpty()) {
-            deck.addAll(shuffled(List.of(Fault.values()), random));
+            deck.addAll(shuffled(Fault.of(settings.topology()), random));
         }
         return deck.removeFirst();
     }
@@ -92,7 +99,8 @@ public record Plan(List<Step> steps) {
                 ? 0
                 : fault.leastMillis() + random.nextInt(fault.mostMillis() - fault.leastMillis() + 1);
         boolean all = fault.domain() == Fault.Domain.NETWORK && random.nextInt(4) == 0;
-        int slot = all || fault.domain() == Fault.Domain.SERVER ? 0 : 1 + random.nextInt(settings.workers());
+        boolean met = fault.meetsWorkers();
+        int slot = all || !met ? 0 : 1 + random.nextInt(settings.workers());
         return new Step(fault, start, duration, slot, random.nextLong());
     }
 

@@ -1,5 +1,7 @@
 package io.distributedmutex.lab.chaos.plan;
 
+import org.jspecify.annotations.Nullable;
+
 /** What is broken on purpose, to show that the checks would notice. */
 public enum Sabotage {
     NONE,
@@ -12,5 +14,24 @@ public enum Sabotage {
     /** Workers do not look for deadlocks. */
     BLIND,
     /** The register takes writes with any token. */
-    UNFENCED
+    UNFENCED,
+    /** A worker knows no Sentinels, and stays with the primary of the beginning. */
+    STAY(Topology.SENTINEL),
+    /** No node of the cluster serves while some slots have no master. */
+    COVERAGE(Topology.CLUSTER);
+
+    private final @Nullable Topology only;
+
+    Sabotage() {
+        this.only = null;
+    }
+
+    Sabotage(Topology only) {
+        this.only = only;
+    }
+
+    /** Whether it makes a difference there. */
+    public boolean isFor(Topology topology) {
+        return only == null || only == topology;
+    }
 }

@@ -5,6 +5,7 @@ import java.time.Duration;
 /**
  * What the user of {@code dmutex chaos} wants.
  *
+ * @param topology what is attacked
  * @param duration how long the workers work
  * @param seed decides faults and workloads
  * @param workers how many processes there are at a time
@@ -12,4 +13,5 @@ import java.time.Duration;
  * @param deadlocks whether the workers also wait for each other in circles
  * @param sabotage what is broken on purpose
  */
-public record Settings(Duration duration, long seed, int workers, int keys, boolean deadlocks, Sabotage sabotage) {}
+public record Settings(
+        Topology topology, Duration duration, long seed, int workers, int keys, boolean deadlocks, Sabotage sabotage) {}

@@ -44,8 +44,11 @@ public final class Report {
                 .append("</h1>\n");
         page.append(String.format(
                 Locale.ROOT,
-                "<p class=\"quiet\">%d faults in %.0f s, seed %d</p>\n",
+                "<p class=\"quiet\">%d faults%s in %.0f s, seed %d</p>\n",
                 history.faults().size(),
+                history.failovers().isEmpty()
+                        ? ""
+                        : " and " + history.failovers().size() + " failovers",
                 record.settings().duration().toMillis() / 1e3,
                 record.settings().seed()));
         verdict(page, verdict);

@@ -2,19 +2,25 @@ package io.distributedmutex.lab.chaos.report;
 
 import io.distributedmutex.cli.console.Table;
 import io.distributedmutex.lab.chaos.check.Check;
+import io.distributedmutex.lab.chaos.check.LeaseChecks;
+import io.distributedmutex.lab.chaos.check.LeaseChecks.Overlap;
 import io.distributedmutex.lab.chaos.check.ServiceChecks;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.Failover;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.RunRecord;
 import io.distributedmutex.lab.chaos.history.Span;
 import io.distributedmutex.lab.chaos.history.Times;
 import io.distributedmutex.lab.chaos.plan.Fault;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.chaos.worker.Worker;
 import io.distributedmutex.lab.output.Verdict;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.LongSummaryStatistics;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -51,6 +57,9 @@ public final class Summary {
         rows.add(List.of("extensions", outcomes(history, Kind.EXTEND)));
         rows.add(List.of("releases", outcomes(history, Kind.RELEASING)));
         rows.add(List.of("losses told", Long.toString(history.of(Kind.LOST).count())));
+        if (record.settings().topology() != Topology.STANDALONE) {
+            rows.addAll(failovers(history, record));
+        }
         List<Span> stalls = history.standstills();
         rows.add(List.of(
                 "standstills",
@@ -59,6 +68,46 @@ public final class Summary {
                                 .mapToLong(stall -> stall.toNanos() - stall.fromNanos())
                                 .max()
                                 .orElse(0))));
+        return rows;
+    }
+
+    private static List<List<String>> failovers(History history, RunRecord record) {
+        Times times = new Times(history, record.originNanos());
+        long inOrder =
+                history.failovers().stream().filter(Failover::losesNothing).count();
+        List<Overlap> overlaps = new LeaseChecks(history, times).overlaps();
+        LongSummaryStatistics stalls = new ServiceChecks(history, times, record.originNanos())
+                .afterFailovers().stream().mapToLong(ServiceChecks.Stall::nanos).summaryStatistics();
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(List.of("topology", record.settings().topology().toString()));
+        rows.add(List.of(
+                "failovers",
+                history.failovers().size() + (inOrder == 0 ? "" : ", " + inOrder + " handed over in good order")));
+        if (stalls.getCount() > 0) {
+            rows.add(List.of(
+                    "free though waited for after a failover",
+                    Times.millis((long) stalls.getAverage()) + " on average, " + Times.millis(stalls.getMax())
+                            + " at most"));
+        }
+        rows.add(List.of(
+                "overlaps",
+                overlaps.size() + ", of "
+                        + Times.millis(overlaps.stream()
+                                .mapToLong(overlap -> overlap.toNanos() - overlap.fromNanos())
+                                .max()
+                                .orElse(0))
+                        + " at most"));
+        Set<String> overtaken = overlaps.stream()
+                .map(overlap -> overlap.first().key() + " " + overlap.first().token())
+                .collect(Collectors.toSet());
+        rows.add(List.of(
+                "writes of the overtaken",
+                record.register().stream()
+                                .filter(entry -> entry.write()
+                                        && !entry.accepted()
+                                        && overtaken.contains(entry.key() + " " + entry.token()))
+                                .count()
+                        + " refused"));
         return rows;
     }
 
@@ -80,7 +129,7 @@ public final class Summary {
                 history.faults().stream().collect(Collectors.groupingBy(Span::name, Collectors.counting()));
         List<List<String>> rows = new ArrayList<>();
         rows.add(List.of("FAULT", "TIMES", "WORST STALL AFTER IT"));
-        for (Fault fault : Fault.values()) {
+        for (Fault fault : Fault.of(record.settings().topology())) {
             Long count = counts.get(fault.name());
             rows.add(List.of(
                     fault.toString(),

@@ -4,12 +4,14 @@ import io.distributedmutex.lab.chaos.check.LeaseChecks;
 import io.distributedmutex.lab.chaos.check.LeaseChecks.Overlap;
 import io.distributedmutex.lab.chaos.check.ServiceChecks;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.Failover;
 import io.distributedmutex.lab.chaos.history.HeldLease;
 import io.distributedmutex.lab.chaos.history.History;
 import io.distributedmutex.lab.chaos.history.RunRecord;
 import io.distributedmutex.lab.chaos.history.Span;
 import io.distributedmutex.lab.chaos.history.Times;
 import io.distributedmutex.lab.chaos.plan.Fault;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.chaos.worker.Worker;
 import io.distributedmutex.lab.output.Svg;
 import java.util.ArrayList;
@@ -77,6 +79,9 @@ final class Timeline {
                 .WORKER { fill: #a855f7; fill-opacity: 0.22; stroke: #a855f7; stroke-width: 0.6; }
                 .SERVER { fill: #d97706; fill-opacity: 0.25; stroke: #d97706; stroke-width: 0.6; }
                 .NETWORK { fill: #0891b2; fill-opacity: 0.22; stroke: #0891b2; stroke-width: 0.6; }
+                .SENTINEL { fill: #65a30d; fill-opacity: 0.22; stroke: #65a30d; stroke-width: 0.6; }
+                .failover { stroke: #be185d; stroke-width: 1.2; }
+                .failovers { fill: #be185d; fill-opacity: 0.4; }
                 .down { fill: #6e7681; fill-opacity: 0.22; }
                 .lost { stroke: #d97706; stroke-width: 1.2; stroke-dasharray: 3 2; }
                 .gap { fill: #8b949e; fill-opacity: 0.55; }
@@ -112,7 +117,10 @@ final class Timeline {
         x = mark(svg, x, "down", "no Redis");
         svg.line(x + 7, 22, x + 7, 34, "lost").text(x + 18, 32, "", "data lost");
         x += 86;
-        x = mark(svg, x, "excused", "two at once, after Redis lost its data");
+        if (record.settings().topology() != Topology.STANDALONE) {
+            x = mark(svg, x, "failovers", "failover, until all know of it");
+        }
+        x = mark(svg, x, "excused", "two at once, with an excuse");
         mark(
                 svg,
                 x,
@@ -170,8 +178,32 @@ final class Timeline {
             history.losses().stream()
                     .filter(this::isHere)
                     .forEach(loss -> svg.line(x(loss.toNanos()), lanes, x(loss.toNanos()), bottom, "lost"));
+            history.failovers().stream()
+                    .map(Failover::span)
+                    .filter(this::isHere)
+                    .forEach(failover -> failover(failover, lanes));
             // The legend's styles are the page's.
             return svg.document(WIDTH, (int) y + 20, "");
+        }
+
+        /** In the lanes of the keys that the new server has. */
+        private void failover(Span failover, double lanes) {
+            for (int lane = 0; lane < keys.size(); lane++) {
+                if (failover.concerns(keys.get(lane))) {
+                    double top = lanes + lane * LANE;
+                    double x = x(failover.fromNanos());
+                    if (failover.fromNanos() >= from) {
+                        svg.line(x, top, x, top + LANE, "failover");
+                    }
+                    svg.rectangle(
+                            x,
+                            top,
+                            Math.max(1, width(failover.fromNanos(), failover.toNanos())),
+                            3,
+                            "failovers",
+                            failover.text() + ", from " + at(failover.fromNanos()) + " to " + at(failover.toNanos()));
+                }
+            }
         }
 
         private boolean isHere(Span span) {
@@ -278,7 +310,7 @@ final class Timeline {
                             overlap.first().describe() + " and "
                                     + overlap.second().describe() + " at once, from "
                                     + at(overlap.fromNanos()) + " to " + at(overlap.toNanos())
-                                    + (overlap.excused() ? ", after Redis had lost its data" : ""));
+                                    + (overlap.excused() ? ", " + overlap.excuse() : ""));
                 }
             }
             record.register().stream()

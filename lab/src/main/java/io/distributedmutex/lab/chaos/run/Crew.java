@@ -5,7 +5,6 @@ import io.distributedmutex.lab.chaos.history.Event.Kind;
 import io.distributedmutex.lab.chaos.plan.Settings;
 import io.distributedmutex.lab.chaos.worker.WorkerCommand;
 import io.distributedmutex.lab.process.WorkerProcess;
-import io.distributedmutex.testkit.proxy.FaultyProxy;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -17,9 +16,10 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 
 /**
- * The worker processes of a chaos run. Each has a place with a proxy of its own to Redis. A worker that is killed is
+ * The worker processes of a chaos run. Each has a place with a way of its own to Redis. A worker that is killed is
  * replaced in its place by one with a new number.
  */
 final class Crew implements AutoCloseable {
@@ -31,7 +31,7 @@ final class Crew implements AutoCloseable {
     private final Settings settings;
     private final Path directory;
     private final int registerPort;
-    private final List<FaultyProxy> proxies;
+    private final IntFunction<String> uris;
     private final Consumer<Event> listener;
     private final List<WorkerProcess> workers = new CopyOnWriteArrayList<>();
     private final Map<Integer, WorkerProcess> places = new ConcurrentHashMap<>();
@@ -41,11 +41,16 @@ final class Crew implements AutoCloseable {
 
     private volatile boolean closed;
 
-    Crew(Settings settings, Path directory, int registerPort, List<FaultyProxy> proxies, Consumer<Event> listener) {
+    /**
+     * Makes a crew of nobody yet.
+     *
+     * @param uris where the worker at a place, from 1, finds Redis
+     */
+    Crew(Settings settings, Path directory, int registerPort, IntFunction<String> uris, Consumer<Event> listener) {
         this.settings = settings;
         this.directory = directory;
         this.registerPort = registerPort;
-        this.proxies = proxies;
+        this.uris = uris;
         this.listener = listener;
     }
 
@@ -74,7 +79,7 @@ final class Crew implements AutoCloseable {
                 id,
                 WorkerCommand.class,
                 WorkerCommand.arguments(id, settings, registerPort),
-                proxies.get(place - 1).uri(),
+                uris.apply(place),
                 directory.resolve("worker-" + id + ".log"),
                 line -> hear(id, line));
         workers.add(worker);

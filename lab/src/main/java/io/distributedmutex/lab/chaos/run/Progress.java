@@ -31,8 +31,8 @@ public final class Progress {
         this.settings = settings;
     }
 
-    void starting(EmbeddedRedis server) {
-        say("Redis: " + server);
+    void starting(List<EmbeddedRedis> servers) {
+        servers.forEach(server -> say("Redis: " + server));
         say("Starting " + settings.workers() + " worker processes for " + settings.keys() + " keys (seed "
                 + settings.seed() + ") ...");
     }
@@ -53,6 +53,8 @@ public final class Progress {
             case WRITE -> writes.incrementAndGet();
             case REFUSED -> refused.incrementAndGet();
             case FAULT -> say(time(event.nanos()) + "  " + event.text() + whom(event));
+            case FAILOVER ->
+                say(time(event.nanos()) + "  " + event.text() + (event.key().isEmpty() ? "" : ": " + event.key()));
             case FAILED -> say(time(event.nanos()) + "  FAILED: " + event.text() + whom(event));
             default -> {
                 // Not worth a line.

@@ -10,12 +10,9 @@ import io.distributedmutex.lab.chaos.plan.Sabotage;
 import io.distributedmutex.lab.chaos.plan.Settings;
 import io.distributedmutex.lab.chaos.worker.Worker;
 import io.distributedmutex.lab.process.WorkerLogs;
-import io.distributedmutex.testkit.proxy.FaultyProxy;
-import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -23,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Runs a chaos: its Redis, its proxies, its register, its workers and its faults; and collects all reports. */
@@ -42,9 +40,8 @@ public final class Run implements AutoCloseable {
     private final Path directory;
     private final Progress progress;
     private final Queue<Event> events = new ConcurrentLinkedQueue<>();
-    private final List<FaultyProxy> proxies = new ArrayList<>();
     private final ExecutorService injections = Executors.newCachedThreadPool();
-    private @Nullable EmbeddedRedis redis;
+    private @Nullable Deployment redis;
     private @Nullable Register register;
     private @Nullable Crew crew;
     private long originNanos;
@@ -58,22 +55,19 @@ public final class Run implements AutoCloseable {
 
     /** Runs from the server's start to the last worker's end, and returns what is to be checked. */
     public RunRecord run() throws IOException, InterruptedException {
-        // Kept data is written before each reply, so a killed server loses nothing that it has confirmed.
-        EmbeddedRedis server = EmbeddedRedis.builder().dataKept(true).start();
-        redis = server;
+        List<String> keys = Worker.keys(settings.keys());
+        Deployment deployment = start(keys);
+        redis = deployment;
         Register numbers = Register.open(settings.sabotage() != Sabotage.UNFENCED);
         register = numbers;
-        for (int place = 1; place <= settings.workers(); place++) {
-            proxies.add(FaultyProxy.to(server.port()));
-        }
-        Crew workers = new Crew(settings, directory, numbers.port(), proxies, this::tell);
+        Crew workers = new Crew(settings, directory, numbers.port(), deployment::uri, this::tell);
         crew = workers;
-        progress.starting(server);
+        progress.starting(deployment.servers());
         workers.start();
         originNanos = System.nanoTime();
         progress.started(originNanos, workers.workers());
-        List<String> keys = Worker.keys(settings.keys());
-        work(new Injector(server, proxies, workers, keys, this::tell));
+        long latest = originNanos + TimeUnit.MILLISECONDS.toNanos(Plan.lastMillis(settings));
+        work(new Injector(deployment, settings.workers(), workers, keys, latest, this::tell));
         progress.stopping();
         if (!closed) {
             workers.end();
@@ -84,8 +78,23 @@ public final class Run implements AutoCloseable {
                 List.copyOf(events),
                 numbers.log(),
                 numbers.values(),
-                closed ? List.of() : leftovers(server),
+                closed ? List.of() : leftovers(deployment),
                 WorkerLogs.complaints(directory));
+    }
+
+    private Deployment start(List<String> keys) {
+        return switch (settings.topology()) {
+            case STANDALONE -> new OneServer(settings.workers(), this::tell);
+            case SENTINEL -> new WatchedPrimary(settings, this::tell);
+            case CLUSTER ->
+                new Shards(
+                        settings,
+                        settings.deadlocks()
+                                ? Stream.concat(keys.stream(), Worker.circleKeys().stream())
+                                        .toList()
+                                : keys,
+                        this::tell);
+        };
     }
 
     private void tell(Event event) {
@@ -131,16 +140,11 @@ public final class Run implements AutoCloseable {
     }
 
     /** The keys that are in Redis once everything is over, but for the fence counters. */
-    private static List<String> leftovers(EmbeddedRedis server) {
+    private static List<String> leftovers(Deployment redis) {
         long deadline = System.nanoTime() + LEFTOVER_BOUND.toNanos();
         while (true) {
-            List<String> left = new ArrayList<>();
-            if (server.command("KEYS", "*") instanceof List<?> keys) {
-                keys.stream()
-                        .map(String::valueOf)
-                        .filter(key -> !key.endsWith(":fence"))
-                        .forEach(left::add);
-            }
+            List<String> left =
+                    redis.keys().stream().filter(key -> !key.endsWith(":fence")).toList();
             if (left.isEmpty() || System.nanoTime() > deadline) {
                 return left;
             }
@@ -161,7 +165,6 @@ public final class Run implements AutoCloseable {
         if (crew != null) {
             crew.close();
         }
-        proxies.forEach(FaultyProxy::close);
         if (register != null) {
             register.close();
         }

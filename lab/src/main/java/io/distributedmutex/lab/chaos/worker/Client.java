@@ -26,7 +26,7 @@ final class Client {
     private final Telling telling;
     private final AtomicLong calls;
     private final ScheduledExecutorService timer;
-    private final Duration commandTimeout;
+    private final Duration answerTime;
     private final boolean deaf;
 
     /**
@@ -35,14 +35,14 @@ final class Client {
      * @param telling hears of each call
      * @param calls counts the calls of the process
      * @param timer interrupts and cancels
-     * @param commandTimeout how long one request may take
+     * @param answerTime how long Redis may take to answer
      * @param deaf whether losses are not listened to
      */
-    Client(Telling telling, AtomicLong calls, ScheduledExecutorService timer, Duration commandTimeout, boolean deaf) {
+    Client(Telling telling, AtomicLong calls, ScheduledExecutorService timer, Duration answerTime, boolean deaf) {
         this.telling = telling;
         this.calls = calls;
         this.timer = timer;
-        this.commandTimeout = commandTimeout;
+        this.answerTime = answerTime;
         this.deaf = deaf;
     }
 
@@ -57,6 +57,12 @@ final class Client {
         return call(view, key, "acquire", view.options().waitTime(), () -> view.acquire(key));
     }
 
+    /** For a lease that is renewed until it is given back. */
+    @Nullable
+    Lease acquireRenewed(DistributedMutex view, String key) throws InterruptedException {
+        return call(view, key, Call.RENEWED, view.options().waitTime(), () -> view.acquire(key));
+    }
+
     /** As who may hold another key meanwhile. */
     @Nullable
     Lease acquireInCircle(DistributedMutex view, String key) throws InterruptedException {
@@ -65,7 +71,7 @@ final class Client {
 
     @Nullable
     Lease tryAcquire(DistributedMutex view, String key) throws InterruptedException {
-        return call(view, key, "try", commandTimeout, () -> view.tryAcquire(key).orElse(null));
+        return call(view, key, "try", answerTime, () -> view.tryAcquire(key).orElse(null));
     }
 
     @Nullable
@@ -143,7 +149,7 @@ final class Client {
         telling.extending(lease, leaseTime);
         long call = calls.incrementAndGet();
         // The last attempt begins within the wait time, and may take a command time-out.
-        Duration bound = view.options().waitTime().plus(commandTimeout);
+        Duration bound = view.options().waitTime().plus(answerTime);
         telling.tell(Kind.EXTEND, call, lease, bound.toNanos(), Durations.format(leaseTime));
         String outcome = Call.OK;
         try {

@@ -48,7 +48,7 @@ public final class Worker {
     private final boolean deadlocks;
     private final Sabotage sabotage;
     private final Telling telling;
-    private final Duration commandTimeout;
+    private final Duration answerTime;
     private final Random seeds;
     private final AtomicLong calls = new AtomicLong();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
@@ -65,7 +65,7 @@ public final class Worker {
      * @param registerPort where the register is
      * @param deadlocks whether one more thread takes two keys at a time
      * @param sabotage what it does wrong on purpose
-     * @param commandTimeout how long one request may take
+     * @param answerTime how long Redis may take to answer
      * @param telling hears what it does
      */
     Worker(
@@ -76,7 +76,7 @@ public final class Worker {
             int registerPort,
             boolean deadlocks,
             Sabotage sabotage,
-            Duration commandTimeout,
+            Duration answerTime,
             Telling telling) {
         this.id = id;
         this.mutex = mutex;
@@ -85,7 +85,7 @@ public final class Worker {
         this.deadlocks = deadlocks;
         this.ended = new CountDownLatch(deadlocks ? THREADS + 1 : THREADS);
         this.sabotage = sabotage;
-        this.commandTimeout = commandTimeout;
+        this.answerTime = answerTime;
         this.telling = telling;
         this.seeds = new Random(seed);
     }
@@ -95,6 +95,15 @@ public final class Worker {
         return IntStream.range(0, count)
                 .mapToObj(number -> number == 0 ? "quick" : "key-" + number)
                 .toList();
+    }
+
+    /** The names of the keys that are waited for in circles. */
+    public static List<String> circleKeys() {
+        return IntStream.range(0, CIRCLE_KEYS).mapToObj(Worker::circleKey).toList();
+    }
+
+    private static String circleKey(int number) {
+        return "circle-" + number;
     }
 
     void start() {
@@ -123,7 +132,7 @@ public final class Worker {
     private void work(Random random) {
         try (RegisterClient register = new RegisterClient(registerPort, id)) {
             boolean deaf = sabotage == Sabotage.DEAF || sabotage == Sabotage.OVERSTAY;
-            Client client = new Client(telling, calls, timer, commandTimeout, deaf);
+            Client client = new Client(telling, calls, timer, answerTime, deaf);
             Turn turn = new Turn(random, register, client);
             while (!stopping) {
                 turn.take();
@@ -139,15 +148,15 @@ public final class Worker {
     /** Takes two keys, in any order, and holds the one while it waits for the other. So do those of other workers. */
     private void waitInCircles(Random random) {
         try {
-            Client client = new Client(telling, calls, timer, commandTimeout, false);
+            Client client = new Client(telling, calls, timer, answerTime, false);
             DistributedMutex view = mutex.with(
                     o -> o.leaseTime(LONGEST_LEASE).waitTime(CIRCLE_WAIT).autoRenew(Duration.ofMinutes(2)));
             while (!stopping) {
                 int first = random.nextInt(CIRCLE_KEYS);
                 int second = (first + 1 + random.nextInt(CIRCLE_KEYS - 1)) % CIRCLE_KEYS;
-                Lease one = client.acquireInCircle(view, "circle-" + first);
+                Lease one = client.acquireInCircle(view, circleKey(first));
                 Thread.sleep(random.nextInt(200));
-                Lease two = one == null ? null : client.acquireInCircle(view, "circle-" + second);
+                Lease two = one == null ? null : client.acquireInCircle(view, circleKey(second));
                 Thread.sleep(random.nextInt(20));
                 if (two != null) {
                     client.release(view, two, random.nextBoolean());
@@ -211,7 +220,7 @@ public final class Worker {
                 DistributedMutex renewing = mutex.with(o -> o.leaseTime(Duration.ofMillis(600))
                         .waitTime(Duration.ofSeconds(3))
                         .autoRenew(Duration.ofSeconds(4)));
-                work(renewing, client.acquire(renewing, slow), between(700, 1_500));
+                work(renewing, client.acquireRenewed(renewing, slow), between(700, 1_500));
             } else {
                 beLate(slow);
             }

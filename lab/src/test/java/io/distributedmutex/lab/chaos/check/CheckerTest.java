@@ -11,6 +11,7 @@ import io.distributedmutex.lab.chaos.history.Times;
 import io.distributedmutex.lab.chaos.plan.Fault;
 import io.distributedmutex.lab.chaos.plan.Sabotage;
 import io.distributedmutex.lab.chaos.plan.Settings;
+import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.lab.output.Verdict;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,6 +33,7 @@ class CheckerTest {
     private final List<String> complaints = new ArrayList<>();
     private long calls = 100;
     private boolean deadlocks;
+    private Topology topology = Topology.STANDALONE;
 
     // ---- what may be told
 
@@ -74,6 +76,18 @@ class CheckerTest {
         at(to, 0, Kind.FAULT_OVER, number, fault.name(), 0, 0, fault.toString());
     }
 
+    /** A fault of some keys alone. */
+    private void faultOf(String keys, long from, long to, Fault fault) {
+        at(from, 0, Kind.CONCERNS, calls, fault.name(), 0, 0, keys);
+        fault(from, to, fault);
+    }
+
+    private void failover(long from, long to, String keys, boolean losesNothing) {
+        long number = calls++;
+        at(from + 10, 0, Kind.FAILOVER, number, keys, losesNothing ? 1 : 0, 10 * MS, "");
+        at(to, 0, Kind.FAILOVER_OVER, number, keys, 0, 0, "");
+    }
+
     private void dataLost(long from, long to, String key) {
         at(to, 0, Kind.DATA_LOST, 0, key, 0, (to - from) * MS, "");
     }
@@ -101,7 +115,7 @@ class CheckerTest {
     }
 
     private Verdict<Check> verdict() {
-        Settings settings = new Settings(Duration.ofMinutes(1), 1, 4, 2, deadlocks, Sabotage.NONE);
+        Settings settings = new Settings(topology, Duration.ofMinutes(1), 1, 4, 2, deadlocks, Sabotage.NONE);
         RunRecord record = new RunRecord(settings, 0, events, register, values, leftovers, complaints);
         return Checker.check(History.of(events), record);
     }
@@ -125,7 +139,7 @@ class CheckerTest {
 
     private void findsNothing() {
         assertThat(verdict().findings())
-                .hasSize(Check.values().length)
+                .hasSize(Check.values().length - (topology == Topology.CLUSTER ? 0 : 1))
                 .allSatisfy(finding -> assertThat(finding.violations())
                         .as(finding.check().name())
                         .isEmpty());
@@ -235,6 +249,168 @@ class CheckerTest {
         hold(2, 105, 500, 550, 11);
         release(1, 600, 10, "ok");
         assertThat(violations(Check.EXCLUSION)).hasSize(1);
+    }
+
+    // ---- 1, around a failover
+
+    @Test
+    void anOverlapIsExcusedByAFailoverBetweenTheGrants() {
+        granted(1, 100, 110, 10);
+        failover(200, 250, "", false);
+        hold(2, 105, 220, 250, 11);
+        release(1, 300, 10, "ok");
+        findsNothing();
+        assertThat(verdict().of(Check.EXCLUSION).facts()).contains("1 around 1 failovers, of 30.0 ms at most");
+    }
+
+    @Test
+    void aFailoverBeforeTheFirstOrAfterTheSecondIsNoExcuse() {
+        failover(40, 50, "", false);
+        granted(1, 1_100, 1_110, 10);
+        hold(2, 1_105, 1_220, 1_250, 11);
+        failover(1_230, 1_240, "", false);
+        release(1, 1_300, 10, "ok");
+        onlyFinds(Check.EXCLUSION, "were valid at once");
+    }
+
+    @Test
+    void aFailoverThatLosesNothingOrIsOfAnotherShardIsNoExcuse() {
+        granted(1, 100, 110, 10);
+        failover(200, 250, KEY, true);
+        failover(200, 250, "key-2 key-3", false);
+        hold(2, 105, 220, 250, 11);
+        release(1, 300, 10, "ok");
+        onlyFinds(Check.EXCLUSION, "were valid at once");
+    }
+
+    /** Worker 1 goes on at the old server, a second after everybody could know of the new one. */
+    @Test
+    void whoStaysAtTheOldServerIsFound() {
+        failover(200, 250, "", false);
+        granted(2, 1_300, 1_310, 20);
+        hold(1, 1_400, 1_410, 1_500, 11);
+        release(2, 1_600, 20, "ok");
+        assertThat(violations(Check.EXCLUSION)).hasSize(1);
+        assertThat(violations(Check.TOKENS)).hasSize(1);
+    }
+
+    @Test
+    void whoIsCutOffMayStayThereUntilThatIsOver() {
+        fault(150, 1_000, Fault.BLACK_HOLE);
+        failover(200, 250, "", false);
+        granted(2, 1_300, 1_310, 20);
+        hold(1, 1_400, 1_410, 1_500, 11);
+        release(2, 1_600, 20, "ok");
+        findsNothing();
+    }
+
+    @Test
+    void theSameTokenOfBothServersIsCounted() {
+        granted(1, 100, 110, 10);
+        failover(200, 250, "", false);
+        hold(2, 300, 310, 350, 12);
+        hold(1, 320, 330, 350, 12);
+        release(1, 400, 10, "ok");
+        read(331, 1, 12, 0, true);
+        read(332, 2, 12, 0, true);
+        write(333, 1, 12, 1, true);
+        write(334, 2, 12, 1, true);
+        assertThat(violations(Check.TOKENS)).isEmpty();
+        assertThat(violations(Check.FENCING)).isEmpty();
+        assertThat(verdict().of(Check.TOKENS).facts()).contains("1 given by both servers around a failover");
+        assertThat(verdict().of(Check.FENCING).facts()).contains("1 lost among equal tokens");
+    }
+
+    @Test
+    void theSameTokenOfOneServerIsFound() {
+        failover(200, 250, "", false);
+        hold(2, 1_300, 1_310, 1_350, 12);
+        hold(1, 1_355, 1_360, 1_380, 12);
+        onlyFinds(Check.TOKENS, "has the same token as");
+    }
+
+    @Test
+    void aStaleWriteAfterAFailoverMustBeRefused() {
+        granted(1, 100, 110, 10);
+        failover(200, 250, "", false);
+        hold(2, 105, 220, 250, 11);
+        release(1, 300, 10, "ok");
+        read(230, 2, 11, 0, true);
+        write(240, 1, 10, 1, true);
+        onlyFinds(Check.FENCING, "worker 1 with token 10 wrote 'key-1' although 11 had been there");
+    }
+
+    @Test
+    void aReplicasRefusalIsDocumentedWherePrimariesAreReplaced() {
+        refused(1, "acquire", 100, 500, 200, "StoreRefusedException READ_ONLY");
+        onlyFinds(Check.OUTCOMES, "READ_ONLY");
+        topology = Topology.SENTINEL;
+        findsNothing();
+    }
+
+    @Test
+    void aKeyThatIsFreeForTooLongAfterAFailoverIsFound() {
+        fault(100, 300, Fault.PLANNED_FAILOVER);
+        failover(200, 250, "", false);
+        refused(1, "acquire", 150, 10_000, 6_600, "LockNotAcquiredException");
+        fault(60_000, 60_000, Fault.CUT);
+        onlyFinds(Check.SERVICE, "for 6400.0 ms without other faults; a server had been promoted at 0.200 s");
+        fault(1_000, 1_100, Fault.BLACK_HOLE);
+        findsNothing();
+    }
+
+    // ---- shards
+
+    @Test
+    void aKeyOfAnotherShardThatWaitsIsFound() {
+        topology = Topology.CLUSTER;
+        faultOf("key-2 key-3", 10_000, 12_000, Fault.KILL_PRIMARY);
+        refused(1, "acquire", 10_100, 3_000, 11_300, "LockNotAcquiredException");
+        fault(60_000, 60_000, Fault.CUT);
+        onlyFinds(Check.SHARDS, "on 'key-1' was free for 1200.0 ms");
+    }
+
+    @Test
+    void aKeyOfTheFaultsShardMayWait() {
+        topology = Topology.CLUSTER;
+        faultOf("key-1 key-3", 10_000, 12_000, Fault.KILL_PRIMARY);
+        refused(1, "acquire", 10_100, 3_000, 11_300, "LockNotAcquiredException");
+        fault(60_000, 60_000, Fault.CUT);
+        findsNothing();
+    }
+
+    @Test
+    void aLeaseOfAnotherShardThatIsLostIsFound() {
+        topology = Topology.CLUSTER;
+        faultOf("key-2", 10_000, 12_000, Fault.STOP_PRIMARY);
+        granted(1, 10_100, 10_110, 10);
+        at(10_500, 1, Kind.LOST, 0, KEY, 10, 0, "TAKEN");
+        release(1, 10_600, 10, "lost");
+        onlyFinds(Check.SHARDS, "lease 10 on 'key-1' was lost (TAKEN) although its shard was well");
+    }
+
+    @Test
+    void aRenewedLeaseOfAnotherShardThatExpiresIsFoundUnlessItsWorkerStoodStill() {
+        topology = Topology.CLUSTER;
+        faultOf("key-2", 10_000, 12_000, Fault.STOP_PRIMARY);
+        at(10_100, 1, Kind.CALL, 7, KEY, 0, 3_000 * MS, "renewed");
+        at(10_110, 1, Kind.ENTER, 7, KEY, 10, 590 * MS, "600");
+        at(10_701, 1, Kind.LOST, 7, KEY, 10, 0, "EXPIRED");
+        release(1, 10_710, 10, "lost");
+        onlyFinds(Check.SHARDS, "lease 10 on 'key-1' was lost (EXPIRED) although its shard was well");
+        stall(1, 10_200, 10_600);
+        findsNothing();
+    }
+
+    @Test
+    void theOrderOfAnotherShardIsJudged() {
+        topology = Topology.CLUSTER;
+        faultOf("key-2", 10_000, 12_000, Fault.STOP_PRIMARY);
+        granted(1, 10_000, 10_010, 10);
+        refused(2, "acquire", 10_100, 3_000, 10_900, "LockNotAcquiredException");
+        release(1, 10_590, 10, "ok");
+        hold(3, 10_500, 10_600, 10_890, 100);
+        onlyFinds(Check.ORDER, "was granted before worker 2's call");
     }
 
     // ---- 2: tokens
@@ -358,6 +534,14 @@ class CheckerTest {
     }
 
     @Test
+    void aRenewalDuringAStandstillIsToldOfByNobody() {
+        granted(1, 100, 110, 10);
+        stall(1, 1_000, 1_500);
+        release(1, 1_400, 10, "ok");
+        findsNothing();
+    }
+
+    @Test
     void whoIsStoppedAndThenKilledHearsNothing() {
         granted(2, 100, 110, 10);
         at(500, 2, Kind.STOPPED, 0, "", 0, 0, "");
@@ -387,6 +571,16 @@ class CheckerTest {
         onlyFinds(Check.OUTCOMES, "ended 501.0 ms later than it may");
         stall(1, 300, 420);
         findsNothing();
+    }
+
+    @Test
+    void whoIsKilledWhileItStandsStillCannotTellOfThat() {
+        refused(1, "try", 90, 500, 95, "taken");
+        at(100, 1, Kind.CALL, 7, KEY, 0, 500 * MS, "try");
+        at(2_000, 1, Kind.KILLED, 0, "", 0, 4711, "");
+        findsNothing();
+        at(1_990, 1, Kind.READ, 0, KEY, 10, 0, "read");
+        onlyFinds(Check.OUTCOMES, "ended 1400.0 ms later than it may");
     }
 
     @Test
