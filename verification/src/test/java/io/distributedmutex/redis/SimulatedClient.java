@@ -348,7 +348,7 @@ final class SimulatedClient implements NodeClient {
                 } else {
                     use(opened);
                     silent = false;
-                    roles.connected(InetSocketAddress.createUnresolved("node", to));
+                    roles.connected(InetSocketAddress.createUnresolved(SimulatedDeployment.HOST, to));
                     reconnected.run();
                 }
             });

@@ -61,8 +61,8 @@ final class EngineMutants {
             new Mutant(
                     "MOVED is not remembered",
                     SLOTS,
-                    "cluster.moved(slot, redirect.to());\n            }\n            routed",
-                    "}\n            routed"),
+                    "cluster.moved(slot, redirect.to());\n                    }\n                    routed",
+                    "}\n                    routed"),
             new Mutant(
                     "TRYAGAIN is taken for a refusal for good",
                     REDIS + "ErrorCode.java",
