@@ -240,8 +240,8 @@ final class SimulatedNodes {
         old.isDown = true;
         List.copyOf(old.sessions).forEach(session -> end(old, session));
         later(random.nextLong(1_000_000_000L, 2_500_000_000L), () -> {
-            // One that is back before it is replaced stays.
-            if (old.isDown) {
+            // One that is back before it is replaced stays. It may have died again, and be replaced for that.
+            if (old.isDown && master(shard) == old) {
                 promote(shard, true);
             }
         });
