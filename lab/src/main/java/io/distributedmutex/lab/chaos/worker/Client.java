@@ -26,7 +26,7 @@ final class Client {
     private final Telling telling;
     private final AtomicLong calls;
     private final ScheduledExecutorService timer;
-    private final Duration answerTime;
+    private final Duration commandTimeout;
     private final boolean deaf;
 
     /**
@@ -35,14 +35,14 @@ final class Client {
      * @param telling hears of each call
      * @param calls counts the calls of the process
      * @param timer interrupts and cancels
-     * @param answerTime how long Redis may take to answer
+     * @param commandTimeout how long one request may take
      * @param deaf whether losses are not listened to
      */
-    Client(Telling telling, AtomicLong calls, ScheduledExecutorService timer, Duration answerTime, boolean deaf) {
+    Client(Telling telling, AtomicLong calls, ScheduledExecutorService timer, Duration commandTimeout, boolean deaf) {
         this.telling = telling;
         this.calls = calls;
         this.timer = timer;
-        this.answerTime = answerTime;
+        this.commandTimeout = commandTimeout;
         this.deaf = deaf;
     }
 
@@ -71,7 +71,7 @@ final class Client {
 
     @Nullable
     Lease tryAcquire(DistributedMutex view, String key) throws InterruptedException {
-        return call(view, key, "try", answerTime, () -> view.tryAcquire(key).orElse(null));
+        return call(view, key, "try", commandTimeout, () -> view.tryAcquire(key).orElse(null));
     }
 
     @Nullable
@@ -149,7 +149,7 @@ final class Client {
         telling.extending(lease, leaseTime);
         long call = calls.incrementAndGet();
         // The last attempt begins within the wait time, and may take a command time-out.
-        Duration bound = view.options().waitTime().plus(answerTime);
+        Duration bound = view.options().waitTime().plus(commandTimeout);
         telling.tell(Kind.EXTEND, call, lease, bound.toNanos(), Durations.format(leaseTime));
         String outcome = Call.OK;
         try {

@@ -48,7 +48,7 @@ public final class Worker {
     private final boolean deadlocks;
     private final Sabotage sabotage;
     private final Telling telling;
-    private final Duration answerTime;
+    private final Duration commandTimeout;
     private final Random seeds;
     private final AtomicLong calls = new AtomicLong();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
@@ -65,7 +65,7 @@ public final class Worker {
      * @param registerPort where the register is
      * @param deadlocks whether one more thread takes two keys at a time
      * @param sabotage what it does wrong on purpose
-     * @param answerTime how long Redis may take to answer
+     * @param commandTimeout how long one request may take
      * @param telling hears what it does
      */
     Worker(
@@ -76,7 +76,7 @@ public final class Worker {
             int registerPort,
             boolean deadlocks,
             Sabotage sabotage,
-            Duration answerTime,
+            Duration commandTimeout,
             Telling telling) {
         this.id = id;
         this.mutex = mutex;
@@ -85,7 +85,7 @@ public final class Worker {
         this.deadlocks = deadlocks;
         this.ended = new CountDownLatch(deadlocks ? THREADS + 1 : THREADS);
         this.sabotage = sabotage;
-        this.answerTime = answerTime;
+        this.commandTimeout = commandTimeout;
         this.telling = telling;
         this.seeds = new Random(seed);
     }
@@ -132,7 +132,7 @@ public final class Worker {
     private void work(Random random) {
         try (RegisterClient register = new RegisterClient(registerPort, id)) {
             boolean deaf = sabotage == Sabotage.DEAF || sabotage == Sabotage.OVERSTAY;
-            Client client = new Client(telling, calls, timer, answerTime, deaf);
+            Client client = new Client(telling, calls, timer, commandTimeout, deaf);
             Turn turn = new Turn(random, register, client);
             while (!stopping) {
                 turn.take();
@@ -148,7 +148,7 @@ public final class Worker {
     /** Takes two keys, in any order, and holds the one while it waits for the other. So do those of other workers. */
     private void waitInCircles(Random random) {
         try {
-            Client client = new Client(telling, calls, timer, answerTime, false);
+            Client client = new Client(telling, calls, timer, commandTimeout, false);
             DistributedMutex view = mutex.with(
                     o -> o.leaseTime(LONGEST_LEASE).waitTime(CIRCLE_WAIT).autoRenew(Duration.ofMinutes(2)));
             while (!stopping) {

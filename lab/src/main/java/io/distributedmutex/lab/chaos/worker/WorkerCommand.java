@@ -15,7 +15,6 @@ import io.distributedmutex.lab.chaos.history.Event;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
 import io.distributedmutex.lab.chaos.plan.Sabotage;
 import io.distributedmutex.lab.chaos.plan.Settings;
-import io.distributedmutex.lab.chaos.plan.Topology;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -49,9 +48,6 @@ public final class WorkerCommand implements Callable<Integer> {
 
     @Mixin
     private StoreOptions store = new StoreOptions();
-
-    @Option(names = "--topology", required = true, converter = Topology.Converter.class)
-    private Topology topology = Topology.STANDALONE;
 
     @Option(names = "--id", required = true)
     private int id;
@@ -89,8 +85,6 @@ public final class WorkerCommand implements Callable<Integer> {
     /** The command line of a worker. */
     public static List<String> arguments(int id, Settings settings, int registerPort) {
         return List.of(
-                "--topology",
-                settings.topology().toString(),
                 "--id",
                 Integer.toString(id),
                 "--seed",
@@ -119,16 +113,8 @@ public final class WorkerCommand implements Callable<Integer> {
         try (Server server = store.open()) {
             DistributedMutex mutex = connect(server, telling);
             if (mutex != null) {
-                Worker worker = new Worker(
-                        id,
-                        seed,
-                        mutex,
-                        keys,
-                        registerPort,
-                        deadlocks,
-                        sabotage,
-                        answerTime(server.timeout()),
-                        telling);
+                Worker worker =
+                        new Worker(id, seed, mutex, keys, registerPort, deadlocks, sabotage, server.timeout(), telling);
                 telling.tell(Kind.READY, 0, "", 0, ProcessHandle.current().pid(), "");
                 telling.start();
                 worker.start();
@@ -139,11 +125,6 @@ public final class WorkerCommand implements Callable<Integer> {
         }
         telling.tell(Kind.BYE, 0, "", 0, 0, "");
         return ExitCodes.OK;
-    }
-
-    /** How long an answer may take: in a cluster a request may have to be redirected first, or wait for a connection. */
-    private Duration answerTime(Duration timeout) {
-        return topology == Topology.CLUSTER ? timeout.multipliedBy(2) : timeout;
     }
 
     /** A worker that takes another's place may find Redis away. */
