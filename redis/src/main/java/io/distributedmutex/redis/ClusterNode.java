@@ -173,6 +173,9 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
             one.result().completeExceptionally(errors.timedOut(one.request(), false));
             isSilent = true;
             listener.doubtful(this);
+        } else if (!one.result().isDone()) {
+            // It was sent meanwhile, and for its answer the connection would wait as long again.
+            one.result().completeExceptionally(errors.timedOut(one.request(), true));
         }
     }
 

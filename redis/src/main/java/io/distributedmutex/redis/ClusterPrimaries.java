@@ -529,8 +529,9 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     }
 
     @Override
-    public void schedule(Runnable expire) {
-        client.schedule(expire, timeout.toMillis());
+    public void limit(Runnable expire, long sinceNanos) {
+        long passed = TimeUnit.NANOSECONDS.toMillis(client.nanoTime() - sinceNanos);
+        client.schedule(expire, Math.max(0, timeout.toMillis() - passed));
     }
 
     @Override

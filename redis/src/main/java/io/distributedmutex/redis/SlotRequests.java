@@ -62,13 +62,13 @@ final class SlotRequests implements Sender {
         /** Runs something soon, on a thread of the client's. */
         void execute(Runnable task);
 
-        /** Limits how long a request is held. */
-        void schedule(Runnable expire);
+        /** Runs something when a request that was made at that time may take no longer. */
+        void limit(Runnable expire, long sinceNanos);
 
         /** Runs something later; returns whether that will be so. */
         boolean schedule(Runnable task, long millis);
 
-        /** The clock by which names grow old. */
+        /** As {@link System#nanoTime()}. */
         long nanoTime();
     }
 
@@ -141,7 +141,7 @@ final class SlotRequests implements Sender {
 
     private void limit(Routed<?> routed) {
         try {
-            cluster.schedule(routed::expire);
+            cluster.limit(routed::expire, routed.madeNanos);
         } catch (Throwable e) {
             // Nothing would end it.
             routed.end(null, e);
@@ -333,6 +333,7 @@ final class SlotRequests implements Sender {
         private final Request request;
         private final Function<List<@Nullable Object>, T> parser;
         private final CompletableFuture<T> result = new CompletableFuture<>();
+        private final long madeNanos = cluster.nanoTime();
 
         /** Replies to its first commands, from before it was redirected. */
         private final List<@Nullable Object> replies = new ArrayList<>();

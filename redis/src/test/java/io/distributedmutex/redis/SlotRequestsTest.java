@@ -264,7 +264,7 @@ class SlotRequestsTest {
         }
 
         @Override
-        public void schedule(Runnable expire) {
+        public void limit(Runnable expire, long sinceNanos) {
             at("limit");
         }
 

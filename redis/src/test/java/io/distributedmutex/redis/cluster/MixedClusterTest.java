@@ -149,7 +149,7 @@ class MixedClusterTest {
         load.awaitHolds(50);
         load.end();
         load.print("by plan");
-        load.assertSound(0, 2_500);
+        load.assertSound(0, 6_000);
     }
 
     @Test

@@ -32,6 +32,10 @@ final class SimulatedNodes {
 
     private static final long EPOCH_MILLIS = 1_735_689_600_000L;
     private static final int FIRST_PORT = 7_000;
+
+    /** A master that was replaced cannot be one again before it has its successor's data. */
+    private static final long SETTLE_NANOS = 500_000_000L;
+
     private static final String NOT_HERE = "ERR Script attempted to access a non local key in a cluster node";
 
     final ManualTime time;
@@ -52,6 +56,9 @@ final class SimulatedNodes {
     private View truth;
 
     private @Nullable Move move;
+
+    /** From when on each shard may have another master again. */
+    private final long[] settledNanos;
 
     /** Of names that were asked for. */
     private final Map<String, Integer> slots = new HashMap<>();
@@ -166,6 +173,7 @@ final class SimulatedNodes {
         this.witness = witness;
         this.isCluster = shards > 0;
         this.shards = Math.max(1, shards);
+        this.settledNanos = new long[this.shards];
         this.isSharded = isSharded;
         this.hasNative = random.nextBoolean();
         int[] masters = new int[this.shards];
@@ -226,7 +234,8 @@ final class SimulatedNodes {
 
     private boolean isBusy(int shard) {
         Move now = move;
-        return (now != null && (now.from.shard == shard || now.to.shard == shard))
+        return time.elapsed().toNanos() < settledNanos[shard]
+                || (now != null && (now.from.shard == shard || now.to.shard == shard))
                 || nodes.stream()
                         .anyMatch(node -> node.shard == shard && (node.isDown || node.isFrozen || !knows(node)));
     }
@@ -293,6 +302,7 @@ final class SimulatedNodes {
         next.stream.forEach(written -> lost.add(written.key));
         next.stream.clear();
         truth.masters[shard] = next.index;
+        settledNanos[shard] = time.elapsed().toNanos() + SETTLE_NANOS;
         witness.note(() -> next + " takes over from " + old + ", without " + lost);
         witness.replaced(keysOf(shard), old, next, lost);
         learn(next);
