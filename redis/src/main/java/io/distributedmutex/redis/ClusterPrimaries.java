@@ -484,7 +484,8 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         }
         // The first who waits there is not to be granted before it can hear of it.
         CompletableFuture<Boolean> outcome = pushes.firstOutcome(slot);
-        return outcome != null && lane(slot).holdUntil(outcome, SUBSCRIBED_MILLIS);
+        // Whoever is held has the rest of the command time-out for the answer.
+        return outcome != null && lane(slot).holdUntil(outcome, Math.min(SUBSCRIBED_MILLIS, timeout.toMillis() / 2));
     }
 
     @Override

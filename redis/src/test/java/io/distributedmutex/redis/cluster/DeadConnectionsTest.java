@@ -4,15 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
+import io.distributedmutex.LockException;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.StoreException;
-import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.RedisExecutable;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -29,40 +28,39 @@ import org.junit.jupiter.params.provider.MethodSource;
 class DeadConnectionsTest {
 
     private final EmbeddedCluster redis;
-    private final List<DistributedMutex> mutexes = new ArrayList<>();
+    private final Instances instances;
 
     DeadConnectionsTest(RedisExecutable executable) {
         redis = EmbeddedRedis.cluster(1, 0)
                 .executable(executable.path())
                 .proxied(true)
                 .start();
+        instances = new Instances(Clusters.uri(redis));
     }
 
     @AfterEach
     void stop() {
-        mutexes.forEach(DistributedMutex::close);
+        instances.close();
         redis.close();
     }
 
-    /** The waiter does not poll for a minute: all that it can hear is the push. */
-    private DistributedMutex connect() {
-        DistributedMutex mutex = RedisMutex.builder()
-                .uri(Clusters.uri(redis))
-                .commandTimeout(Duration.ofMillis(200))
+    private DistributedMutex connect(Duration retryInterval) {
+        DistributedMutex mutex = instances.add(builder -> builder.commandTimeout(Duration.ofSeconds(1))
                 .options(LockOptions.builder()
                         .leaseTime(Duration.ofMinutes(1))
                         .waitTime(Duration.ofSeconds(50))
-                        .retryInterval(Duration.ofMinutes(1))
-                        .build())
-                .connect();
-        mutexes.add(mutex);
+                        .retryInterval(retryInterval)
+                        .build()));
+        // With cold classes, the first answer may take longer than a second.
+        Await.until("it is answered", () -> isAnswered(mutex));
         return mutex;
     }
 
     @Test
     void aWaiterIsSubscribedAgainOnceItsNodeIsFoundToBeSilent() throws Exception {
-        DistributedMutex holder = connect();
-        DistributedMutex waiter = connect();
+        DistributedMutex holder = connect(Duration.ofMillis(250));
+        // It does not poll for a minute: all that it can hear is the push.
+        DistributedMutex waiter = connect(Duration.ofMinutes(1));
         Lease lease = holder.acquire("k");
         CompletableFuture<Lease> waiting = waiter.acquireAsync("k");
         EmbeddedRedis master = redis.nodes().get(0);
@@ -71,7 +69,7 @@ class DeadConnectionsTest {
         redis.proxy(master).swallow();
 
         // Each asks for something else until it is answered again.
-        for (DistributedMutex each : mutexes) {
+        for (DistributedMutex each : List.of(holder, waiter)) {
             Await.until("it is answered again", () -> isAnswered(each));
         }
         // A reconnect is a reason to poll; that is over then.
@@ -84,9 +82,9 @@ class DeadConnectionsTest {
 
     private static boolean isAnswered(DistributedMutex mutex) {
         try {
-            mutex.tryAcquire("other").ifPresent(Lease::close);
+            mutex.acquire("other", Duration.ofMillis(100)).close();
             return true;
-        } catch (StoreException silent) {
+        } catch (LockException failed) {
             return false;
         }
     }
