@@ -63,8 +63,8 @@ class CommandLineTest {
                         List.of("chaos", "--sabotage", "STAY"),
                         "--sabotage STAY makes no difference with --topology standalone"),
                 Arguments.of(
-                        List.of("chaos", "--topology", "sentinel", "--sabotage", "COVERAGE"),
-                        "--sabotage COVERAGE makes no difference with --topology sentinel"),
+                        List.of("chaos", "--topology", "cluster", "--sabotage", "STAY"),
+                        "--sabotage STAY makes no difference with --topology cluster"),
                 Arguments.of(List.of("demo", "--seconds", "4"), "--seconds must be from 5 to 600, but is 4"));
     }
 

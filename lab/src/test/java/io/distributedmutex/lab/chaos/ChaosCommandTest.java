@@ -108,15 +108,6 @@ class ChaosCommandTest {
         assertThat(result.out()).contains("FAILED  no two leases on a key valid at once", "CHECKS FAILED.");
     }
 
-    @Test
-    @Tag("deep")
-    void shardsThatDoNotServeWithoutTheOthersFailIt() throws IOException, InterruptedException {
-        long seed = seedThatBeginsWith(Fault.STOP_PRIMARY, Topology.CLUSTER, 15);
-        CommandLineTool.Result result = chaos(15, seed, "--topology", "cluster", "--sabotage", "COVERAGE");
-        assertThat(result.exitCode()).as("seed %d: %s", seed, result.out()).isEqualTo(1);
-        assertThat(result.out()).contains("FAILED  a fault of one shard touches no other", "CHECKS FAILED.");
-    }
-
     /** The first seed whose first fault that is. */
     private static long seedThatBeginsWith(Fault fault, Topology topology, int seconds) {
         return LongStream.rangeClosed(1, 1_000)

@@ -16,9 +16,7 @@ public enum Sabotage {
     /** The register takes writes with any token. */
     UNFENCED,
     /** A worker knows no Sentinels, and stays with the primary of the beginning. */
-    STAY(Topology.SENTINEL),
-    /** No node of the cluster serves while some slots have no master. */
-    COVERAGE(Topology.CLUSTER);
+    STAY(Topology.SENTINEL);
 
     private final @Nullable Topology only;
 

@@ -3,7 +3,6 @@ package io.distributedmutex.lab.chaos.run;
 import io.distributedmutex.lab.chaos.history.Event;
 import io.distributedmutex.lab.chaos.plan.Fault;
 import io.distributedmutex.lab.chaos.plan.Plan.Step;
-import io.distributedmutex.lab.chaos.plan.Sabotage;
 import io.distributedmutex.lab.chaos.plan.Settings;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
@@ -32,10 +31,9 @@ final class Shards implements Deployment, Watch.Watched {
     private final Set<EmbeddedRedis> inGoodOrder = ConcurrentHashMap.newKeySet();
 
     Shards(Settings settings, List<String> keys, Consumer<Event> listener) {
-        String coverage = settings.sabotage() == Sabotage.COVERAGE ? "yes" : "no";
         this.redis = EmbeddedRedis.cluster(MASTERS, 1)
                 .proxied(true)
-                .config("cluster-require-full-coverage", coverage)
+                .config("cluster-require-full-coverage", "no")
                 .start();
         this.routes = Routes.open(settings.workers(), redis.nodes(), redis::port);
         this.faults = new ServerFaults(listener);
