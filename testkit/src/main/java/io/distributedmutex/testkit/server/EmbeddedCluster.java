@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,7 @@ public final class EmbeddedCluster implements AutoCloseable {
     static final int SLOTS = 16_384;
     static final int BUS_OFFSET = 10_000;
 
+    private static final Pattern MY_EPOCH = Pattern.compile("cluster_my_epoch:(\\d+)");
     private static final Set<String> MOVE_ENDS = Set.of("success", "failed", "cancelled");
 
     private final ServerGroup group;
@@ -308,6 +311,31 @@ public final class EmbeddedCluster implements AutoCloseable {
         group.await(
                 "slot " + slot + " is served by " + master,
                 () -> answering().stream().allMatch(node -> masterOf(slot, node).equals(Optional.of(master))));
+    }
+
+    /**
+     * Waits until a master's configuration epoch is greater than those of all others: it decides whose claim to a slot counts. A
+     * master raises its own when it takes a slot, above those that it has heard of; a late message of one of which it has not
+     * heard would take the slot from it.
+     */
+    void awaitGreatestEpoch(EmbeddedRedis master) {
+        group.await("the configuration epoch of " + master + " is the greatest", () -> {
+            long own = epochOf(master);
+            boolean isGreatest =
+                    masters().stream().filter(other -> other != master).allMatch(other -> epochOf(other) < own);
+            if (!isGreatest) {
+                master.command("CLUSTER", "BUMPEPOCH");
+            }
+            return isGreatest;
+        });
+    }
+
+    private static long epochOf(EmbeddedRedis master) {
+        Matcher epoch = MY_EPOCH.matcher(String.valueOf(master.command("CLUSTER", "INFO")));
+        if (!epoch.find()) {
+            throw new EmbeddedRedisException("no configuration epoch in the CLUSTER INFO of " + master);
+        }
+        return Long.parseLong(epoch.group(1));
     }
 
     /** Waits until each node knows all others. */

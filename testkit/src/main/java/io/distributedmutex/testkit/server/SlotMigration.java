@@ -86,6 +86,7 @@ public final class SlotMigration implements AutoCloseable {
         if (finished) {
             return;
         }
+        cluster.awaitGreatestEpoch(target);
         do {
             while (moveKeys(100) > 0) {
                 // More are left.

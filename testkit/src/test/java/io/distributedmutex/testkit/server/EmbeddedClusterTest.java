@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
 final class EmbeddedClusterTest {
 
     private static final Duration NODE_TIMEOUT = Duration.ofMillis(500);
+    private static final int MOVES = 200;
 
     @Test
     void movesSlotsAndReplacesMastersAndLeavesNothing() {
@@ -83,6 +84,24 @@ final class EmbeddedClusterTest {
         } else {
             assertThatThrownBy(() -> redis.moveAtOnce(slot, source)).hasMessageContaining("MIGRATESLOTS");
             assertThat(redis.masterOf(slot)).isSameAs(target);
+        }
+    }
+
+    /** The nodes tell each other who has it, and what they have not heard of yet may undo a move. */
+    @Test
+    void aSlotMovesToAndFroFasterThanNodesHearOfIt() {
+        try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 0).start()) {
+            int slot = redis.slotOf("k");
+            for (int i = 0; i < MOVES; i++) {
+                EmbeddedRedis source = redis.masterOf(slot);
+                EmbeddedRedis target = redis.masters().stream()
+                        .filter(master -> master != source)
+                        .findFirst()
+                        .orElseThrow();
+                source.command("SET", "k", Integer.toString(i));
+                redis.migrate(slot, target).close();
+                assertThat(target.command("GET", "k")).isEqualTo(Integer.toString(i));
+            }
         }
     }
 
