@@ -1,5 +1,6 @@
 package io.distributedmutex.redis.cluster;
 
+import io.distributedmutex.redis.live.RespRequests;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.lettuce.core.cluster.SlotHash;
@@ -192,7 +193,7 @@ final class PretendedCluster implements AutoCloseable {
                     behind) {
                 InputStream input = new BufferedInputStream(client.getInputStream());
                 while (true) {
-                    List<String> command = command(input);
+                    List<String> command = RespRequests.read(input, StandardCharsets.ISO_8859_1);
                     @Nullable List<String> own = ownReply(port, command);
                     isSubscribed |= own == null && command.get(0).equalsIgnoreCase("SSUBSCRIBE");
                     send(own == null ? command : own);
@@ -244,30 +245,6 @@ final class PretendedCluster implements AutoCloseable {
 
     private static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
-    }
-
-    private static List<String> command(InputStream input) throws IOException {
-        int count = Integer.parseInt(line(input).substring(1));
-        List<String> command = new ArrayList<>();
-        for (int i = 0; i < count; i++) {
-            int length = Integer.parseInt(line(input).substring(1));
-            command.add(new String(input.readNBytes(length), StandardCharsets.ISO_8859_1));
-            line(input);
-        }
-        return command;
-    }
-
-    private static String line(InputStream input) throws IOException {
-        StringBuilder line = new StringBuilder();
-        for (int next = input.read(); next != '\n'; next = input.read()) {
-            if (next < 0) {
-                throw new IOException("end of stream");
-            }
-            if (next != '\r') {
-                line.append((char) next);
-            }
-        }
-        return line.toString();
     }
 
     private static void start(Runnable task) {

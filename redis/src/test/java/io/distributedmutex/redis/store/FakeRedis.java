@@ -1,5 +1,6 @@
 package io.distributedmutex.redis.store;
 
+import io.distributedmutex.redis.live.RespRequests;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -8,7 +9,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Queue;
@@ -125,7 +125,7 @@ final class FakeRedis implements AutoCloseable {
         try (socket) {
             InputStream input = new BufferedInputStream(socket.getInputStream());
             while (true) {
-                List<String> command = command(input);
+                List<String> command = RespRequests.read(input, StandardCharsets.UTF_8);
                 String reply = reply(command);
                 if (command.get(0).equalsIgnoreCase("SUBSCRIBE")) {
                     subscribers.add(socket);
@@ -164,30 +164,6 @@ final class FakeRedis implements AutoCloseable {
 
     static String bulk(String text) {
         return "$" + text.getBytes(StandardCharsets.UTF_8).length + "\r\n" + text + "\r\n";
-    }
-
-    private static List<String> command(InputStream input) throws IOException {
-        int count = Integer.parseInt(line(input).substring(1));
-        List<String> command = new ArrayList<>();
-        for (int i = 0; i < count; i++) {
-            int length = Integer.parseInt(line(input).substring(1));
-            command.add(new String(input.readNBytes(length), StandardCharsets.UTF_8));
-            line(input);
-        }
-        return command;
-    }
-
-    private static String line(InputStream input) throws IOException {
-        StringBuilder line = new StringBuilder();
-        for (int next = input.read(); next != '\n'; next = input.read()) {
-            if (next < 0) {
-                throw new IOException("end of stream");
-            }
-            if (next != '\r') {
-                line.append((char) next);
-            }
-        }
-        return line.toString();
     }
 
     private static void start(String name, Runnable task) {

@@ -2,17 +2,10 @@ package io.distributedmutex.verification.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.distributedmutex.testing.Mutant;
-import io.distributedmutex.testing.MutantLoader;
 import io.distributedmutex.testing.Seeds;
-import java.lang.reflect.Method;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -86,7 +79,7 @@ class CirclesTest {
                     }
                 })
                 .toList();
-        List<String> broken = inAllThreads(lives);
+        List<String> broken = ManyLives.inAllThreads(lives);
         System.out.printf(
                 Locale.ROOT,
                 "circles: %d lives from seed %d, %d circles closed, %d of them told of, %d victims, %d lives broken%n",
@@ -104,46 +97,10 @@ class CirclesTest {
         }
     }
 
-    /** {@code -Dmutants.only=TEXT} tries those with that text in their names. */
     @Test
     @Tag("deep")
     void everyMutantOfTheDetectorIsCaught() throws Exception {
-        List<Callable<@Nullable String>> trials = new ArrayList<>();
-        String only = System.getProperty("mutants.only", "");
-        EngineMutants.DEADLOCKS.stream()
-                .filter(mutant -> mutant.name().contains(only))
-                .forEach(mutant -> trials.add(() -> survivor(mutant)));
-        assertThat(inAllThreads(trials)).isEmpty();
-    }
-
-    private static @Nullable String survivor(Mutant mutant) throws Exception {
-        Class<?> trial = new MutantLoader(mutant, EngineMutants.USES).loadClass(Trial.class.getName());
-        Method brokenCircle = trial.getMethod("brokenCircle", long.class);
-        for (int i = 0; i < MOST_LIVES; i++) {
-            String broken = (String) brokenCircle.invoke(null, Seeds.first() + i);
-            if (broken != null) {
-                System.out.printf(Locale.ROOT, "| %s | %d | %s |%n", mutant.name(), i + 1, broken);
-                return null;
-            }
-        }
-        return mutant.name();
-    }
-
-    /** What is not null of what they return. */
-    private static List<String> inAllThreads(List<Callable<@Nullable String>> tasks) throws Exception {
-        ExecutorService threads =
-                Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
-        List<String> results = new ArrayList<>();
-        try (Silence silence = new Silence()) {
-            for (Future<@Nullable String> future : threads.invokeAll(tasks)) {
-                String result = future.get();
-                if (result != null) {
-                    results.add(result);
-                }
-            }
-        } finally {
-            threads.shutdownNow();
-        }
-        return results;
+        assertThat(ManyLives.survivors(EngineMutants.DEADLOCKS, "brokenCircle", MOST_LIVES))
+                .isEmpty();
     }
 }

@@ -2,17 +2,10 @@ package io.distributedmutex.verification.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.distributedmutex.testing.Mutant;
-import io.distributedmutex.testing.MutantLoader;
 import io.distributedmutex.testing.Seeds;
-import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -97,53 +90,17 @@ class FailoversTest {
                 return null;
             });
         }
-        List<String> unused = inAllThreads(threads);
+        List<String> unused = ManyLives.inAllThreads(threads);
         System.out.println("failovers: " + Math.min(count, next.get()) + " lives from seed " + first + ", " + granted
                 + " leases granted, " + (System.nanoTime() - start) / 1_000_000_000 + " s");
         assertThat(failure.get()).isNull();
         assertThat(granted.get()).isGreaterThan(Math.min(count, next.get()));
     }
 
-    /** {@code -Dmutants.only=TEXT} tries those with that text in their names. */
     @Test
     @Tag("deep")
     void everyMutantIsCaught() throws Exception {
-        List<Callable<@Nullable String>> trials = new ArrayList<>();
-        String only = System.getProperty("mutants.only", "");
-        EngineMutants.FAILOVERS.stream()
-                .filter(mutant -> mutant.name().contains(only))
-                .forEach(mutant -> trials.add(() -> survivor(mutant)));
-        assertThat(inAllThreads(trials)).isEmpty();
-    }
-
-    private static @Nullable String survivor(Mutant mutant) throws Exception {
-        Class<?> trial = new MutantLoader(mutant, EngineMutants.USES).loadClass(Trial.class.getName());
-        Method brokenFailover = trial.getMethod("brokenFailover", long.class);
-        for (int i = 0; i < MOST_LIVES; i++) {
-            String broken = (String) brokenFailover.invoke(null, Seeds.first() + i);
-            if (broken != null) {
-                System.out.printf(Locale.ROOT, "| %s | %d | %s |%n", mutant.name(), i + 1, broken);
-                return null;
-            }
-        }
-        return mutant.name();
-    }
-
-    /** What is not null of what they return. */
-    private static List<String> inAllThreads(List<Callable<@Nullable String>> tasks) throws Exception {
-        ExecutorService threads =
-                Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
-        List<String> results = new ArrayList<>();
-        try (Silence silence = new Silence()) {
-            for (Future<@Nullable String> future : threads.invokeAll(tasks)) {
-                String result = future.get();
-                if (result != null) {
-                    results.add(result);
-                }
-            }
-        } finally {
-            threads.shutdownNow();
-        }
-        return results;
+        assertThat(ManyLives.survivors(EngineMutants.FAILOVERS, "brokenFailover", MOST_LIVES))
+                .isEmpty();
     }
 }
