@@ -21,7 +21,13 @@ final class MutexLocks implements Locks {
     private final Consumer<Lease> release;
 
     MutexLocks(String uri, Consumer<Lease> release) {
-        this(RedisMutex.connect(uri), release);
+        // Eight processes that start at once on two processors need a while until they have connected.
+        this(
+                RedisMutex.builder()
+                        .uri(uri)
+                        .commandTimeout(Duration.ofSeconds(10))
+                        .connect(),
+                release);
     }
 
     private MutexLocks(DistributedMutex root, Consumer<Lease> release) {

@@ -98,6 +98,10 @@ final class Call<T> implements RedisCommand<byte[], byte[], List<Object>>, Comma
         connection.timedOut(this);
     }
 
+    boolean isRelease() {
+        return request.isRelease();
+    }
+
     boolean isWritten() {
         return progress == WRITTEN;
     }

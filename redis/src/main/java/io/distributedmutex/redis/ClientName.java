@@ -24,7 +24,7 @@ final class ClientName {
     /** A name that was just drawn, by this clock. */
     ClientName(LongSupplier nanoTime) {
         this.nanoTime = nanoTime;
-        this.names = new Names(draw(), "", nanoTime.getAsLong(), nanoTime);
+        this.names = new Names(draw(), "", nanoTime.getAsLong());
     }
 
     /**
@@ -33,18 +33,18 @@ final class ClientName {
      * @param current the name
      * @param previous the name before; empty if there was none
      * @param sinceNanos when it got this name
-     * @param nanoTime by which clock
      */
-    record Names(String current, String previous, long sinceNanos, LongSupplier nanoTime) {
+    record Names(String current, String previous, long sinceNanos) {
 
         /**
          * The name before.
          *
+         * @param nowNanos the time, by the clock of {@link #sinceNanos}
          * @param aliveMillis for how long what stands under a name counts as alive
          * @return the name; empty if nothing can stand under it any more
          */
-        String before(long aliveMillis) {
-            return nanoTime.getAsLong() - sinceNanos < TimeUnit.MILLISECONDS.toNanos(aliveMillis) ? previous : "";
+        String before(long nowNanos, long aliveMillis) {
+            return nowNanos - sinceNanos < TimeUnit.MILLISECONDS.toNanos(aliveMillis) ? previous : "";
         }
     }
 
@@ -58,7 +58,7 @@ final class ClientName {
 
     /** From now on this is the name. */
     void become(String name) {
-        names = new Names(name, names.current, nanoTime.getAsLong(), nanoTime);
+        names = new Names(name, names.current, nanoTime.getAsLong());
     }
 
     /** A name that nobody has. */

@@ -37,11 +37,14 @@ final class HandOver {
     private static final int MAXIMUM_HAND_OVER = 1_000;
 
     /**
-     * How many commands go out in one write: a quarter of those that wait, and at most four. More would save system calls,
-     * but the server would begin later, and answer all at once. Of the most, 1, 2, 4, 8, 16 and all were tried; of the
-     * part, all, a half, a quarter and an eighth (docs/performance.md).
+     * How many calls go out in one write: a quarter of those that wait, and at most four. More would save system calls, but the
+     * server would begin later, and answer all at once. Of the most, 1, 2, 4, 8, 16 and all were tried; of the part, all, a
+     * half, a quarter and an eighth (docs/performance.md).
      */
-    private static final int COMMANDS_PER_WRITE = 4;
+    private static final int CALLS_PER_WRITE = 4;
+
+    /** The most in one write with releases, which do not count: they go out with what comes behind them. */
+    private static final int CALLS_AND_RELEASES_PER_WRITE = 2 * CALLS_PER_WRITE;
 
     private static final int WRITES_FOR_THOSE_THAT_WAIT = 4;
 
@@ -81,7 +84,7 @@ final class HandOver {
     private volatile boolean rejected;
 
     /** The first of the unsent calls. Only for the thread that has the claim. */
-    private final ArrayDeque<Call<?>> next = new ArrayDeque<>(COMMANDS_PER_WRITE * WRITES_FOR_THOSE_THAT_WAIT);
+    private final ArrayDeque<Call<?>> next = new ArrayDeque<>(CALLS_PER_WRITE * WRITES_FOR_THOSE_THAT_WAIT);
 
     /**
      * Hands over to a connection.
@@ -214,7 +217,7 @@ final class HandOver {
 
     /** Takes as many as count for how many are written together; leaves out what has ended meanwhile. */
     private void fill() {
-        while (next.size() < COMMANDS_PER_WRITE * WRITES_FOR_THOSE_THAT_WAIT) {
+        while (next.size() < CALLS_PER_WRITE * WRITES_FOR_THOSE_THAT_WAIT) {
             Call<?> call = unsent.poll();
             if (call == null) {
                 return;
@@ -226,13 +229,17 @@ final class HandOver {
     }
 
     private int write() {
-        int count = Math.max(1, Math.min(next.size() / WRITES_FOR_THOSE_THAT_WAIT, COMMANDS_PER_WRITE));
-        List<Call<?>> calls = new ArrayList<>(count);
-        for (int i = 0; i < count; i++) {
-            calls.add(next.removeFirst());
+        int count = Math.max(1, Math.min(next.size() / WRITES_FOR_THOSE_THAT_WAIT, CALLS_PER_WRITE));
+        List<Call<?>> calls = new ArrayList<>(count + 1);
+        for (int counted = 0; counted < count && calls.size() < CALLS_AND_RELEASES_PER_WRITE && !next.isEmpty(); ) {
+            Call<?> call = next.removeFirst();
+            calls.add(call);
+            if (!call.isRelease()) {
+                counted++;
+            }
         }
         try {
-            List<RedisCommand<byte[], byte[], ?>> commands = new ArrayList<>(count + 3);
+            List<RedisCommand<byte[], byte[], ?>> commands = new ArrayList<>(calls.size() + 3);
             calls.forEach(call -> call.addTo(commands));
             if (commands.size() == 1) {
                 connection.dispatch(calls.get(0));
@@ -247,6 +254,6 @@ final class HandOver {
             calls.forEach(call -> call.completeExceptionally(e));
             throw e;
         }
-        return count;
+        return calls.size();
     }
 }

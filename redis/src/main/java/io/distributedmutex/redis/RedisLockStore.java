@@ -76,6 +76,7 @@ public final class RedisLockStore implements LockStore {
     private final Topology topology;
     private final KeySearch search;
     private final FastPath fastPath;
+    private final LongSupplier nanoTime;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /** What another primary may have to be told again; null where there is no other. */
@@ -100,6 +101,7 @@ public final class RedisLockStore implements LockStore {
         this.startCheck = startCheck;
         this.errors = errors;
         this.topology = topology;
+        this.nanoTime = nanoTime;
         this.search = new KeySearch(topology::servers, prefix);
         this.releases = topology.onMoved(this::releaseAgain) ? new RecentReleases(nanoTime) : null;
         this.fastPath = new FastPath(new Server(), nanoTime);
@@ -445,7 +447,10 @@ public final class RedisLockStore implements LockStore {
                     .add(request.leaseMillis())
                     .add(label)
                     .add(request.queue() ? names.current() : "");
-            addUnusual(request, request.queue() ? names.before(request.aliveMillis()) : "", arguments);
+            addUnusual(
+                    request,
+                    request.queue() ? names.before(nanoTime.getAsLong(), request.aliveMillis()) : "",
+                    arguments);
             return topology.commands(key).send(Request.script(Script.ACQUIRE, key, arguments), elements -> {
                 AcquireReply reply = Replies.acquire(elements);
                 if (reply instanceof AcquireReply.Refused) {

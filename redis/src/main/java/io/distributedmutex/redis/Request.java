@@ -131,6 +131,11 @@ final class Request {
         return operation;
     }
 
+    /** Whether it only gives a lease back. */
+    boolean isRelease() {
+        return operation.equals(Script.RELEASE.operation());
+    }
+
     /** The user's key, if the operation is about one. */
     @Nullable
     String key() {

@@ -28,14 +28,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** A master is killed, stopped, or replaced by plan: instances follow, and what survived goes on. */
 @Timeout(120)
-@LeavesNothing(
-        warnings = {
-            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
-            "release of \\w+ .* was not confirmed",
-            "AT RISK",
-            "OUTAGE",
-            "silent for two command time-outs"
-        })
+@LeavesNothing(warnings = Contenders.WARNINGS)
 class ClusterFailoverTest {
 
     private static final LockOptions RENEWED = LockOptions.builder()

@@ -8,6 +8,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreException;
+import io.distributedmutex.redis.live.Contenders;
 import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Stalls;
@@ -29,14 +30,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** One master of three stands still: its locks are lost in time, those of the others do not notice. */
 @Timeout(180)
-@LeavesNothing(
-        warnings = {
-            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
-            "release of \\w+ .* was not confirmed",
-            "AT RISK",
-            "OUTAGE",
-            "silent for two command time-outs"
-        })
+@LeavesNothing(warnings = Contenders.WARNINGS)
 class HungShardTest {
 
     private static final int LOCKS = 300;

@@ -8,6 +8,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.RedisMutex;
+import io.distributedmutex.redis.live.Contenders;
 import io.distributedmutex.redis.live.Holds;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
@@ -40,14 +41,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(120)
 @Tag("deep")
-@LeavesNothing(
-        warnings = {
-            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
-            "release of \\w+ .* was not confirmed",
-            "AT RISK",
-            "OUTAGE",
-            "silent for two command time-outs"
-        })
+@LeavesNothing(warnings = Contenders.WARNINGS)
 class MixedClusterTest {
 
     private static final long POLL_MILLIS = 30_000;

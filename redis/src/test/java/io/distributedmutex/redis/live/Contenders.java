@@ -18,6 +18,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /** Instances that contend for the key {@code k} over a failover, and what is promised of that. */
 public final class Contenders {
 
+    /** What an instance may log at WARN because another server takes over. */
+    public static final String WARNINGS = "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)"
+            + "|release of \\w+ .* was not confirmed"
+            + "|AT RISK"
+            + "|OUTAGE"
+            + "|silent for two command time-outs";
+
     private static final long HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
     private final Holds holds = new Holds();

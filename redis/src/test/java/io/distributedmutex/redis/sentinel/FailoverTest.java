@@ -32,11 +32,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 @LeavesNothing(
         warnings = {
-            "LOST \\w+ \\((STORE_LOST|TAKEN|EXPIRED|REVOKED|CLOSED)",
-            "release of \\w+ .* was not confirmed",
-            "AT RISK",
-            "OUTAGE",
-            "silent for two command time-outs",
+            Contenders.WARNINGS,
             "not subscribed to pushes",
             "subscribed to pushes again",
             "Sentinel .* does not answer",

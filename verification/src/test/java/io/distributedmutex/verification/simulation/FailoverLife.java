@@ -21,7 +21,6 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,7 +43,7 @@ final class FailoverLife {
     private static final Duration LONG = Duration.ofSeconds(20);
 
     /** What is done. */
-    private enum Kind {
+    private enum Kind implements Luck.Kind {
         ACQUIRE(60, false),
         TRY(8, false),
         CANCEL(4, false),
@@ -69,6 +68,16 @@ final class FailoverLife {
         Kind(int weight, boolean hostile) {
             this.weight = weight;
             this.hostile = hostile;
+        }
+
+        @Override
+        public int weight() {
+            return weight;
+        }
+
+        @Override
+        public boolean hostile() {
+            return hostile;
         }
     }
 
@@ -170,26 +179,16 @@ final class FailoverLife {
         int count = 2 + random.nextInt(3);
         // Two keys that share a slot, or keys of their own.
         List<String> keys = List.of("{a}one", "{a}two", "{b}one").subList(0, 1 + random.nextInt(3));
-        int[] weights = new int[Kind.values().length];
-        int[] factors = {0, 1, 2, 2, 3, 8};
-        for (Kind kind : Kind.values()) {
-            int factor = kind == Kind.ACQUIRE ? 2 : factors[random.nextInt(factors.length)];
-            weights[kind.ordinal()] = calm && kind.hostile ? 0 : kind.weight * factor;
-        }
-        int sum = IntStream.of(weights).sum();
+        Luck<Kind> luck = new Luck<>(random, List.of(Kind.values()), calm);
         int longHolds = random.nextInt(4);
         List<Action> actions = new ArrayList<>();
         int length = 15 + random.nextInt(45);
         for (int i = 0; i < length; i++) {
-            int number = random.nextInt(sum);
-            int kind = 0;
-            while (number >= weights[kind]) {
-                number -= weights[kind++];
-            }
+            Kind kind = luck.next(random);
             long lease = random.nextInt(4) == 0 ? random.nextLong(100, 600) : random.nextLong(600, 6_000);
             actions.add(new Action(
                     gapNanos(random),
-                    Kind.values()[kind],
+                    kind,
                     random.nextInt(count),
                     random.nextInt(keys.size()),
                     lease,

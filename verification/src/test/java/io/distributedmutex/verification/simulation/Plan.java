@@ -41,7 +41,7 @@ record Plan(
     }
 
     /** What may be done. */
-    enum Kind {
+    enum Kind implements Luck.Kind {
         ACQUIRE_ASYNC(46, false),
         TRY(6, false),
         /** Blocks a thread; in a life without such threads it is asynchronous too. */
@@ -70,14 +70,22 @@ record Plan(
         DELETE_KEY(1, true),
         FORCE_RELEASE(1, true);
 
-        /** How often among all, before {@link Luck} has its way. */
         private final int weight;
-
         private final boolean hostile;
 
         Kind(int weight, boolean hostile) {
             this.weight = weight;
             this.hostile = hostile;
+        }
+
+        @Override
+        public int weight() {
+            return weight;
+        }
+
+        @Override
+        public boolean hostile() {
+            return hostile;
         }
     }
 
@@ -145,57 +153,26 @@ record Plan(
         // Threads that block cost more than all else in a life: not in each.
         boolean blocking = random.nextInt(8) == 0;
         Clocks clocks = calm ? Clocks.STEPS_IGNORED : Clocks.values()[random.nextInt(4)];
-        Luck luck = Luck.of(random, calm);
+        Luck<Kind> luck = new Luck<>(random, List.of(Kind.values()), calm);
+        // How many of five leases are held for long.
+        int longHolds = 1 + random.nextInt(4);
         int count = 15 + random.nextInt(60);
         List<Action> actions = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            actions.add(action(random, calm, luck, instances, keys));
+            actions.add(action(random, calm, luck, longHolds, instances, keys));
         }
         return new Plan(seed, calm, blocking, clocks, faultsOneIn, List.copyOf(rates), keys, List.copyOf(actions));
     }
 
-    /**
-     * What a life is rich in. Lives that leave some kinds of action out and do others often meet more combinations than lives
-     * that do a little of everything (Groce, Zhang, Eide, Chen and Regehr, "Swarm Testing", ISSTA 2012).
-     *
-     * @param weights how often each kind is done, by ordinal
-     * @param longHolds how many of four leases are held for long
-     */
-    private record Luck(int[] weights, int sum, int longHolds) {
-
-        static Luck of(SplittableRandom random, boolean calm) {
-            Kind[] kinds = Kind.values();
-            int[] weights = new int[kinds.length];
-            int sum = 0;
-            for (int i = 0; i < kinds.length; i++) {
-                int factor = kinds[i] == Kind.ACQUIRE_ASYNC ? 2 : FACTORS[random.nextInt(FACTORS.length)];
-                weights[i] = calm && kinds[i].hostile ? 0 : kinds[i].weight * factor;
-                sum += weights[i];
-            }
-            return new Luck(weights, sum, 1 + random.nextInt(4));
-        }
-
-        Kind kind(SplittableRandom random) {
-            int number = random.nextInt(sum);
-            int i = 0;
-            while (number >= weights[i]) {
-                number -= weights[i];
-                i++;
-            }
-            return Kind.values()[i];
-        }
-    }
-
-    private static final int[] FACTORS = {0, 1, 2, 2, 3, 8};
-
-    private static Action action(SplittableRandom random, boolean calm, Luck luck, int instances, int keys) {
+    private static Action action(
+            SplittableRandom random, boolean calm, Luck<Kind> luck, int longHolds, int instances, int keys) {
         long lease = random.nextInt(4) == 0
                 ? random.nextLong(10, 400)
                 : random.nextLong(400, calm ? 4_000 : random.nextInt(3) == 0 ? 10_000 : 2_000);
         boolean renews = lease >= 300 && random.nextInt(4) == 0;
         return new Action(
                 gapNanos(random),
-                luck.kind(random),
+                luck.next(random),
                 random.nextInt(instances),
                 random.nextInt(keys),
                 lease,
@@ -203,7 +180,7 @@ record Plan(
                 random.nextLong(10, calm ? 150 : 400),
                 renews ? lease + random.nextLong(3_000) : 0,
                 random.nextInt(10) == 0 ? random.nextLong(1, lease) : 0,
-                holdNanos(random, luck, lease),
+                holdNanos(random, longHolds, lease),
                 end(random, calm),
                 random.nextInt(Integer.MAX_VALUE));
     }
@@ -217,8 +194,8 @@ record Plan(
         };
     }
 
-    private static long holdNanos(SplittableRandom random, Luck luck, long leaseMillis) {
-        if (random.nextInt(5) >= luck.longHolds) {
+    private static long holdNanos(SplittableRandom random, int longHolds, long leaseMillis) {
+        if (random.nextInt(5) >= longHolds) {
             return random.nextLong(3_000_000);
         }
         return random.nextBoolean() ? random.nextLong(leaseMillis * 1_200_000) : random.nextLong(700_000_000);
