@@ -1,7 +1,6 @@
 package io.distributedmutex.redis;
 
 import io.lettuce.core.cluster.SlotHash;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -14,6 +13,8 @@ final class SlotTags {
 
     /** The bound of the search; the last slot is found well before it. */
     private static final int SEARCHED = 1_000_000;
+
+    private static final int LONGEST = 4;
 
     private static final int[] SMALLEST = smallestNumbers();
 
@@ -29,15 +30,36 @@ final class SlotTags {
         return text(SMALLEST[slot]);
     }
 
+    /**
+     * The hash of a text is linear (CRC-16 that begins with 0): it is that of its characters, each with zeros for those behind it,
+     * by exclusive or. Each process makes the search before its first lock, so it is to be fast.
+     */
     private static int[] smallestNumbers() {
+        int[][] slotOf = new int[LONGEST][Character.MAX_RADIX];
+        for (int behind = 0; behind < LONGEST; behind++) {
+            for (int digit = 0; digit < Character.MAX_RADIX; digit++) {
+                byte[] text = new byte[1 + behind];
+                text[0] = (byte) Character.forDigit(digit, Character.MAX_RADIX);
+                slotOf[behind][digit] = SlotHash.getSlot(text);
+            }
+        }
         int[] smallest = new int[SlotHash.SLOT_COUNT];
         Arrays.fill(smallest, -1);
         int found = 0;
-        for (int number = 0; number < SEARCHED && found < smallest.length; number++) {
-            int slot = SlotHash.getSlot(text(number).getBytes(StandardCharsets.US_ASCII));
-            if (smallest[slot] < 0) {
-                smallest[slot] = number;
-                found++;
+        // All numbers that differ in their last digit, then the next ones.
+        for (int number = 0; number < SEARCHED && found < smallest.length; number += Character.MAX_RADIX) {
+            int slotOfOthers = 0;
+            int rest = number / Character.MAX_RADIX;
+            for (int behind = 1; rest > 0; behind++) {
+                slotOfOthers ^= slotOf[behind][rest % Character.MAX_RADIX];
+                rest /= Character.MAX_RADIX;
+            }
+            for (int last = 0; last < Character.MAX_RADIX; last++) {
+                int slot = slotOfOthers ^ slotOf[0][last];
+                if (smallest[slot] < 0) {
+                    smallest[slot] = number + last;
+                    found++;
+                }
             }
         }
         if (found < smallest.length) {

@@ -29,6 +29,11 @@ final class Guardian implements AutoCloseable {
             fi
             targets() {
               echo "$command"
+              marked=
+              if [ "$session" != none ]; then
+                # All at once: a machine may have thousands of processes, and be busy.
+                marked=$(grep -lzxF -- "$mark" /proc/[0-9]*/environ 2>/dev/null)
+              fi
               for process in /proc/[0-9]*; do
                 { read -r line <"$process/stat"; } 2>/dev/null || continue
                 set -- ${line##*') '}
@@ -36,7 +41,7 @@ final class Guardian implements AutoCloseable {
                 if [ "-${4-}" = "$command" ]; then
                   echo "-$3"
                 elif [ "$session" = any ] || [ "${4-}" = "$session" ]; then
-                  { tr '\\0' '\\n' <"$process/environ" | grep -qxF "$mark"; } 2>/dev/null && echo "${process#/proc/}"
+                  case " $marked " in *[[:space:]]"$process/environ"[[:space:]]*) echo "${process#/proc/}" ;; esac
                 fi
               done
             }

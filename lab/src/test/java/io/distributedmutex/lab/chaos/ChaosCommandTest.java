@@ -70,7 +70,7 @@ class ChaosCommandTest {
     @Test
     @Tag("deep")
     void circlesAreToldOfAndBrokenByOneEach() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 60, SEED, "--deadlocks");
+        CommandLineTool.Result result = ChaosRun.run(directory, 40, SEED, "--deadlocks");
         assertThat(result.exitCode()).as("seed %d: %s", SEED, result.out()).isZero();
         assertThat(result.out())
                 .containsPattern("deadlocks are told of.* [1-9]\\d* circles, [1-9]\\d* of them told of");

@@ -57,7 +57,7 @@ class SaboteursTest {
 
     @Test
     void workersThatDoNotLookForDeadlocksAreFound() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 45, 3, "--deadlocks", "--sabotage", "BLIND");
+        CommandLineTool.Result result = ChaosRun.run(directory, 30, 3, "--deadlocks", "--sabotage", "BLIND");
         assertThat(result.exitCode()).isEqualTo(1);
         assertThat(result.out())
                 .contains("FAILED  deadlocks are told of, each with one victim")

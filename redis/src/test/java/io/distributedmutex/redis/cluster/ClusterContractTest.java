@@ -90,13 +90,19 @@ class ClusterContractTest {
 
         @Override
         protected LockStore newStore() {
-            return RedisLockStore.builder().client(client).connect();
+            return RedisLockStore.builder()
+                    .client(client)
+                    .commandTimeout(PATIENT)
+                    .connect();
         }
     }
 
     abstract static class ClusterContract extends LockStoreContract {
 
         private static final String PREFIX = "lock:";
+
+        /** The first connection of a process is made by much that runs for the first time, beside other tests. */
+        static final Duration PATIENT = Duration.ofSeconds(10);
 
         private final EmbeddedCluster redis;
 
@@ -106,7 +112,10 @@ class ClusterContractTest {
 
         @Override
         protected LockStore newStore() {
-            return RedisLockStore.connect(Clusters.leastUri(redis));
+            return RedisLockStore.builder()
+                    .uri(Clusters.leastUri(redis))
+                    .commandTimeout(PATIENT)
+                    .connect();
         }
 
         @Override

@@ -289,6 +289,7 @@ class ConnectingTest {
             builder.command()
                     .add(Path.of(System.getProperty("java.home"), "bin", "keytool")
                             .toString());
+            builder.command().addAll(List.of("-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1"));
             builder.command().addAll(List.of(arguments));
             builder.command().addAll(List.of("-storepass", STORE_PASSWORD));
             Process process = builder.redirectErrorStream(true).start();
