@@ -47,21 +47,22 @@ local function grant_next(self)
       end
       if tonumber(alive) >= math.floor(first / 1000) then
         local push = first .. '|' .. BLOCK .. '|' .. token .. '|' .. lock
-        local publish, channel = 'PUBLISH', 'dmutex:grants:' .. client
+        local publish, channel, enough = 'PUBLISH', 'dmutex:grants:' .. client, 1
         -- A name that is longer than its 22 random characters is that of a waiter in a cluster. That carries a push also to those
         -- whom this node does not count: they are subscribed at another one, which was the master, or had the slot. So nothing is
-        -- told to them. Where it is forbidden to ask, whoever may hear of it has it.
+        -- told to them. Where it is forbidden to ask, whoever may hear of it has it; but nobody hears of what cannot be published:
+        -- an older node has no sharded channels, and its waiter is about to come again under another name.
         if #client > 22 then
           local ask = 'NUMSUB'
           if string.find(client, 'shard-', 1, true) == 1 then
             publish, channel, ask = 'SPUBLISH', 'dmutex:grants:' .. string.match(queue, '{%w+}') .. client, 'SHARDNUMSUB'
           end
           local counted = redis.pcall('PUBSUB', ask, channel)
-          if counted[2] == 0 then publish = nil else polls = '!' end
+          if counted[2] == 0 then publish = nil else enough = 0 end
         end
         -- pcall: where the channel is forbidden to the caller, the waiter's next poll finds the lock free.
         local received = publish and redis.pcall(publish, channel, push)
-        if publish and polls == '!' or type(received) == 'number' and received > 0 then
+        if publish and polls == '!' or type(received) == 'number' and received >= enough then
           call('SET', lock, token .. '|' .. first .. '|' .. label, 'PX', claim)
           return 'other'
         end

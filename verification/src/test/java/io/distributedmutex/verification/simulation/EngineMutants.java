@@ -71,7 +71,7 @@ final class EngineMutants {
             new Mutant(
                     "a push to whom the node does not count",
                     SCRIPTS + "grant.lua",
-                    "if counted[2] == 0 then publish = nil else polls = '!' end",
+                    "if counted[2] == 0 then publish = nil else enough = 0 end",
                     ""),
             new Mutant(
                     "the end of a subscription is not noticed",

@@ -24,23 +24,24 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/**
- * A waiter whose subscription is at a replica: it subscribed there when that was the master, or had just been one. A push that
- * the master publishes reaches it, though the master counts nobody and so gives the lock to the next waiter.
- */
+/** A waiter that the master of its key does not reach is passed over, and is told nothing: the next one gets the lock. */
 @Timeout(120)
-class ReplicaSubscriptionTest {
+class UnreachedWaiterTest {
 
     private static final String HOLDER = "AAAAAAAAAAAholderholde";
     private static final String OTHER = "BBBBBBBBBBBwaiterwaite";
-    private static final String AT_REPLICA = "CCCCCCCCCCCwaiterwaite";
+    private static final String UNREACHED = "CCCCCCCCCCCwaiterwaite";
 
     private final BlockingQueue<String> pushed = new LinkedBlockingQueue<>();
     private final BlockingQueue<String> granted = new LinkedBlockingQueue<>();
 
+    /**
+     * It subscribed there when that was the master, or had just been one. A push that the master publishes reaches it, though the
+     * master counts nobody.
+     */
     @ParameterizedTest
     @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
-    void isToldOfNoGrantThatItDoesNotGet(RedisExecutable executable) throws Exception {
+    void whoIsSubscribedAtAReplicaIsToldNothing(RedisExecutable executable) throws Exception {
         try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 1)
                         .executable(executable.path())
                         .start();
@@ -54,8 +55,7 @@ class ReplicaSubscriptionTest {
 
             assertThat(acquire(holder, HOLDER, false)).isInstanceOf(AcquireReply.Granted.class);
             assertThat(acquire(other, OTHER, true)).isInstanceOf(AcquireReply.Refused.class);
-            List<?> queues = (List<?>) master.command("KEYS", "dmutex:*:queue:lock:k");
-            String queue = String.valueOf(queues.get(0));
+            String queue = queueOn(master);
             String name = (isSharded ? "shard-" : "nodes-") + "x".repeat(22);
             String channel =
                     "dmutex:grants:" + (isSharded ? queue.replaceAll("^dmutex:(\\{.*}):queue:.*$", "$1") : "") + name;
@@ -68,13 +68,8 @@ class ReplicaSubscriptionTest {
                 } else {
                     subscriber.async().subscribe(channel).get(5, TimeUnit.SECONDS);
                 }
-                // It came first, and lives for long; see grant.lua.
-                String entry = AT_REPLICA + "|" + name + "|at-replica";
-                master.command("ZADD", queue, "0.5", entry);
-                master.command("HSET", queue.replace(":queue:", ":waiters:"), entry, "9000000000000|2000");
-                assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
-                        .isEqualTo(Ownership.HELD);
-                Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
+                waitedFirst(master, queue, name);
+                release(holder);
                 // What is published later comes later.
                 master.command(isSharded ? "SPUBLISH" : "PUBLISH", channel, "last");
                 assertThat(pushed.poll(10, TimeUnit.SECONDS)).isEqualTo("last");
@@ -82,6 +77,44 @@ class ReplicaSubscriptionTest {
                 client.shutdown(0, 1, TimeUnit.SECONDS);
             }
         }
+    }
+
+    /** As of an instance that saw a newer node first, where this one is without sharded channels. */
+    @ParameterizedTest
+    @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
+    void whoCannotBeToldOnThisServerIsPassedOver(RedisExecutable executable) throws Exception {
+        try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 0)
+                        .executable(executable.path())
+                        .start();
+                RedisLockStore holder = connect(redis);
+                RedisLockStore other = connect(redis)) {
+            holder.start("holder", "A".repeat(11), ignored());
+            other.start("other", "B".repeat(11), listening());
+            EmbeddedRedis master = redis.masterOf(redis.slotOf("lock:k"));
+
+            assertThat(acquire(holder, HOLDER, false)).isInstanceOf(AcquireReply.Granted.class);
+            assertThat(acquire(other, OTHER, true)).isInstanceOf(AcquireReply.Refused.class);
+            waitedFirst(master, queueOn(master), "shard-" + "x".repeat(22));
+            release(holder);
+        }
+    }
+
+    private static String queueOn(EmbeddedRedis master) {
+        List<?> queues = (List<?>) master.command("KEYS", "dmutex:*:queue:lock:k");
+        return String.valueOf(queues.get(0));
+    }
+
+    /** It came before all others, and lives for long; see grant.lua. */
+    private static void waitedFirst(EmbeddedRedis master, String queue, String name) {
+        String entry = UNREACHED + "|" + name + "|unreached";
+        master.command("ZADD", queue, "0.5", entry);
+        master.command("HSET", queue.replace(":queue:", ":waiters:"), entry, "9000000000000|2000");
+    }
+
+    private void release(RedisLockStore holder) throws Exception {
+        assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
+                .isEqualTo(Ownership.HELD);
+        Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
     }
 
     private static RedisLockStore connect(EmbeddedCluster redis) {
