@@ -73,7 +73,11 @@ final class ScriptMutants {
                     "acquire",
                     " then call('ZADD', queue, 'INCR', '0.5', entry) end",
                     " then local no_half end"),
-            new Mutant("a grant that nobody received", "grant", "type(received) == 'number' and received > 0", "true"),
+            new Mutant(
+                    "a grant that nobody received",
+                    "grant",
+                    "type(received) == 'number' and received >= enough",
+                    "true"),
             new Mutant("a grant lasts for ever", "grant", "label, 'PX', claim)", "label, 'PX', 1000000000)"),
             new Mutant(
                     "a grant in the granter's name",
