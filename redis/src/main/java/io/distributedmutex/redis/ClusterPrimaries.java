@@ -224,13 +224,12 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     }
 
     private static Found find(ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout) {
+        Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
+                connectAll(client, seeds);
+        // From now on: what a process loads for its first connection may take a second, or more on a busy machine.
         long deadline = System.nanoTime() + Connections.limit(timeout).toNanos();
-        Set<NodeAddress> all = new LinkedHashSet<>(seeds);
         @Nullable StoreException failure = null;
         while (true) {
-            Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
-                    new LinkedHashMap<>();
-            all.stream().limit(MAXIMUM_SEEDS_ASKED).forEach(each -> attempts.put(each, connect(client, each)));
             @Nullable Found found = null;
             for (Map.Entry<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> each :
                     attempts.entrySet()) {
@@ -264,7 +263,15 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
             }
             end(attempts.values(), null);
             pause();
+            attempts = connectAll(client, seeds);
         }
+    }
+
+    private static Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> connectAll(
+            ClusterClient client, Set<NodeAddress> seeds) {
+        Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts = new LinkedHashMap<>();
+        seeds.stream().limit(MAXIMUM_SEEDS_ASKED).forEach(each -> attempts.put(each, connect(client, each)));
+        return attempts;
     }
 
     /** The client is about to end. What is about to fail by itself does so before, since Netty complains of it afterwards. */
