@@ -52,6 +52,9 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     /** It did not answer in time, or could not be reached; and nothing has shown since that it is well. */
     private volatile boolean isSilent;
 
+    /** Whether it served the last request for a slot that it answered, and has been there since. */
+    private volatile boolean serves;
+
     // Guarded by this.
     private final ArrayDeque<Waiting<?>> waiting = new ArrayDeque<>();
     private boolean connecting;
@@ -111,11 +114,29 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
         return isSilent || (open != null && !open.isOpen());
     }
 
-    @Override
-    public void isWell() {
+    /** It has answered. */
+    void isWell() {
         if (isSilent) {
             isSilent = false;
         }
+    }
+
+    @Override
+    public void serves() {
+        isWell();
+        if (!serves) {
+            serves = true;
+        }
+    }
+
+    @Override
+    public void servesNot() {
+        serves = false;
+    }
+
+    /** Whether it is well, and serves what it is asked. */
+    boolean isServing() {
+        return serves && isOpen() && !isSilent;
     }
 
     /** Whether there is a connection, or was until a moment ago. */
@@ -303,6 +324,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     @Override
     public void connected(SocketAddress at) {
         isSilent = false;
+        serves = false;
     }
 
     @Override
@@ -313,6 +335,7 @@ final class ClusterNode implements SlotRequests.Node, RoleListener {
     @Override
     public void silent() {
         isSilent = true;
+        serves = false;
         listener.doubtful(this);
     }
 

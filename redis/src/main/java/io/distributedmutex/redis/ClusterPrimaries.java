@@ -45,13 +45,17 @@ import org.slf4j.LoggerFactory;
  * <p>Which master has a slot is asked of any node when connecting, and again whenever something shows that it may have changed:
  * a redirect, a node that is silent or gone, a subscription that a node has ended. Nothing is asked while all is well.
  *
- * <p>The answer has no number, so that of a node which has not heard yet is believed, too. What that costs: where the node that it
- * names is well, a redirect; where it is gone, requests that surely were not sent, and another look, 100 ms later at the earliest,
- * of all masters that are well. That ends with the first answer of a node that has heard, since after it nothing fails; and a
- * node hears within {@code cluster-node-timeout}. One that is cut off from the others, but not from us, may go on misleading us if
- * it is always the first to answer: only the keys of the slots that have moved since are not served meanwhile. No lock is lost by
- * it: whoever is not the master redirects, or refuses ({@code CLUSTERDOWN}). Nodes that send requests to each other cost
- * {@link SlotRequests#MAXIMUM_REDIRECTS} redirects for each request, and one look in 100 ms.
+ * <p>The answer has no number, so that of a node which has not heard yet looks like any other. A master that serves us is
+ * therefore not left on the word of a third node: it says itself that it has given a slot away, or is silent, or has lost the
+ * cluster ({@code CLUSTERDOWN}). Else somebody who has not heard of a failover could lead us back to the old master, and that,
+ * if it stood still meanwhile, may not have heard either, and would renew a lease whose lock another one is about to get.
+ *
+ * <p>Where the master does not serve us, any answer is believed. What that costs: where the node that it names is well, a redirect;
+ * where it is gone, requests that surely were not sent, and another look, 100 ms later at the earliest, of all masters that are
+ * well. That ends with the first answer of a node that has heard, since after it nothing fails; and a node hears within {@code
+ * cluster-node-timeout}. One that is cut off from the others, but not from us, may go on misleading us if it is always the first to
+ * answer: only the keys of the slots that have moved since are not served meanwhile. Nodes that send requests to each other
+ * cost {@link SlotRequests#MAXIMUM_REDIRECTS} redirects for each request, and one look in 100 ms.
  */
 final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterNode.Listener {
 
@@ -559,8 +563,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
 
     @Override
     public void failed(Throwable error) {
-        if (error instanceof StoreUnreachableException
-                || RedisErrors.saidIn(error).startsWith("CLUSTERDOWN")) {
+        if (error instanceof StoreUnreachableException || SlotRequests.isDown(RedisErrors.saidIn(error))) {
             lookAgain();
         }
     }
@@ -651,7 +654,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         }
     }
 
-    /** Asks the masters that are connected, or some other nodes. The first answer counts. */
+    /** Asks the masters that are connected, or some other nodes. The first answer ends it; what others answer is heard, too. */
     private void look() {
         lookedNanos = client.nanoTime();
         AtomicBoolean over = new AtomicBoolean();
@@ -678,15 +681,19 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
                             node.isWell();
                         }
                         boolean isAnswer = error == null && !seen.masters().isEmpty();
-                        if ((isAnswer || failed.incrementAndGet() == asked.size()) && over.compareAndSet(false, true)) {
-                            client.execute(() -> {
+                        boolean isEnd = (isAnswer || failed.incrementAndGet() == asked.size())
+                                && over.compareAndSet(false, true);
+                        client.execute(() -> {
+                            if (isEnd) {
                                 lookIsDue.set(false);
-                                if (isAnswer) {
-                                    believe(seen);
-                                }
+                            }
+                            if (isAnswer) {
+                                believe(seen, node);
+                            }
+                            if (isEnd) {
                                 lookAgainIfIll();
-                            });
-                        }
+                            }
+                        });
                     });
         }
     }
@@ -731,13 +738,13 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         return asked;
     }
 
-    /** Takes in who has which slots now. */
-    private void believe(ClusterSlots seen) {
+    /** Takes in who has which slots now, as a node sees it. */
+    private void believe(ClusterSlots seen, ClusterNode by) {
         ClusterSlots before;
         ClusterSlots now;
         synchronized (this) {
             before = slots;
-            now = seen.orElse(before);
+            now = seen.after(before, master -> master.equals(by.address()) || !isServing(master));
             slots = now;
         }
         Set<NodeAddress> masters = now.masters();
@@ -755,6 +762,11 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
             tell(moved);
             report();
         }
+    }
+
+    private boolean isServing(NodeAddress master) {
+        ClusterNode node = nodes.get(master);
+        return node != null && node.isServing();
     }
 
     /** A node that is no master any more. What is on its way there is lost if it is silent; else it is about to be answered. */

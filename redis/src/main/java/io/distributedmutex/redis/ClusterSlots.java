@@ -3,9 +3,11 @@ package io.distributedmutex.redis;
 import io.lettuce.core.cluster.SlotHash;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -128,15 +130,27 @@ final class ClusterSlots {
         return new ClusterSlots(changed, more);
     }
 
-    /** The same, with the masters of before for slots that nobody serves now. */
-    ClusterSlots orElse(ClusterSlots before) {
+    /**
+     * The same, but slots that nobody serves now stay with their masters of before, and so do those that may not be left.
+     *
+     * @param before what was believed until now
+     * @param mayLeave whether slots of a master may go to another one
+     */
+    ClusterSlots after(ClusterSlots before, Predicate<NodeAddress> mayLeave) {
+        Set<NodeAddress> left = new HashSet<>(before.masters);
+        left.removeIf(mayLeave.negate());
         @Nullable NodeAddress[] merged = bySlot.clone();
+        Set<NodeAddress> all = new LinkedHashSet<>(nodes);
         for (int slot = 0; slot < COUNT; slot++) {
-            if (merged[slot] == null) {
-                merged[slot] = before.bySlot[slot];
+            NodeAddress master = before.bySlot[slot];
+            if (merged[slot] == null || (master != null && !left.contains(master))) {
+                merged[slot] = master;
+                if (master != null) {
+                    all.add(master);
+                }
             }
         }
-        return new ClusterSlots(merged, nodes);
+        return new ClusterSlots(merged, all);
     }
 
     static int slotOf(String redisKey) {

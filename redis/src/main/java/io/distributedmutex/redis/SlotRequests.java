@@ -5,6 +5,7 @@ import io.lettuce.core.RedisCommandExecutionException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.PriorityQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -16,8 +17,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>As long as nothing is redirected, requests go out at once, to one node, by one connection, which keeps their order. From the
  * first redirect on, later requests are held until all that are on their way have been answered. Then those that were redirected
- * go first, in their order, and the held ones after them. The same holds if the slot is found to be elsewhere while requests are
- * on their way.
+ * go first, in the order in which they were made, and the held ones after them. The same holds if the slot is found to be elsewhere
+ * while requests are on their way. Each request has a number, and none goes out behind one with a greater number that is still on
+ * its way: that may be redirected, too.
  *
  * <p>While a slot moves, a key is at one node or the other: the old one has it, or says {@code ASK} and the new one may. A request
  * of several keys is served only where they all are; else the answer is {@code TRYAGAIN}, which the caller hears: it repeats, or
@@ -41,8 +43,11 @@ final class SlotRequests implements Sender {
 
         NodeAddress address();
 
-        /** It has answered. */
-        void isWell();
+        /** It has served a request. */
+        void serves();
+
+        /** It says that it does not serve the slot, or nothing at all. */
+        void servesNot();
     }
 
     /** The cluster, as far as requests need it. */
@@ -82,8 +87,13 @@ final class SlotRequests implements Sender {
 
     private int onTheirWay;
 
-    /** Redirected, in the order in which they were sent. */
-    private final ArrayDeque<Routed<?>> redirected = new ArrayDeque<>();
+    /** The number of the latest of those on their way. */
+    private long latest;
+
+    private long nextNumber;
+
+    /** Redirected, in the order in which they were made. */
+    private final PriorityQueue<Routed<?>> redirected = new PriorityQueue<>();
 
     /** Held because others were redirected. */
     private final ArrayDeque<Routed<?>> held = new ArrayDeque<>();
@@ -120,6 +130,7 @@ final class SlotRequests implements Sender {
         boolean now;
         long follow = NOT_NOW;
         synchronized (this) {
+            routed.number = nextNumber++;
             now = !following && redirected.isEmpty() && held.isEmpty() && (onTheirWay == 0 || at == node);
             if (now) {
                 depart(routed, node);
@@ -180,6 +191,7 @@ final class SlotRequests implements Sender {
     private void depart(Routed<?> routed, Node node) {
         at = node;
         onTheirWay++;
+        latest = routed.number;
         routed.isCounted = true;
     }
 
@@ -212,14 +224,14 @@ final class SlotRequests implements Sender {
         @Nullable Throwable failure = error;
         try {
             if (error == null) {
-                node.isWell();
+                node.serves();
             } else {
                 Redirect redirect = Redirect.in(error, node.address());
                 if (redirect == null) {
-                    cluster.failed(error);
+                    failed(node, error);
                 } else if (redirect.slot() == slot && routed.redirects++ < MAXIMUM_REDIRECTS) {
                     if (redirect.isForGood()) {
-                        cluster.moved(slot, redirect.to());
+                        moved(node, redirect);
                     }
                     routed.asked = redirect.isForGood() ? null : redirect.to();
                     if (routed.hold()) {
@@ -240,6 +252,18 @@ final class SlotRequests implements Sender {
         }
     }
 
+    private void moved(Node node, Redirect redirect) {
+        node.servesNot();
+        cluster.moved(slot, redirect.to());
+    }
+
+    private void failed(Node node, Throwable error) {
+        if (isDown(RedisErrors.saidIn(error))) {
+            node.servesNot();
+        }
+        cluster.failed(error);
+    }
+
     /** A request is not on its way any more. */
     private void arrived(Routed<?> routed, boolean isRedirected) {
         long follow;
@@ -251,7 +275,7 @@ final class SlotRequests implements Sender {
             routed.isCounted = false;
             onTheirWay--;
             if (isRedirected) {
-                redirected.addLast(routed);
+                redirected.add(routed);
             }
             follow = begin();
         }
@@ -290,9 +314,9 @@ final class SlotRequests implements Sender {
         try {
             Node node = cluster.nodeOf(slot);
             synchronized (this) {
-                Routed<?> first = redirected.isEmpty() ? held.peekFirst() : redirected.peekFirst();
+                Routed<?> first = redirected.isEmpty() ? held.peekFirst() : redirected.peek();
                 // If something is on its way, it goes on with the last answer.
-                if (first == null || (onTheirWay > 0 && (first.asked != null || at != node))) {
+                if (first == null || (onTheirWay > 0 && !first.mayFollow(node))) {
                     following = false;
                     return false;
                 }
@@ -324,11 +348,11 @@ final class SlotRequests implements Sender {
 
     /** Takes out what is to go next, if anything is. Guarded by this. */
     private @Nullable Routed<?> take() {
-        return redirected.isEmpty() ? held.pollFirst() : redirected.pollFirst();
+        return redirected.isEmpty() ? held.pollFirst() : redirected.poll();
     }
 
     /** A request of this slot, until its caller has an answer. */
-    private final class Routed<T> {
+    private final class Routed<T> implements Comparable<Routed<?>> {
 
         private final Request request;
         private final Function<List<@Nullable Object>, T> parser;
@@ -343,6 +367,9 @@ final class SlotRequests implements Sender {
 
         private int redirects;
 
+        /** Its place among the requests of the slot. */
+        private long number;
+
         /** Whether it is among those on their way. Guarded by the requests of the slot. */
         private boolean isCounted;
 
@@ -353,6 +380,16 @@ final class SlotRequests implements Sender {
         Routed(Request request, Function<List<@Nullable Object>, T> parser) {
             this.request = request;
             this.parser = parser;
+        }
+
+        @Override
+        public int compareTo(Routed<?> other) {
+            return Long.compare(number, other.number);
+        }
+
+        /** Whether it may go to a node behind what is on its way. Guarded by the requests of the slot. */
+        private boolean mayFollow(Node node) {
+            return asked == null && at == node && latest < number;
         }
 
         /** It is about to be sent. Returns false if it has ended, and must not be. */
@@ -423,7 +460,12 @@ final class SlotRequests implements Sender {
     }
 
     private static boolean isUnserved(String said) {
-        return Redirect.isOne(said) || said.startsWith("TRYAGAIN") || said.startsWith("CLUSTERDOWN");
+        return Redirect.isOne(said) || said.startsWith("TRYAGAIN") || isDown(said);
+    }
+
+    /** Whether a node says that it has lost the cluster, or that slots are not served. */
+    static boolean isDown(String said) {
+        return said.startsWith("CLUSTERDOWN");
     }
 
     /**
@@ -527,7 +569,7 @@ final class SlotRequests implements Sender {
             @Nullable Redirect redirect = error == null ? null : Redirect.in(error, node.address());
             if (redirect != null && redirect.slot() == slot && redirects++ < MAXIMUM_REDIRECTS) {
                 if (redirect.isForGood()) {
-                    cluster.moved(slot, redirect.to());
+                    moved(node, redirect);
                     send(request, cluster.nodeOf(slot), false);
                 } else {
                     send(request, cluster.nodeAt(redirect.to()), true);
@@ -541,7 +583,7 @@ final class SlotRequests implements Sender {
                 return;
             }
             if (error != null) {
-                cluster.failed(error);
+                failed(node, error);
                 if (redirect != null) {
                     routed.end(null, node.errors().unsettled(routed.request));
                     over();

@@ -14,6 +14,7 @@ final class SlotTags {
     /** The bound of the search; the last slot is found well before it. */
     private static final int SEARCHED = 1_000_000;
 
+    /** The digits of the greatest number that is searched: 1,000,000 is less than 36 to the power of 4. */
     private static final int LONGEST = 4;
 
     private static final int[] SMALLEST = smallestNumbers();

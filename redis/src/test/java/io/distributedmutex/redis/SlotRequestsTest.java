@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,59 @@ class SlotRequestsTest {
 
         assertThat(world.served).containsExactly("1", "2", "3");
         assertThat(results).allSatisfy(result -> assertThat(result).isCompletedWithValue("OK"));
+    }
+
+    /** Whatever the client is made to believe, by a node that has not heard yet, while requests are on their way. */
+    @Test
+    void noRequestIsOvertakenByALaterOne() {
+        for (long seed = 1; seed <= 3_000; seed++) {
+            SlotRequestsTest life = new SlotRequestsTest();
+            List<String> steps = life.liveByChance(new SplittableRandom(seed));
+            assertThat(life.world.served.stream().map(Integer::valueOf).toList())
+                    .as("seed %d: %s", seed, steps)
+                    .isSorted();
+            assertThat(life.results).as("seed %d: %s", seed, steps).allMatch(CompletableFuture::isDone);
+        }
+    }
+
+    private List<String> liveByChance(SplittableRandom random) {
+        List<String> steps = new ArrayList<>();
+        CompletableFuture<Boolean> subscribed = new CompletableFuture<>();
+        for (int i = 0; i < 40; i++) {
+            String node = random.nextBoolean() ? "a" : "b";
+            switch (random.nextInt(8)) {
+                case 0, 1 -> {
+                    steps.add("send " + results.size());
+                    send("" + results.size());
+                }
+                case 2, 3 -> {
+                    steps.add("answer");
+                    world.answerOne();
+                }
+                case 4 -> {
+                    steps.add("go on");
+                    world.runOne();
+                }
+                case 5 -> {
+                    steps.add(node + " has the slot");
+                    world.becomesOwner(node);
+                }
+                case 6 -> {
+                    steps.add(node + " is said to have the slot");
+                    world.master = node;
+                }
+                default -> {
+                    steps.add("hold, or let go");
+                    if (!subscribed.complete(true)) {
+                        subscribed = new CompletableFuture<>();
+                        boolean unused = requests().holdUntil(subscribed, 250);
+                    }
+                }
+            }
+        }
+        subscribed.complete(true);
+        world.run();
+        return steps;
     }
 
     /** Each says that the other has the slot: nine messages for each request, and no more. */
@@ -184,6 +238,12 @@ class SlotRequestsTest {
         /** Who has the slot. */
         private String owner = "a";
 
+        /** Whether that has changed while requests are on their way. */
+        private boolean changed;
+
+        /** Where those are. */
+        private String sentTo = "a";
+
         /** Who the client believes has it. */
         private String master = "a";
 
@@ -208,6 +268,24 @@ class SlotRequestsTest {
             Runnable answer = answers.poll();
             if (answer != null) {
                 answer.run();
+            }
+        }
+
+        /** Not twice while the same requests are on their way: a node that refuses the first of them refuses all. */
+        void becomesOwner(String next) {
+            if (answers.isEmpty()) {
+                changed = false;
+            } else if (changed || !sentTo.equals(owner)) {
+                return;
+            }
+            changed = !answers.isEmpty();
+            owner = next;
+        }
+
+        void runOne() {
+            Runnable task = tasks.poll();
+            if (task != null) {
+                task.run();
             }
         }
 
@@ -296,6 +374,7 @@ class SlotRequestsTest {
         public <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
             world.at("send");
             world.sent++;
+            world.sentTo = address.host();
             CompletableFuture<T> result = new CompletableFuture<>();
             world.answers.add(() -> answer(request, parser, result));
             world.at("send, done");
@@ -334,8 +413,13 @@ class SlotRequestsTest {
         }
 
         @Override
-        public void isWell() {
-            world.at("isWell");
+        public void serves() {
+            world.at("serves");
+        }
+
+        @Override
+        public void servesNot() {
+            world.at("servesNot");
         }
 
         @Override

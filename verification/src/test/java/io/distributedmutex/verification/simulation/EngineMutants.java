@@ -46,7 +46,7 @@ final class EngineMutants {
             new Mutant(
                     "a redirected request is sent behind later ones",
                     SLOTS,
-                    "redirected.addLast(routed);",
+                    "redirected.add(routed);",
                     "held.addLast(routed);"),
             new Mutant(
                     "later requests are not held while others are redirected",
@@ -61,7 +61,7 @@ final class EngineMutants {
             new Mutant(
                     "MOVED is not remembered",
                     SLOTS,
-                    "cluster.moved(slot, redirect.to());\n                    }\n                    routed",
+                    "moved(node, redirect);\n                    }\n                    routed",
                     "}\n                    routed"),
             new Mutant(
                     "TRYAGAIN is taken for a refusal for good",
