@@ -100,7 +100,7 @@ class CirclesTest {
     @Test
     @Tag("deep")
     void everyMutantOfTheDetectorIsCaught() throws Exception {
-        assertThat(ManyLives.survivors(EngineMutants.DEADLOCKS, "brokenCircle", MOST_LIVES))
+        assertThat(ManyLives.survivors(EngineMutants.DEADLOCKS, "brokenCircle", List.of(), MOST_LIVES, Long::toString))
                 .isEmpty();
     }
 }

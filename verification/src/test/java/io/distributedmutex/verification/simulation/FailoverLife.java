@@ -10,7 +10,10 @@ import io.distributedmutex.redis.SimulatedDeployment.FollowingStore;
 import io.distributedmutex.spi.LockStore;
 import io.distributedmutex.testing.Shrinker;
 import io.distributedmutex.testkit.ManualTime;
+import io.distributedmutex.verification.simulation.FailoverPlan.Action;
+import io.distributedmutex.verification.simulation.FailoverPlan.Kind;
 import io.distributedmutex.verification.simulation.Plan.Clocks;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -40,81 +43,13 @@ final class FailoverLife {
     /** How soon a hand-off comes by push. */
     private static final long PUSHED_NANOS = 150_000_000L;
 
-    private static final Duration LONG = Duration.ofSeconds(20);
-
-    /** What is done. */
-    private enum Kind implements Luck.Kind {
-        ACQUIRE(60, false),
-        TRY(8, false),
-        CANCEL(4, false),
-        EXTEND(8, false),
-        MOVE_SLOT(6, false),
-        MOVE_KEY(14, false),
-        HAND_OVER(2, true),
-        KILL(2, true),
-        FREEZE(2, true),
-        STAND_STILL(2, true),
-        SPLIT(2, true),
-        BREAK(4, true),
-        CUT(2, true),
-        MEND(3, true),
-        PAUSE(2, true),
-        RESUME(3, true),
-        CRASH(1, true);
-
-        private final int weight;
-        private final boolean hostile;
-
-        Kind(int weight, boolean hostile) {
-            this.weight = weight;
-            this.hostile = hostile;
-        }
-
-        @Override
-        public int weight() {
-            return weight;
-        }
-
-        @Override
-        public boolean hostile() {
-            return hostile;
-        }
-    }
-
     /**
-     * One thing that is done.
-     *
-     * @param afterNanos how long after the one before
-     * @param pick chooses among what there is then
+     * How long a hand-off may take to whoever has not waited there before. Where its first name is refused, it polls again under
+     * another, but not more than once in a second.
      */
-    private record Action(
-            long afterNanos,
-            Kind kind,
-            int instance,
-            int key,
-            long leaseMillis,
-            long waitMillis,
-            long retryMillis,
-            long holdNanos,
-            boolean renews,
-            boolean forgets,
-            int pick) {}
+    private static final long BEGINS_NANOS = 1_300_000_000L;
 
-    /** What a seed makes. */
-    private record Plot(
-            long seed,
-            int shards,
-            boolean sharded,
-            boolean calm,
-            int faultsOneIn,
-            int instances,
-            List<String> keys,
-            List<Action> actions) {
-
-        Plot with(List<Action> fewer) {
-            return new Plot(seed, shards, sharded, calm, faultsOneIn, instances, keys, fewer);
-        }
-    }
+    private static final Duration LONG = Duration.ofSeconds(20);
 
     private record Instance(
             String label, DistributedMutex mutex, SimulatedProcess process, FailoverNetwork network, Runnable moved) {}
@@ -123,7 +58,7 @@ final class FailoverLife {
 
     private record Wait(Instance instance, String key, CompletableFuture<Lease> future) {}
 
-    private final Plot plot;
+    private final FailoverPlan plan;
     private final ManualTime time;
     private final SplittableRandom random;
     private final FailoverWitness witness;
@@ -133,101 +68,62 @@ final class FailoverLife {
     private final List<Given> leases = new ArrayList<>();
     private int holds;
 
-    private FailoverLife(Plot plot, @Nullable List<String> trace) {
-        this.plot = plot;
-        this.random = new SplittableRandom(~plot.seed);
+    private FailoverLife(FailoverPlan plan, @Nullable List<String> trace) {
+        this.plan = plan;
+        this.random = new SplittableRandom(~plan.seed());
         this.time = ManualTime.withSeed(random.nextLong());
-        this.witness = new FailoverWitness(time, plot.keys, trace);
-        this.nodes = new SimulatedNodes(time, random.split(), witness, plot.keys, plot.shards, plot.sharded);
-        for (int i = 0; i < plot.instances; i++) {
-            SimulatedProcess process = new SimulatedProcess(
-                    time,
-                    1 + (random.nextDouble() - 0.5) * 0.01,
-                    Clocks.STEPS_IGNORED,
-                    random.split(),
-                    witness::broken);
-            FailoverNetwork network =
-                    new FailoverNetwork("instance-" + i, nodes, witness, process, random.split(), plot.faultsOneIn);
-            LockStore store;
-            Runnable moved = () -> {};
-            if (nodes.isCluster()) {
-                store = SimulatedDeployment.cluster(
-                        network, nodes.master(0).port(), nodes.slots(nodes.master(0)), plot.sharded);
-            } else {
-                FollowingStore following = SimulatedDeployment.sentinels(network);
-                store = following.store();
-                moved = following.moved();
-            }
-            DistributedMutex mutex = DistributedMutex.builder(store)
-                    .holderLabel(network.label)
-                    .environment(process)
-                    .build();
-            network.started();
-            instances.add(new Instance(network.label, mutex, process, network, moved));
+        this.witness = new FailoverWitness(time, plan.keys(), trace);
+        this.nodes = new SimulatedNodes(time, random.split(), witness, plan.keys(), plan.shards(), plan.sharded());
+        for (int i = 0; i < plan.instances(); i++) {
+            start();
         }
         nodes.onNamed(this::masterNamed);
     }
 
-    // ---- what a seed makes
-
-    private static Plot plot(long seed) {
-        SplittableRandom random = new SplittableRandom(seed);
-        boolean calm = random.nextInt(4) == 0;
-        int shards = random.nextInt(4) == 0 ? 0 : 2 + random.nextInt(2);
-        boolean sharded = random.nextInt(3) > 0;
-        int faultsOneIn = calm || random.nextBoolean() ? 0 : 20 + random.nextInt(200);
-        int count = 2 + random.nextInt(3);
-        // Two keys that share a slot, or keys of their own.
-        List<String> keys = List.of("{a}one", "{a}two", "{b}one").subList(0, 1 + random.nextInt(3));
-        Luck<Kind> luck = new Luck<>(random, List.of(Kind.values()), calm);
-        int longHolds = random.nextInt(4);
-        List<Action> actions = new ArrayList<>();
-        int length = 15 + random.nextInt(45);
-        for (int i = 0; i < length; i++) {
-            Kind kind = luck.next(random);
-            long lease = random.nextInt(4) == 0 ? random.nextLong(100, 600) : random.nextLong(600, 6_000);
-            actions.add(new Action(
-                    gapNanos(random),
-                    kind,
-                    random.nextInt(count),
-                    random.nextInt(keys.size()),
-                    lease,
-                    random.nextLong(100, 8_000),
-                    random.nextLong(20, 1_000),
-                    random.nextInt(4) < longHolds ? random.nextLong(lease * 1_200_000) : random.nextLong(4_000_000),
-                    random.nextInt(3) == 0,
-                    random.nextInt(20) == 0,
-                    random.nextInt(Integer.MAX_VALUE)));
+    /** Starts another instance. */
+    private Instance start() {
+        SimulatedProcess process = new SimulatedProcess(
+                time, 1 + (random.nextDouble() - 0.5) * 0.01, Clocks.STEPS_IGNORED, random.split(), witness::broken);
+        FailoverNetwork network = new FailoverNetwork(
+                "instance-" + instances.size(), nodes, witness, process, random.split(), plan.faultsOneIn());
+        LockStore store;
+        Runnable moved = () -> {};
+        if (nodes.isCluster()) {
+            store = SimulatedDeployment.cluster(
+                    network, nodes.master(0).port(), nodes.slots(nodes.master(0)), nodes.master(0).hasShardedChannels);
+        } else {
+            FollowingStore following = SimulatedDeployment.sentinels(network);
+            store = following.store();
+            moved = following.moved();
         }
-        return new Plot(seed, shards, sharded, calm, faultsOneIn, count, keys, List.copyOf(actions));
-    }
-
-    private static long gapNanos(SplittableRandom random) {
-        return switch (random.nextInt(10)) {
-            case 0 -> random.nextLong(2_000_000_000L);
-            case 1, 2, 3 -> random.nextLong(50_000_000L);
-            default -> random.nextLong(2_000_000L);
-        };
+        DistributedMutex mutex = DistributedMutex.builder(store)
+                .holderLabel(network.label)
+                .environment(process)
+                .build();
+        network.started();
+        Instance started = new Instance(network.label, mutex, process, network, moved);
+        instances.add(started);
+        return started;
     }
 
     /**
-     * Lives the life of a seed.
+     * Lives a life.
      *
      * @return how many leases were granted
      */
-    static int live(long seed) {
-        return live(plot(seed), null);
+    static int live(FailoverPlan plan) {
+        return live(plan, null);
     }
 
-    /** Lives it, and tells what happened: the same for the same seed. */
-    static List<String> traceOf(long seed) {
+    /** Lives it, and tells what happened: the same for the same plan. */
+    static List<String> traceOf(FailoverPlan plan) {
         List<String> trace = new ArrayList<>();
-        int unused = live(plot(seed), trace);
+        int unused = live(plan, trace);
         return trace;
     }
 
-    private static int live(Plot plot, @Nullable List<String> trace) {
-        FailoverLife life = new FailoverLife(plot, trace);
+    private static int live(FailoverPlan plan, @Nullable List<String> trace) {
+        FailoverLife life = new FailoverLife(plan, trace);
         try {
             life.run();
         } finally {
@@ -236,10 +132,10 @@ final class FailoverLife {
         return life.leases.size();
     }
 
-    private static Optional<SimulationFailure> failureOf(Plot plot) {
+    static Optional<SimulationFailure> failureOf(FailoverPlan plan) {
         List<String> trace = new ArrayList<>();
         try {
-            int unused = live(plot, trace);
+            int unused = live(plan, trace);
             return Optional.empty();
         } catch (SimulationFailure e) {
             int from = Math.max(0, trace.size() - 120);
@@ -248,23 +144,26 @@ final class FailoverLife {
         }
     }
 
-    /** What a seed breaks, told by the few of its actions that still break something; null if nothing. */
-    static @Nullable String report(long seed) {
-        Plot plot = plot(seed);
-        Optional<SimulationFailure> failure = failureOf(plot);
+    /**
+     * What a plan breaks, told by the few of its actions that still break something, which this leaves in target/failed-lives; null
+     * if nothing.
+     */
+    static @Nullable String report(FailoverPlan plan) {
+        Optional<SimulationFailure> failure = failureOf(plan);
         if (failure.isEmpty()) {
             return null;
         }
         var shortest = Shrinker.shrink(
-                plot.actions,
+                plan.actions(),
                 failure.get(),
-                actions -> failureOf(plot.with(actions)).filter(other -> isAlike(other, failure.get())),
+                actions -> failureOf(plan.with(actions)).filter(other -> isAlike(other, failure.get())),
                 600);
-        return "seed " + seed + " breaks a promise (replay: -Dfailovers.seed=" + seed + "): "
+        Path file = PlanFile.writeFailed(plan.with(shortest.steps()));
+        return "seed " + plan.seed() + " breaks a promise (replay: -Dfailovers.seed=" + plan.seed() + "): "
                 + failure.get().getMessage().lines().findFirst().orElse("")
-                + "\nshrunk from " + plot.actions.size() + " to "
-                + shortest.steps().size() + " actions; "
-                + plot.with(List.of()) + ":\n  "
+                + "\nshrunk from " + plan.actions().size() + " to "
+                + shortest.steps().size() + " actions (in " + file + "); "
+                + plan.with(List.of()) + ":\n  "
                 + shortest.steps().stream().map(Action::toString).collect(Collectors.joining("\n  "))
                 + "\nwhat happens then: " + shortest.failure().getMessage();
     }
@@ -280,10 +179,10 @@ final class FailoverLife {
     // ---- what is done
 
     private void run() {
-        for (Action action : plot.actions) {
-            advance(action.afterNanos);
+        for (Action action : plan.actions()) {
+            advance(action.afterNanos());
             note(action::toString);
-            act(action, instances.get(action.instance), plot.keys.get(action.key));
+            act(action, instances.get(action.instance()), plan.keys().get(action.key()));
             witness.check();
         }
         heal();
@@ -294,17 +193,17 @@ final class FailoverLife {
 
     private void act(Action action, Instance instance, String key) {
         int shard = nodes.masterOf(key).shard;
-        switch (action.kind) {
+        switch (action.kind()) {
             case ACQUIRE, TRY -> instance.process.whenRunning(() -> ask(action, instance, key));
             case CANCEL -> {
                 if (!waits.isEmpty()) {
-                    Wait wait = waits.get(waits.size() - 1 - action.pick % Math.min(waits.size(), 6));
+                    Wait wait = waits.get(waits.size() - 1 - action.pick() % Math.min(waits.size(), 6));
                     wait.instance.process.whenRunning(() -> wait.future.cancel(false));
                 }
             }
             case EXTEND -> {
                 if (!leases.isEmpty()) {
-                    Given given = leases.get(leases.size() - 1 - action.pick % Math.min(leases.size(), 3));
+                    Given given = leases.get(leases.size() - 1 - action.pick() % Math.min(leases.size(), 3));
                     if (!given.instance.process.isCrashed()) {
                         given.instance.process.startOrAbandon(() -> extend(given.lease, action));
                     }
@@ -313,7 +212,7 @@ final class FailoverLife {
             case MOVE_SLOT ->
                 nodes.beginMove(
                         SimulatedDeployment.slotOf(SimulatedDeployment.lockOf(key)),
-                        (shard + 1 + action.pick % 2) % Math.max(1, plot.shards));
+                        (shard + 1 + action.pick() % 2) % Math.max(1, plan.shards()));
             case MOVE_KEY -> nodes.moveOne();
             case HAND_OVER -> nodes.handOver(shard);
             case KILL -> nodes.kill(shard);
@@ -357,18 +256,18 @@ final class FailoverLife {
 
     private void ask(Action action, Instance instance, String key) {
         LockOptions.Builder options = LockOptions.builder()
-                .leaseTime(Duration.ofMillis(action.leaseMillis))
-                .waitTime(Duration.ofMillis(action.kind == Kind.TRY ? 0 : action.waitMillis))
-                .retryInterval(Duration.ofMillis(action.retryMillis));
-        if (action.renews && action.leaseMillis >= 300) {
-            options.autoRenew(Duration.ofMillis(action.leaseMillis + 3_000));
+                .leaseTime(Duration.ofMillis(action.leaseMillis()))
+                .waitTime(Duration.ofMillis(action.kind() == Kind.TRY ? 0 : action.waitMillis()))
+                .retryInterval(Duration.ofMillis(action.retryMillis()));
+        if (action.renews() && action.leaseMillis() >= 300) {
+            options.autoRenew(Duration.ofMillis(action.leaseMillis() + 3_000));
         }
         CompletableFuture<Lease> future = instance.mutex.with(o -> options).acquireAsync(key);
         waits.add(new Wait(instance, key, future));
         CompletableFuture<Lease> unused = future.whenComplete((lease, error) -> {
             if (lease != null) {
-                received(instance, lease, action.leaseMillis);
-                if (!action.forgets || plot.calm) {
+                received(instance, lease, action.leaseMillis());
+                if (!action.forgets() || plan.calm()) {
                     hold(instance, lease, action);
                 }
             } else if (!future.isCancelled()
@@ -394,17 +293,17 @@ final class FailoverLife {
                     note(() -> "closed by " + instance.label + ": " + lease);
                     witness.write(lease);
                     // While slots move, leases stay.
-                    if (plot.calm && action.holdNanos < action.leaseMillis * 450_000 && !lease.isValid()) {
+                    if (plan.calm() && action.holdNanos() < action.leaseMillis() * 450_000 && !lease.isValid()) {
                         witness.broken("lost without a reason: " + lease + ' ' + lease.lossReason());
                     }
                     lease.close();
                 },
-                action.holdNanos);
+                action.holdNanos());
     }
 
     private void extend(Lease lease, Action action) {
         try {
-            lease.extend(Duration.ofMillis(action.leaseMillis));
+            lease.extend(Duration.ofMillis(action.leaseMillis()));
         } catch (LockException e) {
             note(() -> "not extended: " + e.getMessage());
         }
@@ -449,7 +348,7 @@ final class FailoverLife {
     private void settle() {
         for (int i = 0; i < 800 && (holds > 0 || !wanted().isEmpty()); i++) {
             advance(STEP_NANOS);
-            Set<String> keys = Set.copyOf(plot.keys);
+            Set<String> keys = Set.copyOf(plan.keys());
             witness.checkService(wanted(), nodes.taken(keys).keySet(), SERVED_NANOS);
         }
         if (!wanted().isEmpty()) {
@@ -467,25 +366,32 @@ final class FailoverLife {
         witness.throwFound();
     }
 
-    /** Each key from one instance to another, in a moment: the waiter is subscribed where it waits. */
+    /** Each key from one instance to another: just when that begins to wait, and when it is subscribed where it waits. */
     private void handOffs() {
         List<Instance> alive =
                 instances.stream().filter(one -> !one.process.isCrashed()).toList();
-        for (String key : plot.keys) {
-            Instance holder = alive.get(0);
-            Instance waiter = alive.get(1);
-            CompletableFuture<Lease> held = acquire(holder, key);
-            advanceUntil(held, 1_000_000_000L);
-            require(held.isDone() && !held.isCompletedExceptionally(), () -> "not served when all is well: " + key);
-            CompletableFuture<Lease> next = acquire(waiter, key);
+        Instance fresh = start();
+        fresh.network.heal();
+        for (String key : plan.keys()) {
+            handOff(alive.get(0), fresh, key, random.nextLong(40_000_000L), BEGINS_NANOS);
             // The first poll goes out with its subscription; the next one is seconds away.
-            advance(1_500_000_000L);
-            held.join().close();
-            advanceUntil(next, PUSHED_NANOS);
-            require(next.isDone() && !next.isCompletedExceptionally(), () -> "not handed on by push: " + key);
-            next.join().close();
-            advance(200_000_000L);
+            handOff(alive.get(0), alive.get(1), key, 1_500_000_000L, PUSHED_NANOS);
         }
+    }
+
+    private void handOff(Instance holder, Instance waiter, String key, long afterNanos, long boundNanos) {
+        CompletableFuture<Lease> held = acquire(holder, key);
+        advanceUntil(held, 1_000_000_000L);
+        require(held.isDone() && !held.isCompletedExceptionally(), () -> "not served when all is well: " + key);
+        CompletableFuture<Lease> next = acquire(waiter, key);
+        advance(afterNanos);
+        held.join().close();
+        advanceUntil(next, boundNanos);
+        require(
+                next.isDone() && !next.isCompletedExceptionally(),
+                () -> "not handed on within " + boundNanos / 1_000_000 + " ms: " + key);
+        next.join().close();
+        advance(200_000_000L);
     }
 
     private CompletableFuture<Lease> acquire(Instance instance, String key) {

@@ -48,10 +48,19 @@ final class FailoverNetwork implements Wire {
     /** Those whose callers have no answer yet. */
     private final Map<Object, Asked> asked = new IdentityHashMap<>();
 
-    private final Map<String, Long> latest = new HashMap<>();
+    /** The latest that was done, of each key. */
+    private final Map<String, Done> latest = new HashMap<>();
+
     private long nextOrder;
 
-    private record Asked(long order, String key) {}
+    /**
+     * A request.
+     *
+     * @param refusals the nodes that sent it elsewhere, and how often slots had changed hands by then
+     */
+    private record Asked(long order, String key, Map<Node, Integer> refusals) {}
+
+    private record Done(long order, Node node) {}
 
     FailoverNetwork(
             String label,
@@ -153,18 +162,27 @@ final class FailoverNetwork implements Wire {
 
     @Override
     public Runnable asked(Object request, String key) {
-        asked.put(request, new Asked(nextOrder++, key));
+        asked.put(request, new Asked(nextOrder++, key, new HashMap<>()));
         return () -> asked.remove(request);
     }
 
-    /** A node has done what was asked, so it comes after what was asked before. */
+    /**
+     * A node has done what was asked, so it comes after what was asked before. But if a node refuses a request, has the slot again a
+     * moment later, and then serves those that were on their way to it, nobody could have kept the order.
+     */
     private void done(Node node, Asked one, List<String> words) {
         if (asked.containsValue(one) && !FOLLOWING.contains(words.get(0))) {
-            if (one.order < latest.getOrDefault(one.key, -1L)) {
+            Done last = latest.get(one.key);
+            boolean isLater = last == null || one.order > last.order;
+            if (!isLater
+                    && one.order != last.order
+                    && nodes.changes() == one.refusals.getOrDefault(last.node, nodes.changes())) {
                 witness.broken("a request of " + label + " for " + one.key + " was overtaken by a later one: "
                         + shown(words) + " at " + node);
             }
-            latest.merge(one.key, one.order, Math::max);
+            if (isLater) {
+                latest.put(one.key, new Done(one.order, node));
+            }
         }
     }
 
@@ -271,6 +289,9 @@ final class FailoverNetwork implements Wire {
             if (isElsewhere(reply)) {
                 // Nobody reads what else this answers.
                 running = null;
+                if (by != null) {
+                    by.refusals.put(node, nodes.changes());
+                }
             } else if (by != null) {
                 FailoverNetwork.this.done(node, by, words);
             }

@@ -53,6 +53,9 @@ final class FailoverWitness {
         /** The greatest number of the epochs before, of those that count for the next one. */
         long before;
 
+        /** The last epoch in which something was written under a token: a lease that survived is renewed at the new master. */
+        final Map<String, Integer> last = new HashMap<>();
+
         History(String key) {
             lock = SimulatedDeployment.lockOf(key);
             fence = SimulatedDeployment.companionsOf(key).get(1);
@@ -60,6 +63,10 @@ final class FailoverWitness {
 
         int epoch() {
             return grants.size() - 1;
+        }
+
+        int lastOf(Grant grant) {
+            return Math.max(grant.epoch, last.getOrDefault(grant.token, 0));
         }
 
         int epochAt(Node node) {
@@ -146,6 +153,9 @@ final class FailoverWitness {
             }
             boolean isFollowed = value.indexOf("!|") == 22;
             String[] parts = value.split(isFollowed ? "!" : "\\|", 3);
+            if (isLock) {
+                history.last.merge(parts[0], epoch, Math::max);
+            }
             if (!isFollowed && !parts[1].isEmpty()) {
                 granted(history, node, epoch, parts[0], Long.parseLong(parts[1]), 64);
             } else if (names.contains(history.fence)) {
@@ -233,7 +243,7 @@ final class FailoverWitness {
     /** Whether something was lost between two grants. */
     private boolean isExcused(String key, Grant one, Grant other) {
         int from = Math.min(one.epoch, other.epoch);
-        int to = Math.max(one.epoch, other.epoch);
+        int to = Math.max(history(key).lastOf(one), history(key).lastOf(other));
         return history(key).lossy.stream().anyMatch(epoch -> from <= epoch && epoch < to);
     }
 

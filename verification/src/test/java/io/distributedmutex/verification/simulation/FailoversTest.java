@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.testing.Seeds;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -51,6 +52,24 @@ class FailoversTest {
     }
 
     @Test
+    void noKeptLifeBreaksAPromise() throws Exception {
+        Map<String, FailoverPlan> kept = PlanFile.keptFailovers();
+        assertThat(kept).isNotEmpty();
+        try (Silence silence = new Silence()) {
+            kept.forEach((name, plan) ->
+                    assertThat(FailoverLife.failureOf(plan)).as(name).isEmpty());
+        }
+    }
+
+    @Test
+    void aPlanIsReadAsItWasWritten() {
+        for (long seed = 0; seed < 200; seed++) {
+            FailoverPlan plan = FailoverPlan.random(seed);
+            assertThat(PlanFile.readFailovers(PlanFile.written(plan))).isEqualTo(plan);
+        }
+    }
+
+    @Test
     void theSameSeedLivesTheSameLife() {
         try (Silence silence = new Silence()) {
             for (long seed = 0; seed < 10; seed++) {
@@ -61,7 +80,7 @@ class FailoversTest {
 
     /** Names of connections are drawn anew each time. */
     private static List<String> grants(long seed) {
-        return FailoverLife.traceOf(seed).stream()
+        return FailoverLife.traceOf(FailoverPlan.random(seed)).stream()
                 .filter(line -> line.contains(" granted to ") || line.contains(" closed by "))
                 .toList();
     }
@@ -78,9 +97,9 @@ class FailoversTest {
                         number < count && failure.get() == null && System.nanoTime() < endNanos;
                         number = next.getAndIncrement()) {
                     try {
-                        granted.addAndGet(FailoverLife.live(first + number));
+                        granted.addAndGet(FailoverLife.live(FailoverPlan.random(first + number)));
                     } catch (SimulationFailure e) {
-                        String report = FailoverLife.report(first + number);
+                        String report = FailoverLife.report(FailoverPlan.random(first + number));
                         failure.compareAndSet(null, report != null ? report : "not repeatable: " + e.getMessage());
                     } catch (RuntimeException | Error e) {
                         failure.compareAndSet(null, "seed " + (first + number) + " died of " + e);
@@ -100,7 +119,15 @@ class FailoversTest {
     @Test
     @Tag("deep")
     void everyMutantIsCaught() throws Exception {
-        assertThat(ManyLives.survivors(EngineMutants.FAILOVERS, "brokenFailover", MOST_LIVES))
+        List<String> kept = PlanFile.keptFailovers().values().stream()
+                .map(PlanFile::written)
+                .toList();
+        assertThat(ManyLives.survivors(
+                        EngineMutants.FAILOVERS,
+                        "brokenFailover",
+                        kept,
+                        MOST_LIVES,
+                        seed -> PlanFile.written(FailoverPlan.random(seed))))
                 .isEmpty();
     }
 }

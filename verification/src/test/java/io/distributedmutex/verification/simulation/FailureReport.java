@@ -48,7 +48,7 @@ final class FailureReport {
         if (shortest == null) {
             return null;
         }
-        Path file = PlanFile.write(Path.of("target", "failed-lives"), "seed-" + plan.seed(), shortest.plan());
+        Path file = PlanFile.writeFailed(shortest.plan());
         return "seed " + plan.seed() + " breaks a promise (replay: -Dsimulation.seed=" + plan.seed() + "): "
                 + shortest.first().getMessage().lines().findFirst().orElse("")
                 + "\nshrunk from " + plan.actions().size() + " to "

@@ -5,7 +5,9 @@ import io.distributedmutex.verification.simulation.Plan.Action;
 import io.distributedmutex.verification.simulation.Plan.Clocks;
 import io.distributedmutex.verification.simulation.Plan.End;
 import io.distributedmutex.verification.simulation.Plan.Kind;
+import io.distributedmutex.verification.simulation.SimulatedNodes.Sharded;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -25,15 +28,28 @@ import java.util.stream.Stream;
 final class PlanFile {
 
     private static final String ENDING = ".life";
+    private static final String FAILOVERS = ".failovers";
+
+    /** Where those are left that break something. */
+    private static final Path FAILED = Path.of("target", "failed-lives");
 
     private PlanFile() {}
 
     /** All plans that are kept, by name. */
     static Map<String, Plan> kept() throws IOException {
-        Map<String, Plan> plans = new TreeMap<>();
+        return kept(ENDING, PlanFile::read);
+    }
+
+    /** The same of those with failovers. */
+    static Map<String, FailoverPlan> keptFailovers() throws IOException {
+        return kept(FAILOVERS, PlanFile::readFailovers);
+    }
+
+    private static <T> Map<String, T> kept(String ending, Function<String, T> reader) throws IOException {
+        Map<String, T> plans = new TreeMap<>();
         try (Stream<Path> files = Files.list(folder())) {
-            for (Path file : files.filter(f -> f.toString().endsWith(ENDING)).toList()) {
-                plans.put(file.getFileName().toString(), read(Files.readString(file)));
+            for (Path file : files.filter(f -> f.toString().endsWith(ending)).toList()) {
+                plans.put(file.getFileName().toString(), reader.apply(Files.readString(file)));
             }
         }
         return plans;
@@ -48,6 +64,21 @@ final class PlanFile {
     static Path write(Path folder, String name, Plan plan) throws IOException {
         Files.createDirectories(folder);
         return Files.writeString(folder.resolve(name + ENDING), written(plan));
+    }
+
+    /** Writes one that breaks something; returns the file. */
+    static Path writeFailed(Plan plan) throws IOException {
+        return write(FAILED, "seed-" + plan.seed(), plan);
+    }
+
+    /** The same of one with failovers. */
+    static Path writeFailed(FailoverPlan plan) {
+        try {
+            Files.createDirectories(FAILED);
+            return Files.writeString(FAILED.resolve("seed-" + plan.seed() + FAILOVERS), written(plan));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     static String written(Plan plan) {
@@ -80,6 +111,63 @@ final class PlanFile {
 
     private static String words(Object... words) {
         return Arrays.stream(words).map(String::valueOf).collect(Collectors.joining(" "));
+    }
+
+    static String written(FailoverPlan plan) {
+        String life = words(
+                plan.seed(),
+                plan.shards(),
+                plan.sharded(),
+                plan.calm(),
+                plan.faultsOneIn(),
+                plan.instances(),
+                String.join(",", plan.keys()));
+        return Stream.concat(
+                        Stream.of(life),
+                        plan.actions().stream()
+                                .map(a -> words(
+                                        a.afterNanos(),
+                                        a.kind(),
+                                        a.instance(),
+                                        a.key(),
+                                        a.leaseMillis(),
+                                        a.waitMillis(),
+                                        a.retryMillis(),
+                                        a.holdNanos(),
+                                        a.renews(),
+                                        a.forgets(),
+                                        a.pick())))
+                .collect(Collectors.joining("\n", "", "\n"));
+    }
+
+    static FailoverPlan readFailovers(String text) {
+        List<String> lines = text.lines().toList();
+        String[] life = lines.get(0).split(" ");
+        List<FailoverPlan.Action> actions = new ArrayList<>();
+        for (String line : lines.subList(1, lines.size())) {
+            String[] w = line.split(" ");
+            actions.add(new FailoverPlan.Action(
+                    Long.parseLong(w[0]),
+                    FailoverPlan.Kind.valueOf(w[1]),
+                    Integer.parseInt(w[2]),
+                    Integer.parseInt(w[3]),
+                    Long.parseLong(w[4]),
+                    Long.parseLong(w[5]),
+                    Long.parseLong(w[6]),
+                    Long.parseLong(w[7]),
+                    Boolean.parseBoolean(w[8]),
+                    Boolean.parseBoolean(w[9]),
+                    Integer.parseInt(w[10])));
+        }
+        return new FailoverPlan(
+                Long.parseLong(life[0]),
+                Integer.parseInt(life[1]),
+                Sharded.valueOf(life[2]),
+                Boolean.parseBoolean(life[3]),
+                Integer.parseInt(life[4]),
+                Integer.parseInt(life[5]),
+                List.of(life[6].split(",")),
+                List.copyOf(actions));
     }
 
     static Plan read(String text) {

@@ -36,6 +36,13 @@ final class SimulatedNodes {
     /** A master that was replaced cannot be one again before it has its successor's data. */
     private static final long SETTLE_NANOS = 500_000_000L;
 
+    /** Which nodes of a cluster have sharded channels, as those of Redis 7.0 do; some while the cluster is upgraded. */
+    enum Sharded {
+        NONE,
+        SOME,
+        ALL
+    }
+
     private static final String NOT_HERE = "ERR Script attempted to access a non local key in a cluster node";
 
     final ManualTime time;
@@ -44,7 +51,6 @@ final class SimulatedNodes {
     private final FailoverWitness witness;
     private final List<String> keys;
     private final boolean isCluster;
-    private final boolean isSharded;
     private final boolean hasNative;
     private final int shards;
     private final NodeScripts scripts = new NodeScripts();
@@ -56,6 +62,8 @@ final class SimulatedNodes {
     private View truth;
 
     private @Nullable Move move;
+
+    private int changes;
 
     /** From when on each shard may have another master again. */
     private final long[] settledNanos;
@@ -98,6 +106,7 @@ final class SimulatedNodes {
         final int index;
         final int shard;
         final long clockMillis;
+        final boolean hasShardedChannels;
         final NodeData data = new NodeData();
         final Set<Session> sessions = new LinkedHashSet<>();
         final ArrayDeque<Runnable> frozen = new ArrayDeque<>();
@@ -110,8 +119,9 @@ final class SimulatedNodes {
         boolean isFrozen;
         View view;
 
-        Node(int index, int shard, long clockMillis, View view) {
+        Node(int index, int shard, boolean hasShardedChannels, long clockMillis, View view) {
             this.index = index;
+            this.hasShardedChannels = hasShardedChannels;
             this.shard = shard;
             this.clockMillis = clockMillis;
             this.view = view;
@@ -158,7 +168,7 @@ final class SimulatedNodes {
      * A deployment.
      *
      * @param shards how many masters there are; 0 for one with Sentinels
-     * @param isSharded whether there are sharded channels
+     * @param sharded which nodes have sharded channels
      */
     SimulatedNodes(
             ManualTime time,
@@ -166,7 +176,7 @@ final class SimulatedNodes {
             FailoverWitness witness,
             List<String> keys,
             int shards,
-            boolean isSharded) {
+            Sharded sharded) {
         this.time = time;
         this.keys = keys;
         this.random = random;
@@ -174,7 +184,6 @@ final class SimulatedNodes {
         this.isCluster = shards > 0;
         this.shards = Math.max(1, shards);
         this.settledNanos = new long[this.shards];
-        this.isSharded = isSharded;
         this.hasNative = random.nextBoolean();
         int[] masters = new int[this.shards];
         for (int i = 0; i < masters.length; i++) {
@@ -182,7 +191,9 @@ final class SimulatedNodes {
         }
         truth = new View(masters, new TreeMap<>());
         for (int i = 0; i < 2 * this.shards; i++) {
-            Node node = new Node(i, i % this.shards, random.nextLong(2), truth.copy());
+            boolean hasShardedChannels =
+                    isCluster && (sharded == Sharded.ALL || sharded == Sharded.SOME && random.nextBoolean());
+            Node node = new Node(i, i % this.shards, hasShardedChannels, random.nextLong(2), truth.copy());
             node.lagNanos = random.nextInt(4) == 0 ? random.nextLong(400_000_000) : random.nextLong(3_000_000);
             nodes.add(node);
         }
@@ -196,8 +207,9 @@ final class SimulatedNodes {
         return isCluster;
     }
 
-    boolean isSharded() {
-        return isCluster && isSharded;
+    /** How often slots have changed hands. */
+    int changes() {
+        return changes;
     }
 
     Node master(int shard) {
@@ -302,6 +314,7 @@ final class SimulatedNodes {
         next.stream.forEach(written -> lost.add(written.key));
         next.stream.clear();
         truth.masters[shard] = next.index;
+        changes++;
         settledNanos[shard] = time.elapsed().toNanos() + SETTLE_NANOS;
         witness.note(() -> next + " takes over from " + old + ", without " + lost);
         witness.replaced(keysOf(shard), old, next, lost);
@@ -362,6 +375,7 @@ final class SimulatedNodes {
         }
         move = null;
         truth.moved.put(now.slot, now.to.shard);
+        changes++;
         learn(now.to);
         learn(now.from);
         nodes.forEach(node -> later(random.nextLong(500_000_000L), () -> learn(node)));
@@ -534,6 +548,9 @@ final class SimulatedNodes {
             case "SPUBLISH" -> publishInSlot(node, words.get(1), words.get(2));
             case "PUBSUB" -> {
                 boolean inSlot = words.get(1).equals("SHARDNUMSUB");
+                if (inSlot && !node.hasShardedChannels) {
+                    yield new Failure("ERR Unknown subcommand or wrong number of arguments for 'SHARDNUMSUB'");
+                }
                 yield new ArrayList<Object>(List.of(words.get(2), subscribers(node, words.get(2), inSlot)));
             }
             default -> isLeaving && !node.data.has(words.get(1)) ? new Failure(NOT_HERE) : node.data.call(words);
@@ -612,7 +629,7 @@ final class SimulatedNodes {
     // ---- pushes
 
     private @Nullable Object subscribeInSlot(Node node, Session session, boolean begins, String channel) {
-        if (!isSharded()) {
+        if (!node.hasShardedChannels) {
             return new Failure("ERR unknown command 'SSUBSCRIBE'");
         }
         int slot = slotOf(channel);
@@ -645,9 +662,12 @@ final class SimulatedNodes {
 
     /** Counts those at this node, and reaches those in its shard. */
     private Object publishInSlot(Node node, String channel, String message) {
+        if (!node.hasShardedChannels) {
+            return new Failure("ERR Unknown Redis command called from Lua script");
+        }
         long count = deliver(node, channel, message, true);
         nodes.stream()
-                .filter(other -> other != node && other.shard == node.shard)
+                .filter(other -> other != node && other.shard == node.shard && other.hasShardedChannels)
                 .forEach(other -> byBus(other, channel, message, true));
         return count;
     }

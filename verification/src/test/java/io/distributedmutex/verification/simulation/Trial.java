@@ -35,12 +35,12 @@ public final class Trial {
     /**
      * Lives a life of deadlocks.
      *
-     * @param seed whose
+     * @param seed whose, as text
      * @return the first line of what it breaks, or null
      */
-    public static @Nullable String brokenCircle(long seed) {
+    public static @Nullable String brokenCircle(String seed) {
         try {
-            CircleLife.Figures unused = CircleLife.live(seed);
+            CircleLife.Figures unused = CircleLife.live(Long.parseLong(seed));
             return null;
         } catch (SimulationFailure e) {
             return e.getMessage().lines().findFirst().orElse("");
@@ -50,12 +50,12 @@ public final class Trial {
     /**
      * Lives a life of failovers.
      *
-     * @param seed whose
+     * @param plan the plan
      * @return the first line of what it breaks, or null
      */
-    public static @Nullable String brokenFailover(long seed) {
+    public static @Nullable String brokenFailover(String plan) {
         try {
-            int unused = FailoverLife.live(seed);
+            int unused = FailoverLife.live(PlanFile.readFailovers(plan));
             return null;
         } catch (SimulationFailure e) {
             return e.getMessage().lines().findFirst().orElse("");
