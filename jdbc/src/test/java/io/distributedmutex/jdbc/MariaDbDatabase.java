@@ -96,21 +96,20 @@ record MariaDbDatabase(String scheme, String options) implements Database {
                         "--auth-root-authentication-method=normal",
                         "--skip-test-db");
                 int port = freePort();
-                Process process = new ProcessBuilder(
-                                executable("mariadbd").orElseThrow().toString(),
-                                "--no-defaults",
-                                "--user=" + System.getProperty("user.name"),
-                                "--datadir=" + data,
-                                "--socket=" + folder.resolve("socket"),
-                                "--pid-file=" + folder.resolve("pid"),
-                                "--bind-address=127.0.0.1",
-                                "--port=" + port,
-                                "--skip-name-resolve",
-                                "--innodb-flush-log-at-trx-commit=0",
-                                "--innodb-lock-wait-timeout=60")
-                        .redirectErrorStream(true)
-                        .redirectOutput(folder.resolve("log").toFile())
-                        .start();
+                Process process = started(
+                        folder,
+                        "log",
+                        executable("mariadbd").orElseThrow().toString(),
+                        "--no-defaults",
+                        "--user=" + System.getProperty("user.name"),
+                        "--datadir=" + data,
+                        "--socket=" + folder.resolve("socket"),
+                        "--pid-file=" + folder.resolve("pid"),
+                        "--bind-address=127.0.0.1",
+                        "--port=" + port,
+                        "--skip-name-resolve",
+                        "--innodb-flush-log-at-trx-commit=0",
+                        "--innodb-lock-wait-timeout=60");
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(process, folder), "stop-mariadb"));
                 String url = "jdbc:mariadb://127.0.0.1:" + port + "/";
                 Await.until("MariaDB answers", () -> {
@@ -131,18 +130,24 @@ record MariaDbDatabase(String scheme, String options) implements Database {
         }
 
         private static void run(Path folder, String... command) throws IOException {
-            Path log = folder.resolve("install-log");
-            Process process = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(log.toFile())
-                    .start();
+            Process process = started(folder, "install-log", command);
             try {
                 if (!process.waitFor(120, TimeUnit.SECONDS) || process.exitValue() != 0) {
-                    throw new AssertionError(List.of(command) + " failed: " + Files.readString(log));
+                    throw new AssertionError(
+                            List.of(command) + " failed: " + Files.readString(folder.resolve("install-log")));
                 }
             } catch (InterruptedException e) {
                 throw new AssertionError(e);
             }
+        }
+
+        /** Temporary files are its own: two servers that start at once in one folder remove those of each other. */
+        private static Process started(Path folder, String log, String... command) throws IOException {
+            ProcessBuilder builder = new ProcessBuilder(command)
+                    .redirectErrorStream(true)
+                    .redirectOutput(folder.resolve(log).toFile());
+            builder.environment().put("TMPDIR", folder.toString());
+            return builder.start();
         }
 
         private static int freePort() throws IOException {

@@ -33,7 +33,6 @@ class UnreachedWaiterTest {
     private static final String UNREACHED = "CCCCCCCCCCCwaiterwaite";
 
     private final BlockingQueue<String> pushed = new LinkedBlockingQueue<>();
-    private final BlockingQueue<String> granted = new LinkedBlockingQueue<>();
 
     /**
      * It subscribed there when that was the master, or had just been one. A push that the master publishes reaches it, though the
@@ -45,16 +44,10 @@ class UnreachedWaiterTest {
         try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 1)
                         .executable(executable.path())
                         .start();
-                RedisLockStore holder = connect(redis);
-                RedisLockStore other = connect(redis)) {
-            holder.start("holder", "A".repeat(11), ignored());
-            other.start("other", "B".repeat(11), listening());
+                Pair stores = new Pair(redis)) {
             EmbeddedRedis master = redis.masterOf(redis.slotOf("lock:k"));
             EmbeddedRedis replica = redis.replicasOf(master).get(0);
             boolean isSharded = Clusters.isSharded(master);
-
-            assertThat(acquire(holder, HOLDER, false)).isInstanceOf(AcquireReply.Granted.class);
-            assertThat(acquire(other, OTHER, true)).isInstanceOf(AcquireReply.Refused.class);
             String queue = queueOn(master);
             String name = (isSharded ? "shard-" : "nodes-") + "x".repeat(22);
             String channel =
@@ -69,7 +62,7 @@ class UnreachedWaiterTest {
                     subscriber.async().subscribe(channel).get(5, TimeUnit.SECONDS);
                 }
                 waitedFirst(master, queue, name);
-                release(holder);
+                stores.handOver();
                 // What is published later comes later.
                 master.command(isSharded ? "SPUBLISH" : "PUBLISH", channel, "last");
                 assertThat(pushed.poll(10, TimeUnit.SECONDS)).isEqualTo("last");
@@ -86,16 +79,10 @@ class UnreachedWaiterTest {
         try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 0)
                         .executable(executable.path())
                         .start();
-                RedisLockStore holder = connect(redis);
-                RedisLockStore other = connect(redis)) {
-            holder.start("holder", "A".repeat(11), ignored());
-            other.start("other", "B".repeat(11), listening());
+                Pair stores = new Pair(redis)) {
             EmbeddedRedis master = redis.masterOf(redis.slotOf("lock:k"));
-
-            assertThat(acquire(holder, HOLDER, false)).isInstanceOf(AcquireReply.Granted.class);
-            assertThat(acquire(other, OTHER, true)).isInstanceOf(AcquireReply.Refused.class);
             waitedFirst(master, queueOn(master), "shard-" + "x".repeat(22));
-            release(holder);
+            stores.handOver();
         }
     }
 
@@ -111,51 +98,61 @@ class UnreachedWaiterTest {
         master.command("HSET", queue.replace(":queue:", ":waiters:"), entry, "9000000000000|2000");
     }
 
-    private void release(RedisLockStore holder) throws Exception {
-        assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
-                .isEqualTo(Ownership.HELD);
-        Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
-    }
+    /** One store that holds the lock, and another that waits for it. */
+    private static final class Pair implements AutoCloseable {
 
-    private static RedisLockStore connect(EmbeddedCluster redis) {
-        return RedisLockStore.builder()
-                .uri(Clusters.uri(redis))
-                .commandTimeout(Duration.ofSeconds(20))
-                .connect();
-    }
+        private final BlockingQueue<String> granted = new LinkedBlockingQueue<>();
+        private final RedisLockStore holder;
+        private final RedisLockStore other;
 
-    private static AcquireReply acquire(RedisLockStore store, String token, boolean queues) throws Exception {
-        return store.acquire(new AcquireRequest("k", token, 60_000, queues, 2_000, 60_000, null))
-                .toCompletableFuture()
-                .get(5, TimeUnit.SECONDS);
-    }
+        Pair(EmbeddedCluster redis) throws Exception {
+            holder = connect(redis);
+            other = connect(redis);
+            holder.start("holder", "A".repeat(11), events());
+            other.start("other", "B".repeat(11), events());
+            assertThat(acquire(holder, HOLDER, false)).isInstanceOf(AcquireReply.Granted.class);
+            assertThat(acquire(other, OTHER, true)).isInstanceOf(AcquireReply.Refused.class);
+        }
 
-    private static StoreEvents ignored() {
-        return new StoreEvents() {
-            @Override
-            public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+        private static RedisLockStore connect(EmbeddedCluster redis) {
+            return RedisLockStore.builder()
+                    .uri(Clusters.uri(redis))
+                    .commandTimeout(Duration.ofSeconds(20))
+                    .connect();
+        }
 
-            @Override
-            public void message(String text) {}
+        private static AcquireReply acquire(RedisLockStore store, String token, boolean queues) throws Exception {
+            return store.acquire(new AcquireRequest("k", token, 60_000, queues, 2_000, 60_000, null))
+                    .toCompletableFuture()
+                    .get(5, TimeUnit.SECONDS);
+        }
 
-            @Override
-            public void reconnected() {}
-        };
-    }
+        private StoreEvents events() {
+            return new StoreEvents() {
+                @Override
+                public void granted(String key, String token, long fencingToken, int fencingTokens) {
+                    granted.add(token);
+                }
 
-    private StoreEvents listening() {
-        return new StoreEvents() {
-            @Override
-            public void granted(String key, String token, long fencingToken, int fencingTokens) {
-                granted.add(token);
-            }
+                @Override
+                public void message(String text) {}
 
-            @Override
-            public void message(String text) {}
+                @Override
+                public void reconnected() {}
+            };
+        }
 
-            @Override
-            public void reconnected() {}
-        };
+        void handOver() throws Exception {
+            assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
+                    .isEqualTo(Ownership.HELD);
+            Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
+        }
+
+        @Override
+        public void close() {
+            holder.close();
+            other.close();
+        }
     }
 
     private final class Receiver extends RedisPubSubAdapter<String, String> {
