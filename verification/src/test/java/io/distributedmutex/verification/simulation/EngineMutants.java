@@ -64,6 +64,11 @@ final class EngineMutants {
                     "moved(node, redirect);\n                    }\n                    routed",
                     "}\n                    routed"),
             new Mutant(
+                    "a master that serves is left on the word of a third node",
+                    CLUSTER,
+                    "|| !isServing(master));",
+                    "|| true);"),
+            new Mutant(
                     "TRYAGAIN is taken for a refusal for good",
                     REDIS + "ErrorCode.java",
                     "TRYAGAIN(Reason.BUSY,",
