@@ -654,7 +654,10 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         }
     }
 
-    /** Asks the masters that are connected, or some other nodes. The first answer ends it; what others answer is heard, too. */
+    /**
+     * Asks the masters that are connected, or some other nodes. The first answer counts; of the others, which may be late, only what a
+     * node says of its own slots.
+     */
     private void look() {
         lookedNanos = client.nanoTime();
         AtomicBoolean over = new AtomicBoolean();
@@ -688,7 +691,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
                                 lookIsDue.set(false);
                             }
                             if (isAnswer) {
-                                believe(seen, node);
+                                believe(seen, node, isEnd);
                             }
                             if (isEnd) {
                                 lookAgainIfIll();
@@ -738,13 +741,13 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         return asked;
     }
 
-    /** Takes in who has which slots now, as a node sees it. */
-    private void believe(ClusterSlots seen, ClusterNode by) {
+    /** Takes in who has which slots now, as a node sees it; of those of other masters only if it was the first to answer. */
+    private void believe(ClusterSlots seen, ClusterNode by, boolean isFirst) {
         ClusterSlots before;
         ClusterSlots now;
         synchronized (this) {
             before = slots;
-            now = seen.after(before, master -> master.equals(by.address()) || !isServing(master));
+            now = seen.after(before, master -> master.equals(by.address()) || (isFirst && !isServing(master)));
             slots = now;
         }
         Set<NodeAddress> masters = now.masters();

@@ -60,6 +60,18 @@ class ClusterPrimariesTest {
         assertThat(masterOf(ofA)).isEqualTo("c");
     }
 
+    /** A node that stood still may answer when another one has long taken over. */
+    @Test
+    void aLateAnswerCountsForSlotsOfItsNodeAlone() {
+        node("a").roles.silent();
+        node("b").answerSlots("c", "b");
+        assertThat(masterOf(ofA)).isEqualTo("c");
+        node("a").answerSlots("a", "c");
+
+        assertThat(masterOf(ofA)).isEqualTo("c");
+        assertThat(masterOf(ofB)).isEqualTo("b");
+    }
+
     @Test
     void whatAMasterSaysOfItsOwnSlotsCountsWhateverItSaysOfOthers() {
         node("b").answerSlots("c", "c");

@@ -66,8 +66,8 @@ final class EngineMutants {
             new Mutant(
                     "a master that serves is left on the word of a third node",
                     CLUSTER,
-                    "|| !isServing(master));",
-                    "|| true);"),
+                    "|| (isFirst && !isServing(master)));",
+                    "|| isFirst);"),
             new Mutant(
                     "TRYAGAIN is taken for a refusal for good",
                     REDIS + "ErrorCode.java",
