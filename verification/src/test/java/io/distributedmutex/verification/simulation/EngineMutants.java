@@ -67,7 +67,7 @@ final class EngineMutants {
                     "a master that serves is left on the word of a third node",
                     CLUSTER,
                     "|| (isFirst && !isServing(master)));",
-                    "|| isFirst);"),
+                    "|| true);"),
             new Mutant(
                     "TRYAGAIN is taken for a refusal for good",
                     REDIS + "ErrorCode.java",
