@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -226,7 +227,7 @@ class ClusterPrimariesTest {
     private static final class FakeNode implements NodeConnection {
 
         private final RoleListener roles;
-        private final List<Function<List<@Nullable Object>, ?>> asked = new ArrayList<>();
+        private final List<Consumer<List<@Nullable Object>>> asked = new ArrayList<>();
         private @Nullable String refusal;
 
         FakeNode(RoleListener roles) {
@@ -235,7 +236,7 @@ class ClusterPrimariesTest {
 
         void answerSlots(String first, String second) {
             assertThat(asked).as("asked for the slots").isNotEmpty();
-            asked.forEach(answer -> answer.apply(reply(first, second)));
+            asked.forEach(answer -> answer.accept(reply(first, second)));
             asked.clear();
         }
 
