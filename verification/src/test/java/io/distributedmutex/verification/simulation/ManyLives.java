@@ -17,6 +17,17 @@ import org.jspecify.annotations.Nullable;
 /** Lives of many seeds, and of many mutants, a thread of each core at a time. */
 final class ManyLives {
 
+    /**
+     * What became of a mutant.
+     *
+     * @param mutant the mutant
+     * @param lives how many lives it got
+     * @param last the last of them, as text
+     * @param broken the first line of what that one broke, or null
+     */
+    record Outcome(
+            Mutant mutant, int lives, String last, @Nullable String broken) {}
+
     private ManyLives() {}
 
     /**
@@ -44,18 +55,34 @@ final class ManyLives {
     private static @Nullable String survivor(
             Mutant mutant, String trial, List<String> first, int mostLives, LongFunction<String> lifeOf)
             throws Exception {
-        Method live = new MutantLoader(mutant, EngineMutants.USES)
+        Outcome outcome = outcomeOf(mutant, trial, first, mostLives, lifeOf);
+        if (outcome.broken == null) {
+            return mutant.name();
+        }
+        System.out.printf(Locale.ROOT, "| %s | %d | %s |%n", mutant.name(), outcome.lives, outcome.broken);
+        return null;
+    }
+
+    /** Lives lives of one mutant until it breaks a promise; the parameters are those of {@link #survivors}. */
+    static Outcome outcomeOf(
+            Mutant mutant, String trial, List<String> first, int mostLives, LongFunction<String> lifeOf)
+            throws Exception {
+        Method live = trialOf(mutant, trial);
+        String life = "";
+        String broken = null;
+        int lives = 0;
+        for (; broken == null && lives < first.size() + mostLives; lives++) {
+            life = lives < first.size() ? first.get(lives) : lifeOf.apply(Seeds.first() + lives - first.size());
+            broken = (String) live.invoke(null, life);
+        }
+        return new Outcome(mutant, lives, life, broken);
+    }
+
+    /** That method of {@link Trial}, in an engine that has the mutant's fault. */
+    static Method trialOf(Mutant mutant, String trial) throws Exception {
+        return new MutantLoader(mutant, EngineMutants.USES)
                 .loadClass(Trial.class.getName())
                 .getMethod(trial, String.class);
-        for (int i = 0; i < first.size() + mostLives; i++) {
-            String life = i < first.size() ? first.get(i) : lifeOf.apply(Seeds.first() + i - first.size());
-            String broken = (String) live.invoke(null, life);
-            if (broken != null) {
-                System.out.printf(Locale.ROOT, "| %s | %d | %s |%n", mutant.name(), i + 1, broken);
-                return null;
-            }
-        }
-        return mutant.name();
     }
 
     /** What is not null of what they return. */

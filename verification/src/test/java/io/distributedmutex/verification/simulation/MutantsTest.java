@@ -3,9 +3,7 @@ package io.distributedmutex.verification.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.testing.Mutant;
-import io.distributedmutex.testing.MutantLoader;
-import io.distributedmutex.testing.Seeds;
-import java.lang.reflect.Method;
+import io.distributedmutex.verification.simulation.ManyLives.Outcome;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -15,7 +13,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -35,10 +32,6 @@ class MutantsTest {
 
     /** What every build has time for. */
     private static final int FEW_LIVES = 500;
-
-    /** What became of a mutant: the first line of what its last life broke, or null. */
-    private record Outcome(
-            Mutant mutant, int lives, @Nullable String broken) {}
 
     @Test
     void everyMutantIsCaughtByAKeptOrAnEarlyLife() throws Exception {
@@ -64,15 +57,15 @@ class MutantsTest {
             EngineMutants.ALL.forEach(mutant -> tasks.add(() -> outcomeOf(mutant, first, mostLives)));
             for (Future<Outcome> future : threads.invokeAll(tasks)) {
                 Outcome outcome = future.get();
-                if (outcome.broken == null) {
-                    survivors.add(outcome.mutant.name());
+                if (outcome.broken() == null) {
+                    survivors.add(outcome.mutant().name());
                 }
                 System.out.printf(
                         Locale.ROOT,
                         "| %s | %s | %s |%n",
-                        outcome.mutant.name(),
-                        outcome.broken == null ? "not caught in " + outcome.lives : outcome.lives,
-                        outcome.broken);
+                        outcome.mutant().name(),
+                        outcome.broken() == null ? "not caught in " + outcome.lives() : outcome.lives(),
+                        outcome.broken());
             }
         } finally {
             threads.shutdownNow();
@@ -81,19 +74,11 @@ class MutantsTest {
     }
 
     private static Outcome outcomeOf(Mutant mutant, List<String> first, int mostLives) throws Exception {
-        Class<?> trial = new MutantLoader(mutant, EngineMutants.USES).loadClass(Trial.class.getName());
-        Method firstBroken = trial.getMethod("firstBroken", String.class);
-        String plan = "";
-        String broken = null;
-        int lives = 0;
-        for (; broken == null && lives < first.size() + mostLives; lives++) {
-            plan = lives < first.size() ? first.get(lives) : Trial.plan(Seeds.first() + lives - first.size());
-            broken = (String) firstBroken.invoke(null, plan);
-        }
-        if (broken != null && lives > FEW_LIVES && Boolean.getBoolean("mutants.keep")) {
-            String shortest = (String) trial.getMethod("shortest", String.class).invoke(null, plan);
+        Outcome outcome = ManyLives.outcomeOf(mutant, "firstBroken", first, mostLives, Trial::plan);
+        if (outcome.broken() != null && outcome.lives() > FEW_LIVES && Boolean.getBoolean("mutants.keep")) {
+            String shortest = (String) ManyLives.trialOf(mutant, "shortest").invoke(null, outcome.last());
             PlanFile.write(PlanFile.folder(), mutant.name().replaceAll("[^a-z]+", "-"), PlanFile.read(shortest));
         }
-        return new Outcome(mutant, lives, broken);
+        return outcome;
     }
 }

@@ -62,8 +62,7 @@ final class PlanFile {
 
     /** Writes one; returns the file. */
     static Path write(Path folder, String name, Plan plan) throws IOException {
-        Files.createDirectories(folder);
-        return Files.writeString(folder.resolve(name + ENDING), written(plan));
+        return write(folder, name + ENDING, written(plan));
     }
 
     /** Writes one that breaks something; returns the file. */
@@ -74,11 +73,15 @@ final class PlanFile {
     /** The same of one with failovers. */
     static Path writeFailed(FailoverPlan plan) {
         try {
-            Files.createDirectories(FAILED);
-            return Files.writeString(FAILED.resolve("seed-" + plan.seed() + FAILOVERS), written(plan));
+            return write(FAILED, "seed-" + plan.seed() + FAILOVERS, written(plan));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static Path write(Path folder, String file, String text) throws IOException {
+        Files.createDirectories(folder);
+        return Files.writeString(folder.resolve(file), text);
     }
 
     static String written(Plan plan) {
@@ -90,27 +93,22 @@ final class PlanFile {
                 plan.faultsOneIn(),
                 plan.keys(),
                 plan.rates().stream().map(String::valueOf).collect(Collectors.joining(",")));
-        return Stream.concat(
-                        Stream.of(life),
-                        plan.actions().stream()
-                                .map(a -> words(
-                                        a.afterNanos(),
-                                        a.kind(),
-                                        a.instance(),
-                                        a.key(),
-                                        a.leaseMillis(),
-                                        a.waitMillis(),
-                                        a.retryMillis(),
-                                        a.maximumHoldMillis(),
-                                        a.minimumHoldMillis(),
-                                        a.holdNanos(),
-                                        a.end(),
-                                        a.pick())))
-                .collect(Collectors.joining("\n", "", "\n"));
-    }
-
-    private static String words(Object... words) {
-        return Arrays.stream(words).map(String::valueOf).collect(Collectors.joining(" "));
+        return written(
+                life,
+                plan.actions().stream()
+                        .map(a -> words(
+                                a.afterNanos(),
+                                a.kind(),
+                                a.instance(),
+                                a.key(),
+                                a.leaseMillis(),
+                                a.waitMillis(),
+                                a.retryMillis(),
+                                a.maximumHoldMillis(),
+                                a.minimumHoldMillis(),
+                                a.holdNanos(),
+                                a.end(),
+                                a.pick())));
     }
 
     static String written(FailoverPlan plan) {
@@ -122,22 +120,29 @@ final class PlanFile {
                 plan.faultsOneIn(),
                 plan.instances(),
                 String.join(",", plan.keys()));
-        return Stream.concat(
-                        Stream.of(life),
-                        plan.actions().stream()
-                                .map(a -> words(
-                                        a.afterNanos(),
-                                        a.kind(),
-                                        a.instance(),
-                                        a.key(),
-                                        a.leaseMillis(),
-                                        a.waitMillis(),
-                                        a.retryMillis(),
-                                        a.holdNanos(),
-                                        a.renews(),
-                                        a.forgets(),
-                                        a.pick())))
-                .collect(Collectors.joining("\n", "", "\n"));
+        return written(
+                life,
+                plan.actions().stream()
+                        .map(a -> words(
+                                a.afterNanos(),
+                                a.kind(),
+                                a.instance(),
+                                a.key(),
+                                a.leaseMillis(),
+                                a.waitMillis(),
+                                a.retryMillis(),
+                                a.holdNanos(),
+                                a.renews(),
+                                a.forgets(),
+                                a.pick())));
+    }
+
+    private static String written(String life, Stream<String> actions) {
+        return Stream.concat(Stream.of(life), actions).collect(Collectors.joining("\n", "", "\n"));
+    }
+
+    private static String words(Object... words) {
+        return Arrays.stream(words).map(String::valueOf).collect(Collectors.joining(" "));
     }
 
     static FailoverPlan readFailovers(String text) {
