@@ -3,11 +3,13 @@ package io.distributedmutex.testkit.proxy;
 import io.distributedmutex.testkit.internal.Loopback;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.function.Predicate;
 
 /**
  * A TCP proxy on the loopback address that stands between clients and a server, and fails on demand. It cuts connections
- * (also at a given byte), refuses them, delays data, holds it back one way or both, or loses it for ever. Without a fault it
+ * (also at a given byte), refuses them (also for what their clients say first), delays data, holds it back one way or both, or loses it for ever. Without a fault it
  * passes on every byte at once.
  *
  * <pre>{@code
@@ -133,6 +135,19 @@ public final class FaultyProxy implements AutoCloseable {
      */
     public void refuse(boolean refused) {
         loop.change(() -> loop.refuse(refused));
+    }
+
+    /**
+     * Refuses connections for what their clients say first, until {@link #heal}: those of now whose clients have said such a
+     * thing are reset, both ends of each, and others, also later ones, as soon as their clients have said it. The piece that
+     * completes it does not pass; what came before it has passed. A new condition replaces the old one.
+     *
+     * @param saidFirst the condition. It gets the first bytes from the client as far as they have come, at least 1 and at most
+     *     1024, read-only and from position 0; it is asked again when more of them have come. It must not wait, throw, or
+     *     call the proxy.
+     */
+    public void refuseIf(Predicate<ByteBuffer> saidFirst) {
+        loop.change(() -> loop.refuseIf(saidFirst));
     }
 
     /**

@@ -23,15 +23,22 @@ final class ProxyFlow {
     private final SocketChannel to;
     private final ProxyWay way;
     private final Queue<Chunk> pending = new ArrayDeque<>();
+    private final ByteBuffer saidFirst;
     private int pendingBytes;
     private boolean ended;
     private boolean over;
     private boolean blocked;
 
-    ProxyFlow(SocketChannel from, SocketChannel to, ProxyWay way) {
+    /**
+     * Makes one on which nothing was said yet.
+     *
+     * @param remembered how many of the first bytes are remembered, for {@link #isRefused}
+     */
+    ProxyFlow(SocketChannel from, SocketChannel to, ProxyWay way, int remembered) {
         this.from = from;
         this.to = to;
         this.way = way;
+        this.saidFirst = ByteBuffer.allocate(remembered);
     }
 
     SocketChannel from() {
@@ -45,6 +52,12 @@ final class ProxyFlow {
     /** Whether the sender has closed its end, and the receiver has seen that. */
     boolean isOver() {
         return over;
+    }
+
+    /** Whether the sender has said something, and is refused for it. */
+    boolean isRefused() {
+        return saidFirst.position() > 0
+                && way.refuses(saidFirst.asReadOnlyBuffer().flip());
     }
 
     /** Whether there is room for more of what the sender says. */
@@ -68,7 +81,7 @@ final class ProxyFlow {
      *
      * @param buffer as large as the capacity
      * @return whether the connection is to be cut here
-     * @throws IOException if one end has reset the connection
+     * @throws IOException if one end has reset the connection, or the sender is refused for what it has said just now
      */
     boolean progress(long now, ByteBuffer buffer) throws IOException {
         if (wantsToRead()) {
@@ -98,6 +111,15 @@ final class ProxyFlow {
             buffer.flip().get(data);
             pending.add(new Chunk(ByteBuffer.wrap(data), now));
             pendingBytes += length;
+            remember(data);
+        }
+    }
+
+    private void remember(byte[] data) throws IOException {
+        int remembered = Math.min(data.length, saidFirst.remaining());
+        saidFirst.put(data, 0, remembered);
+        if (remembered > 0 && isRefused()) {
+            throw new IOException("refused for what was said first");
         }
     }
 

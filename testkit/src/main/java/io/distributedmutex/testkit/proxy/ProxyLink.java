@@ -14,6 +14,9 @@ import java.nio.channels.SocketChannel;
  */
 final class ProxyLink {
 
+    /** Enough for the log-in of a replica with a long password, and for what it says then. */
+    private static final int REMEMBERED_BYTES = 1024;
+
     private final SocketChannel client;
     private final SocketChannel server;
     private final SelectionKey clientKey;
@@ -30,8 +33,8 @@ final class ProxyLink {
         this.server = server;
         this.clientKey = prepare(client, selector);
         this.serverKey = prepare(server, selector);
-        this.toServer = new ProxyFlow(client, server, toServer);
-        this.toClient = new ProxyFlow(server, client, toClient);
+        this.toServer = new ProxyFlow(client, server, toServer, REMEMBERED_BYTES);
+        this.toClient = new ProxyFlow(server, client, toClient, 0);
     }
 
     /** Begins to connect an accepted client with the server; if that cannot even begin, the client is reset. */
@@ -50,6 +53,11 @@ final class ProxyLink {
     /** Loses from now on what either end says, and hides from each what the other does. */
     void swallow() {
         swallowed = true;
+    }
+
+    /** Whether the client is refused for what it has said first. */
+    boolean isRefused() {
+        return toServer.isRefused();
     }
 
     /** Whether either end is still connected. */
@@ -107,7 +115,7 @@ final class ProxyLink {
                 close(client);
                 close(server);
             }
-        } catch (IOException resetByOneEnd) {
+        } catch (IOException resetByOneEndOrRefused) {
             reset();
         }
     }

@@ -14,6 +14,7 @@ import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -122,6 +123,13 @@ final class ProxyLoop {
         if (refused) {
             cut();
         }
+    }
+
+    /** Resets those of now that are refused; later ones reset themselves. */
+    void refuseIf(Predicate<ByteBuffer> saidFirst) {
+        toServer.refuseIf(saidFirst);
+        links.stream().filter(ProxyLink::isRefused).forEach(ProxyLink::reset);
+        links.removeIf(link -> !link.isOpen());
     }
 
     /** Ends everything, and waits for the thread. */

@@ -1,5 +1,9 @@
 package io.distributedmutex.testkit.proxy;
 
+import java.nio.ByteBuffer;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
 /**
  * The faults and the count of one direction of a {@link FaultyProxy}, for all its connections. Guarded by the lock of
  * its {@link ProxyLoop}.
@@ -12,6 +16,7 @@ final class ProxyWay {
     private long delayNanos;
     private long untilCut = NO_CUT;
     private long passed;
+    private @Nullable Predicate<ByteBuffer> refused;
 
     void hold(boolean held) {
         this.held = held;
@@ -33,10 +38,19 @@ final class ProxyWay {
         untilCut = bytes;
     }
 
+    void refuseIf(Predicate<ByteBuffer> saidFirst) {
+        refused = saidFirst;
+    }
+
+    boolean refuses(ByteBuffer saidFirst) {
+        return refused != null && refused.test(saidFirst);
+    }
+
     void heal() {
         held = false;
         delayNanos = 0;
         untilCut = NO_CUT;
+        refused = null;
     }
 
     long passed() {

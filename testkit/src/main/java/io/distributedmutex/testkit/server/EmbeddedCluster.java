@@ -2,10 +2,12 @@ package io.distributedmutex.testkit.server;
 
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -26,18 +28,24 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Each node is an {@link EmbeddedRedis}: it can be killed, paused, restarted and asked by itself. One that is restarted empty
  * has forgotten the cluster. All end with {@link #close}, or with the JVM. Thread-safe.
+ *
+ * <p>Methods that ask a node that is alive ask one that takes commands, if there is such. They ask none that a {@link #split}
+ * has cut off, and those that wait for all nodes that are alive do not wait for it.
  */
 public final class EmbeddedCluster implements AutoCloseable {
 
     static final int SLOTS = 16_384;
-    static final int BUS_OFFSET = 10_000;
 
+    private static final int BUS_OFFSET = 10_000;
     private static final Pattern MY_EPOCH = Pattern.compile("cluster_my_epoch:(\\d+)");
     private static final Set<String> MOVE_ENDS = Set.of("success", "failed", "cancelled");
 
     private final ServerGroup group;
     private final List<EmbeddedRedis> nodes;
     private final @Nullable String password;
+
+    /** What {@link #split} has cut off. */
+    private volatile Set<EmbeddedRedis> cutOff = Set.of();
 
     EmbeddedCluster(ServerGroup group, List<EmbeddedRedis> nodes, @Nullable String password) {
         this.group = group;
@@ -256,7 +264,7 @@ public final class EmbeddedCluster implements AutoCloseable {
 
     /**
      * Lets nothing through to a node or back, for clients and replicas. Connections stay open. The cluster bus works, so the
-     * other nodes do not see it: {@link EmbeddedRedis#pause} is what they see.
+     * other nodes do not see it: {@link EmbeddedRedis#pause} and {@link #split} are what they see.
      *
      * @throws IllegalStateException as {@link #proxy}
      */
@@ -275,9 +283,39 @@ public final class EmbeddedCluster implements AutoCloseable {
         group.partition(node, direction);
     }
 
-    /** Ends all partitions and other faults of the proxies. */
+    /**
+     * Cuts some nodes off from the others, both ways, on the cluster bus and in replication. Clients still reach all nodes, and
+     * nodes of one side reach each other. After the {@linkplain EmbeddedClusterBuilder#nodeTimeout node timeout} the side without
+     * a majority of the masters refuses commands (CLUSTERDOWN), and replicas on the other side take over from the masters that it
+     * misses. Connections of one side with the other are reset, and new ones too, until {@link #heal}. Another split replaces
+     * this one. Keys of a {@linkplain #migrate slot that moves} go from one side to the other all the same.
+     *
+     * @param side the nodes to cut off, which should be the side without the majority: this class asks the others meanwhile
+     * @throws IllegalArgumentException if it is no node, all nodes, or has one that is not of this cluster
+     * @throws IllegalStateException as {@link #proxy}
+     */
+    public void split(List<EmbeddedRedis> side) {
+        side.forEach(group::proxyOf);
+        Set<EmbeddedRedis> apart = Set.copyOf(side);
+        if (apart.isEmpty() || apart.size() == nodes.size()) {
+            throw new IllegalArgumentException(
+                    "some nodes can be cut off from others, not " + apart.size() + " of " + nodes.size());
+        }
+        cutOff = apart;
+        for (EmbeddedRedis node : nodes) {
+            Predicate<ByteBuffer> fromOtherSide = saidFirst -> NodeGreeting.port(saidFirst)
+                    .flatMap(group::at)
+                    .filter(sender -> apart.contains(sender) != apart.contains(node))
+                    .isPresent();
+            proxy(node).refuseIf(fromOtherSide);
+            group.proxyOf(node, busPort(node.port())).refuseIf(fromOtherSide);
+        }
+    }
+
+    /** Ends a split, all partitions and other faults of the proxies. The nodes need a moment to find each other again. */
     public void heal() {
         group.heal();
+        cutOff = Set.of();
     }
 
     /** Kills what is alive and deletes the folders. A second call does nothing. */
@@ -294,6 +332,11 @@ public final class EmbeddedCluster implements AutoCloseable {
                         .map(node -> node.executable().toString())
                         .distinct()
                         .collect(Collectors.joining(" and "));
+    }
+
+    /** The port of a node's cluster bus, without its proxy. */
+    static int busPort(int port) {
+        return port + BUS_OFFSET;
     }
 
     static String id(EmbeddedRedis node) {
@@ -351,11 +394,7 @@ public final class EmbeddedCluster implements AutoCloseable {
 
     /** Waits until all nodes take commands, see the same masters, and replicas have their master's data. */
     void awaitComplete() {
-        group.await(
-                "all nodes take commands",
-                () -> nodes.stream()
-                        .allMatch(node ->
-                                String.valueOf(node.command("CLUSTER", "INFO")).contains("cluster_state:ok")));
+        group.await("all nodes take commands", () -> nodes.stream().allMatch(EmbeddedCluster::takesCommands));
         group.await(
                 "all nodes see the same",
                 () -> nodes.stream()
@@ -389,16 +428,25 @@ public final class EmbeddedCluster implements AutoCloseable {
         return lines;
     }
 
+    /** One that takes commands if there is such: another has missed what happened, as after a split. */
     private EmbeddedRedis anyAnswering() {
-        return answering().get(0);
+        List<EmbeddedRedis> answering = answering();
+        return answering.stream()
+                .filter(EmbeddedCluster::takesCommands)
+                .findFirst()
+                .orElse(answering.get(0));
+    }
+
+    private static boolean takesCommands(EmbeddedRedis node) {
+        return String.valueOf(node.command("CLUSTER", "INFO")).contains("cluster_state:ok");
     }
 
     private List<EmbeddedRedis> answering() {
         List<EmbeddedRedis> answering = nodes.stream()
-                .filter(node -> node.isAlive() && !node.isPaused())
+                .filter(node -> node.isAlive() && !node.isPaused() && !cutOff.contains(node))
                 .toList();
         if (answering.isEmpty()) {
-            throw new EmbeddedRedisException("no node of " + this + " is alive");
+            throw new EmbeddedRedisException("no node of " + this + " is alive and not cut off");
         }
         return answering;
     }

@@ -68,8 +68,8 @@ public final class EmbeddedClusterBuilder {
     }
 
     /**
-     * Says whether a proxy stands before each node, for {@link EmbeddedCluster#partition}. Clients and replicas then reach a
-     * node by its proxy; the cluster bus stays as it is. Default false.
+     * Says whether proxies stand before each node, for {@link EmbeddedCluster#partition} and {@link EmbeddedCluster#split}.
+     * Clients and replicas then reach a node by one proxy, other nodes reach its cluster bus by another. Default false.
      */
     public EmbeddedClusterBuilder proxied(boolean proxied) {
         this.proxied = proxied;
@@ -113,12 +113,14 @@ public final class EmbeddedClusterBuilder {
     private EmbeddedCluster start(ServerGroup group) {
         List<EmbeddedRedis> nodes = new ArrayList<>();
         for (int port : group.choosePorts(masters * (1 + replicas))) {
+            int busPort = EmbeddedCluster.busPort(port);
+            group.putProxyBefore(busPort);
             List<String> lines = new ArrayList<>(directives);
             add(lines, "cluster-enabled", "yes");
             add(lines, "cluster-node-timeout", Long.toString(nodeTimeout.toMillis()));
             add(lines, "cluster-announce-ip", "127.0.0.1");
             add(lines, "cluster-announce-port", Integer.toString(group.announced(port)));
-            add(lines, "cluster-announce-bus-port", Integer.toString(port + EmbeddedCluster.BUS_OFFSET));
+            add(lines, "cluster-announce-bus-port", Integer.toString(group.announced(busPort)));
             RedisExecutable chosen =
                     executables.isEmpty() ? group.executable() : RedisExecutable.at(executables.get(nodes.size()));
             nodes.add(group.start(chosen, new RedisConfiguration(password, false, null, Role.WATCHED, lines), port));
@@ -141,7 +143,7 @@ public final class EmbeddedClusterBuilder {
                             "MEET",
                             first.host(),
                             Integer.toString(first.port()),
-                            Integer.toString(first.port() + EmbeddedCluster.BUS_OFFSET)));
+                            Integer.toString(group.announced(EmbeddedCluster.busPort(first.port())))));
         }
         cluster.awaitAcquainted();
         for (int node = masters; node < nodes.size(); node++) {

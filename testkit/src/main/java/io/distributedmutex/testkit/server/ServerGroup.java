@@ -16,7 +16,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The servers of one deployment, which end together, each with a {@link FaultyProxy} before it or none. Servers and proxies are
+ * The servers of one deployment, which end together, each with a {@link FaultyProxy} before its ports or none. Servers and proxies are
  * added before anybody else sees the group; after that it is thread-safe.
  */
 final class ServerGroup implements AutoCloseable {
@@ -29,7 +29,7 @@ final class ServerGroup implements AutoCloseable {
     private final boolean proxied;
     private final List<EmbeddedRedis> servers = new ArrayList<>();
 
-    /** By the port of the server. */
+    /** By the port of the server that they stand before. */
     private final Map<Integer, FaultyProxy> proxies = new LinkedHashMap<>();
 
     private ServerGroup(RedisExecutable executable, boolean proxied) {
@@ -71,10 +71,15 @@ final class ServerGroup implements AutoCloseable {
         while (proxies.containsKey(port) || servers.stream().anyMatch(isAt(port))) {
             port = EmbeddedRedisBuilder.freePort();
         }
+        putProxyBefore(port);
+        return port;
+    }
+
+    /** Puts a proxy before a port of a server if there are to be such. */
+    void putProxyBefore(int port) {
         if (proxied) {
             proxies.put(port, FaultyProxy.to(port));
         }
-        return port;
     }
 
     /** The ports of so many servers, distinct. */
@@ -89,7 +94,7 @@ final class ServerGroup implements AutoCloseable {
         return ports;
     }
 
-    /** The port by which others reach a server: its proxy's if it has one. */
+    /** The port by which others reach a port of a server: its proxy's if it has one. */
     int announced(int port) {
         FaultyProxy proxy = proxies.get(port);
         return proxy == null ? port : proxy.port();
@@ -114,7 +119,12 @@ final class ServerGroup implements AutoCloseable {
     }
 
     FaultyProxy proxyOf(EmbeddedRedis server) {
-        FaultyProxy proxy = proxies.get(requireOurs(server).port());
+        return proxyOf(server, requireOurs(server).port());
+    }
+
+    /** The proxy before a port of a server. */
+    FaultyProxy proxyOf(EmbeddedRedis server, int port) {
+        FaultyProxy proxy = proxies.get(port);
         if (proxy == null) {
             throw new IllegalStateException(server + " has no proxy: start the deployment with proxied(true)");
         }

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +20,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -133,6 +135,96 @@ class FaultyProxyTest {
         proxy.refuse(false);
         try (Client later = new Client()) {
             later.talk();
+        }
+    }
+
+    @Test
+    void connectionsAreRefusedForWhatTheirClientsSayFirst() throws IOException {
+        try (Client present = new Client();
+                Client silent = new Client();
+                Client other = new Client()) {
+            present.say("foe one");
+            assertThat(present.hear(7)).isEqualTo("foe one");
+            other.talk();
+            proxy.refuseIf(begins("foe"));
+
+            assertThat(proxy.connections()).isEqualTo(2);
+            present.assertReset();
+            silent.say("foe two");
+            silent.assertReset();
+            try (Client later = new Client()) {
+                later.say("foe three");
+                later.assertReset();
+            }
+            other.say("foe");
+            assertThat(other.hear(3)).isEqualTo("foe");
+            until(() -> server.open() == 1);
+            assertThat(server.heard()).isEqualTo("foe one" + "hello" + "foe");
+        }
+        proxy.heal();
+        try (Client healed = new Client()) {
+            healed.say("foe");
+            assertThat(healed.hear(3)).isEqualTo("foe");
+        }
+    }
+
+    @Test
+    void aClientThatSaysItInPiecesIsRefusedAtTheLastOfThem() throws IOException {
+        proxy.refuseIf(begins("hello"));
+        try (Client client = new Client()) {
+            client.say("hel");
+            assertThat(client.hear(3)).isEqualTo("hel");
+            client.say("lo");
+
+            client.assertReset();
+            until(() -> server.open() == 0);
+            assertThat(server.heard()).isEqualTo("hel");
+        }
+    }
+
+    @Test
+    void whatIsRefusedDoesNotPassThoughItWouldBeLate() throws IOException {
+        proxy.delay(Direction.TO_SERVER, Duration.ofMinutes(1));
+        try (Client client = new Client()) {
+            client.say("he");
+            client.assertHearsNothing();
+            proxy.refuseIf(begins("he"));
+
+            client.assertReset();
+            assertThat(proxy.passed(Direction.TO_SERVER)).isZero();
+        }
+    }
+
+    @Test
+    void aNewConditionReplacesTheOldOne() throws IOException {
+        proxy.refuseIf(begins("hello"));
+        proxy.refuseIf(begins("other"));
+        try (Client client = new Client()) {
+            client.talk();
+        }
+    }
+
+    @Test
+    void aConditionIsAskedForTheFirst1024BytesAndCannotChangeThem() throws IOException {
+        Queue<ByteBuffer> asked = new ConcurrentLinkedQueue<>();
+        proxy.refuseIf(saidFirst -> {
+            asked.add(saidFirst);
+            return false;
+        });
+        try (Client client = new Client()) {
+            client.say("x".repeat(1023));
+            client.hear(1023);
+            client.say("yz");
+            assertThat(client.hear(2)).isEqualTo("yz");
+            int times = asked.size();
+            client.talk();
+
+            assertThat(asked)
+                    .hasSize(times)
+                    .allMatch(ByteBuffer::isReadOnly)
+                    .allMatch(saidFirst -> saidFirst.position() == 0 && saidFirst.get(0) == 'x')
+                    .last()
+                    .matches(saidFirst -> saidFirst.remaining() == 1024 && saidFirst.get(1023) == 'y');
         }
     }
 
@@ -329,6 +421,7 @@ class FaultyProxyTest {
         proxy.cutAfter(Direction.TO_SERVER, 3);
         proxy.cutAfter(Direction.TO_CLIENT, 3);
         proxy.refuse(true);
+        proxy.refuseIf(saidFirst -> true);
 
         proxy.heal();
 
@@ -388,6 +481,10 @@ class FaultyProxyTest {
     void itSaysWhereItIsAndWhatItHides() {
         assertThat(proxy.uri()).isEqualTo("redis://127.0.0.1:" + proxy.port());
         assertThat(proxy).hasToString("proxy 127.0.0.1:" + proxy.port() + " to port " + server.port());
+    }
+
+    private static Predicate<ByteBuffer> begins(String text) {
+        return saidFirst -> UTF_8.decode(saidFirst).toString().startsWith(text);
     }
 
     private static void until(BooleanSupplier condition) {
