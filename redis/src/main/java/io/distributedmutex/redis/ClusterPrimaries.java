@@ -35,6 +35,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,9 +54,10 @@ import org.slf4j.LoggerFactory;
  * <p>Where the master does not serve us, any answer is believed. What that costs: where the node that it names is well, a redirect;
  * where it is gone, requests that surely were not sent, and another look, 100 ms later at the earliest, of all masters that are
  * well. That ends with the first answer of a node that has heard, since after it nothing fails; and a node hears within {@code
- * cluster-node-timeout}. One that is cut off from the others, but not from us, may go on misleading us if it is always the first to
- * answer: only the keys of the slots that have moved since are not served meanwhile. Nodes that send requests to each other
- * cost {@link SlotRequests#MAXIMUM_REDIRECTS} redirects for each request, and one look in 100 ms.
+ * cluster-node-timeout}, unless it is cut off from the majority of the masters. Then it goes on showing the cluster as it was,
+ * itself as a master, and refuses commands ({@code CLUSTERDOWN}). So each node that is asked is also tried, and what one says
+ * that has lost the cluster counts for nothing. Nodes that send requests to each other cost {@link
+ * SlotRequests#MAXIMUM_REDIRECTS} redirects for each request, and one look in 100 ms.
  */
 final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterNode.Listener {
 
@@ -67,8 +69,17 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     /** The longest pause between two looks while a master is ill. */
     private static final long LONGEST_PAUSE_MILLIS = 1_000;
 
-    /** How many nodes are asked where none is connected. */
+    /** How many nodes are asked where none is connected, or none of those knows. */
     private static final int OTHERS_ASKED = 3;
+
+    /** The shortest time between two looks that ask others because none of those that are connected knows. */
+    private static final long OTHERS_MILLIS = 500;
+
+    /** A command that writes, and is refused for its form. A node that has lost the cluster refuses it for that before. */
+    private static final List<CommandType> LOOK = List.of(CommandType.SETRANGE, CommandType.CLUSTER);
+
+    /** Not that nobody serves the slot of that command alone. */
+    private static final String LOST = "CLUSTERDOWN The cluster is down";
 
     /** How long a look waits for an answer before the next one may begin. */
     private static final long LOOK_LIMIT_MILLIS = 1_000;
@@ -99,6 +110,10 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     private final boolean isSharded;
 
     private final Map<NodeAddress, ClusterNode> nodes = new ConcurrentHashMap<>();
+
+    /** No masters any more, for as long as they may have something to answer. */
+    private final Set<ClusterNode> leaving = ConcurrentHashMap.newKeySet();
+
     private final AtomicReferenceArray<SlotRequests> lanes = new AtomicReferenceArray<>(ClusterSlots.COUNT);
 
     private volatile ClusterSlots slots;
@@ -112,6 +127,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     private final AtomicBoolean reportIsDue = new AtomicBoolean();
     private volatile long lookedNanos;
     private volatile long reportedNanos;
+    private volatile long othersAskedNanos;
 
     private final AtomicBoolean repeatIsDue = new AtomicBoolean();
 
@@ -149,6 +165,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         this.prefix = prefix;
         this.lookedNanos = client.nanoTime() - TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
         this.reportedNanos = client.nanoTime() - TimeUnit.MILLISECONDS.toNanos(REPORT_MILLIS);
+        this.othersAskedNanos = client.nanoTime() - TimeUnit.MILLISECONDS.toNanos(OTHERS_MILLIS);
     }
 
     /** A cluster that was found by other means. */
@@ -509,6 +526,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     public void close() {
         closed = true;
         nodes.values().forEach(ClusterNode::end);
+        leaving.forEach(ClusterNode::end);
         client.close();
     }
 
@@ -655,49 +673,113 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     }
 
     /**
-     * Asks the masters that are connected, or some other nodes. The first answer counts; of the others, which may be late, only what a
-     * node says of its own slots.
+     * Asks the masters that are connected; some other nodes if there are none, or none of them knows. The first answer counts; of
+     * the others, which may be late, only what a node says of its own slots.
      */
     private void look() {
+        if (closed) {
+            return;
+        }
         lookedNanos = client.nanoTime();
-        AtomicBoolean over = new AtomicBoolean();
+        Look look = new Look();
         // First: it ends the look also if an error strikes below.
-        boolean scheduled = client.schedule(
-                () -> {
-                    if (over.compareAndSet(false, true)) {
-                        lookIsDue.set(false);
-                        lookAgainIfIll();
-                    }
-                },
-                LOOK_LIMIT_MILLIS);
+        boolean scheduled = client.schedule(look::isOver, LOOK_LIMIT_MILLIS);
         if (!scheduled) {
             lookIsDue.set(false);
         }
-        List<ClusterNode> asked = asked();
-        AtomicInteger failed = new AtomicInteger();
-        for (ClusterNode node : asked) {
-            Request request = Request.command("the slots", CommandType.CLUSTER, new Arguments().add("SLOTS"));
-            CompletableFuture<ClusterSlots> unused = node.send(
-                            request, reply -> ClusterSlots.parse(reply, node.address()))
-                    .whenComplete((seen, error) -> {
-                        if (error == null) {
-                            node.isWell();
-                        }
-                        boolean isAnswer = error == null && !seen.masters().isEmpty();
-                        boolean isEnd = (isAnswer || failed.incrementAndGet() == asked.size())
-                                && over.compareAndSet(false, true);
-                        client.execute(() -> {
-                            if (isEnd) {
-                                lookIsDue.set(false);
+        List<ClusterNode> connected = connected();
+        if (connected.isEmpty()) {
+            look.ask(others(), look::isOver);
+        } else {
+            look.ask(connected, () -> askOthers(look));
+        }
+    }
+
+    /** None of the masters that are connected knows: all of them may be cut off from the majority. */
+    private void askOthers(Look look) {
+        long now = client.nanoTime();
+        if (now - othersAskedNanos < TimeUnit.MILLISECONDS.toNanos(OTHERS_MILLIS)) {
+            look.isOver();
+        } else {
+            othersAskedNanos = now;
+            look.ask(others(), look::isOver);
+        }
+    }
+
+    /** Asks a node who has which slots, and whether it would serve a write. */
+    private Request question() {
+        Arguments all = new Arguments();
+        Request.Pipeline pipeline = new Request.Pipeline(LOOK);
+        all.begin(4).add("SETRANGE").add(prefix.text()).add("-1").add("-");
+        pipeline.end(0, all.length());
+        all.begin(2).add("CLUSTER").add("SLOTS");
+        pipeline.end(1, all.length());
+        return Request.pipeline("the slots", null, pipeline, all);
+    }
+
+    /** What a node says; empty if it has lost the cluster, or knows of no masters. */
+    private static Optional<ClusterSlots> seen(List<@Nullable Object> replies, ClusterNode by) {
+        if (replies.get(0) instanceof Part.ServerError error && error.text().startsWith(LOST)) {
+            by.servesNot();
+            return Optional.empty();
+        }
+        ClusterSlots seen = ClusterSlots.parse(replies.subList(1, replies.size()), by.address());
+        return Optional.of(seen).filter(slots -> !slots.masters().isEmpty());
+    }
+
+    /** One look at who has which slots. */
+    private final class Look {
+
+        private final AtomicBoolean over = new AtomicBoolean();
+
+        /** It ends, unless it has ended before. */
+        void isOver() {
+            if (end()) {
+                lookAgainIfIll();
+            }
+        }
+
+        private boolean end() {
+            boolean first = over.compareAndSet(false, true);
+            if (first) {
+                lookIsDue.set(false);
+            }
+            return first;
+        }
+
+        /**
+         * Asks nodes.
+         *
+         * @param inVain what to do if none of them knows
+         */
+        void ask(List<ClusterNode> asked, Runnable inVain) {
+            if (asked.isEmpty()) {
+                inVain.run();
+                return;
+            }
+            AtomicInteger failed = new AtomicInteger();
+            Request question = question();
+            for (ClusterNode node : asked) {
+                CompletableFuture<Optional<ClusterSlots>> unused = node.send(question, replies -> seen(replies, node))
+                        .whenComplete((seen, error) -> {
+                            if (error == null) {
+                                node.isWell();
                             }
-                            if (isAnswer) {
-                                believe(seen, node, isEnd);
-                            }
-                            if (isEnd) {
-                                lookAgainIfIll();
+                            if (error == null && seen.isPresent()) {
+                                client.execute(() -> answered(seen.get(), node));
+                            } else if (failed.incrementAndGet() == asked.size()) {
+                                client.execute(inVain);
                             }
                         });
-                    });
+            }
+        }
+
+        private void answered(ClusterSlots seen, ClusterNode by) {
+            boolean isFirst = end();
+            believe(seen, by, isFirst);
+            if (isFirst) {
+                lookAgainIfIll();
+            }
         }
     }
 
@@ -720,25 +802,30 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         }
     }
 
-    private synchronized List<ClusterNode> asked() {
-        List<ClusterNode> asked = new ArrayList<>();
-        for (ClusterNode node : nodes.values()) {
-            if (node.isOpen() && !node.isIll()) {
-                asked.add(node);
+    private List<ClusterNode> connected() {
+        return nodes.values().stream()
+                .filter(node -> node.isOpen() && !node.isIll())
+                .toList();
+    }
+
+    /** Some nodes that are not connected, by turns; if all were silent when they were asked last, some of these once more. */
+    private List<ClusterNode> others() {
+        List<ClusterNode> others = others(node -> !node.isOpen() && !node.isIll());
+        return others.isEmpty() ? others(node -> !node.isOpen()) : others;
+    }
+
+    private synchronized List<ClusterNode> others(Predicate<ClusterNode> wanted) {
+        Set<NodeAddress> known = new LinkedHashSet<>(slots.nodes());
+        known.addAll(seeds);
+        List<NodeAddress> inOrder = List.copyOf(known);
+        List<ClusterNode> others = new ArrayList<>();
+        for (int i = 0; i < inOrder.size() && others.size() < OTHERS_ASKED; i++) {
+            ClusterNode node = nodeAt(inOrder.get(Math.floorMod(nextOther++, inOrder.size())));
+            if (wanted.test(node)) {
+                others.add(node);
             }
         }
-        if (asked.isEmpty()) {
-            Set<NodeAddress> others = new LinkedHashSet<>(slots.nodes());
-            others.addAll(seeds);
-            List<NodeAddress> inOrder = new ArrayList<>(others);
-            for (int i = 0; i < inOrder.size() && asked.size() < OTHERS_ASKED; i++) {
-                ClusterNode node = nodeAt(inOrder.get(Math.floorMod(nextOther++, inOrder.size())));
-                if (!node.isIll()) {
-                    asked.add(node);
-                }
-            }
-        }
-        return asked;
+        return others;
     }
 
     /** Takes in who has which slots now, as a node sees it; of those of other masters only if it was the first to answer. */
@@ -747,6 +834,9 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         ClusterSlots now;
         synchronized (this) {
             before = slots;
+            if (!isFirst && !before.masters().contains(by.address())) {
+                return;
+            }
             now = seen.after(before, master -> master.equals(by.address()) || (isFirst && !isServing(master)));
             slots = now;
         }
@@ -778,7 +868,13 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         if (node.isSilent() || !node.isOpen()) {
             node.close();
         } else {
-            client.schedule(node::close, timeout.toMillis());
+            leaving.add(node);
+            client.schedule(
+                    () -> {
+                        leaving.remove(node);
+                        node.close();
+                    },
+                    timeout.toMillis());
         }
     }
 }

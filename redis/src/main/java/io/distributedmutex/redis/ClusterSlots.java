@@ -3,7 +3,6 @@ package io.distributedmutex.redis;
 import io.lettuce.core.cluster.SlotHash;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -29,9 +28,12 @@ final class ClusterSlots {
     private ClusterSlots(@Nullable NodeAddress[] bySlot, Set<NodeAddress> nodes) {
         this.bySlot = bySlot;
         this.nodes = nodes;
+        @Nullable NodeAddress last = null;
         for (NodeAddress master : bySlot) {
-            if (master != null) {
+            // A master has many slots in a row.
+            if (master != null && !master.equals(last)) {
                 masters.add(master);
+                last = master;
             }
         }
     }
@@ -137,17 +139,19 @@ final class ClusterSlots {
      * @param mayLeave whether slots of a master may go to another one
      */
     ClusterSlots after(ClusterSlots before, Predicate<NodeAddress> mayLeave) {
-        Set<NodeAddress> left = new HashSet<>(before.masters);
-        left.removeIf(mayLeave.negate());
         @Nullable NodeAddress[] merged = bySlot.clone();
         Set<NodeAddress> all = new LinkedHashSet<>(nodes);
+        @Nullable NodeAddress last = null;
+        boolean stays = false;
         for (int slot = 0; slot < COUNT; slot++) {
             NodeAddress master = before.bySlot[slot];
-            if (merged[slot] == null || (master != null && !left.contains(master))) {
+            if (master != null && !master.equals(last)) {
+                stays = !mayLeave.test(master);
+                last = master;
+            }
+            if (master != null && (stays || merged[slot] == null)) {
                 merged[slot] = master;
-                if (master != null) {
-                    all.add(master);
-                }
+                all.add(master);
             }
         }
         return new ClusterSlots(merged, all);

@@ -101,11 +101,11 @@ final class Request {
      * Several native commands in one write. The last is the request's own; the others are its {@link Part}s.
      *
      * @param operation what they do together
-     * @param key the user's key
+     * @param key the user's key; null if they are not about one
      * @param pipeline the commands
      * @param arguments all commands, each {@linkplain Arguments#begin begun} with its name
      */
-    static Request pipeline(String operation, String key, Pipeline pipeline, Arguments arguments) {
+    static Request pipeline(String operation, @Nullable String key, Pipeline pipeline, Arguments arguments) {
         CommandType own = pipeline.types.get(pipeline.types.size() - 1);
         return new Request(operation, key, own, null, pipeline, arguments, false);
     }

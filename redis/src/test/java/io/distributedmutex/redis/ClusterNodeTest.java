@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.distributedmutex.StoreUnreachableException;
-import io.lettuce.core.RedisURI;
 import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -76,7 +75,7 @@ class ClusterNodeTest {
                 .hasMessageContaining("700 ms");
     }
 
-    private static final class FakeClient implements NodeClient {
+    private static final class FakeClient extends FakeNodes.Client {
 
         private final FakeConnection connection = new FakeConnection();
         private final CompletableFuture<NodeConnection> made = new CompletableFuture<>();
@@ -87,19 +86,9 @@ class ClusterNodeTest {
         }
 
         @Override
-        public RedisURI uriOf(NodeAddress address) {
-            return RedisURI.create(address.host(), address.port());
-        }
-
-        @Override
         public CompletionStage<NodeConnection> connect(
                 NodeAddress address, RedisErrors errors, Duration timeout, RoleListener roles) {
             return made;
-        }
-
-        @Override
-        public CompletionStage<PushConnection> connectPushes(NodeAddress address) {
-            throw new UnsupportedOperationException("nobody waits");
         }
 
         @Override
@@ -114,17 +103,9 @@ class ClusterNodeTest {
             }
             return true;
         }
-
-        @Override
-        public long nanoTime() {
-            return 0;
-        }
-
-        @Override
-        public void close() {}
     }
 
-    private static final class FakeConnection implements NodeConnection {
+    private static final class FakeConnection extends FakeNodes.Connection {
 
         private final List<Runnable> answers = new ArrayList<>();
 
@@ -134,25 +115,6 @@ class ClusterNodeTest {
             answers.add(() -> answer.complete(parser.apply(List.of())));
             return answer;
         }
-
-        @Override
-        public RedisErrors errors() {
-            throw new UnsupportedOperationException("the node has its own");
-        }
-
-        @Override
-        public boolean isOpen() {
-            return true;
-        }
-
-        @Override
-        public void onReconnect(Runnable listener) {}
-
-        @Override
-        public void drop() {}
-
-        @Override
-        public void close() {}
     }
 
     private final class Doubts implements ClusterNode.Listener {

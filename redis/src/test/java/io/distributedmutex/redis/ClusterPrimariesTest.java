@@ -26,24 +26,31 @@ class ClusterPrimariesTest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(2);
     private static final long HALF = ClusterSlots.COUNT / 2;
+    private static final String LOST = "CLUSTERDOWN The cluster is down";
 
-    private final FakeClient client = new FakeClient();
-    private final ClusterPrimaries cluster = ClusterPrimaries.found(
-            client,
-            address("a"),
-            slots("a", "b"),
-            true,
-            new RedisErrors(RedisURI.create("a", 1), TIMEOUT.toMillis()),
-            TIMEOUT,
-            KeyPrefix.DEFAULT);
     private final String ofA = keyIn(0);
     private final String ofB = keyIn(HALF);
+    private FakeClient client;
+    private ClusterPrimaries cluster;
 
     @BeforeEach
     void useBoth() {
+        connect();
         assertThat(ask(ofA)).isCompletedWithValue("OK");
         assertThat(ask(ofB)).isCompletedWithValue("OK");
         look();
+    }
+
+    private void connect() {
+        client = new FakeClient();
+        cluster = ClusterPrimaries.found(
+                client,
+                address("a"),
+                slots("a", "b"),
+                true,
+                new RedisErrors(RedisURI.create("a", 1), TIMEOUT.toMillis()),
+                TIMEOUT,
+                KeyPrefix.DEFAULT);
     }
 
     @Test
@@ -91,7 +98,7 @@ class ClusterPrimariesTest {
 
     @Test
     void othersAreBelievedOnceAMasterHasLostTheCluster() {
-        node("a").refusal = "CLUSTERDOWN The cluster is down";
+        node("a").refusal = LOST;
         assertThat(ask(ofA)).isCompletedExceptionally();
         node("b").answerSlots("c", "b");
 
@@ -116,6 +123,53 @@ class ClusterPrimariesTest {
 
         assertThat(masterOf(ofA)).isEqualTo("c");
         assertThat(ask(ofA)).isCompletedWithValue("OK");
+    }
+
+    /** Cut off from the others, a master sees the cluster as it was. */
+    @Test
+    void whatANodeSaysThatHasLostTheClusterCountsForNothing() {
+        node("a").refusal = LOST;
+        assertThat(ask(ofA)).isCompletedExceptionally();
+        node("a").answerSlots("a", "b");
+        assertThat(masterOf(ofA)).isEqualTo("a");
+        node("b").answerSlots("c", "b");
+
+        assertThat(masterOf(ofA)).isEqualTo("c");
+    }
+
+    @Test
+    void aMasterThatSaysWhenAskedThatItHasLostTheClusterServesNot() {
+        node("a").refusal = LOST;
+        node("a").answerSlots("a", "c");
+        node("b").answerSlots("c", "b");
+
+        assertThat(masterOf(ofA)).isEqualTo("c");
+        assertThat(masterOf(ofB)).isEqualTo("b");
+    }
+
+    @Test
+    void othersAreAskedWhereAllThatAreConnectedHaveLostTheCluster() {
+        connect();
+        assertThat(ask(ofA)).isCompletedWithValue("OK");
+        node("a").refusal = LOST;
+        look();
+        assertThat(client.nodes).containsOnlyKeys(address("a"));
+        node("a").answerSlots("a", "b");
+        client.runAll();
+        assertThat(client.nodes).containsOnlyKeys(address("a"), address("b"));
+        node("b").answerSlots("c", "b");
+
+        assertThat(masterOf(ofA)).isEqualTo("c");
+    }
+
+    /** Its slots have no master, but it sees the others. */
+    @Test
+    void aNodeThatServesNotOneSlotIsBelieved() {
+        node("b").refusal = "CLUSTERDOWN Hash slot not served";
+        node("a").roles.silent();
+        node("b").answerSlots("c", "b");
+
+        assertThat(masterOf(ofA)).isEqualTo("c");
     }
 
     private CompletableFuture<String> ask(String key) {
@@ -171,7 +225,7 @@ class ClusterPrimariesTest {
                 List.of(HALF, ClusterSlots.COUNT - 1L, List.of(second.getBytes(StandardCharsets.UTF_8), 1L)));
     }
 
-    private static final class FakeClient implements NodeClient {
+    private static final class FakeClient extends FakeNodes.Client {
 
         private final Map<NodeAddress, FakeNode> nodes = new HashMap<>();
         private final Queue<Runnable> tasks = new ArrayDeque<>();
@@ -183,21 +237,11 @@ class ClusterPrimariesTest {
         }
 
         @Override
-        public RedisURI uriOf(NodeAddress address) {
-            return RedisURI.create(address.host(), address.port());
-        }
-
-        @Override
         public CompletionStage<NodeConnection> connect(
                 NodeAddress address, RedisErrors errors, Duration timeout, RoleListener roles) {
             FakeNode made = new FakeNode(roles);
             nodes.put(address, made);
             return CompletableFuture.completedFuture(made);
-        }
-
-        @Override
-        public CompletionStage<PushConnection> connectPushes(NodeAddress address) {
-            throw new UnsupportedOperationException("nobody waits");
         }
 
         @Override
@@ -213,18 +257,10 @@ class ClusterPrimariesTest {
             }
             return true;
         }
-
-        @Override
-        public long nanoTime() {
-            return 0;
-        }
-
-        @Override
-        public void close() {}
     }
 
     /** Serves all requests, but answers who has which slots when the test says so. */
-    private static final class FakeNode implements NodeConnection {
+    private static final class FakeNode extends FakeNodes.Connection {
 
         private final RoleListener roles;
         private final List<Consumer<List<@Nullable Object>>> asked = new ArrayList<>();
@@ -240,11 +276,19 @@ class ClusterPrimariesTest {
             asked.clear();
         }
 
+        /** What it says of the slots, behind what it says to a command for one of them. */
+        private List<@Nullable Object> answered(List<@Nullable Object> reply) {
+            List<@Nullable Object> replies = new ArrayList<>();
+            replies.add(new Part.ServerError(refusal == null ? "ERR offset is out of range" : refusal));
+            replies.addAll(reply);
+            return replies;
+        }
+
         @Override
         public <T> CompletableFuture<T> send(Request request, Function<List<@Nullable Object>, T> parser) {
             CompletableFuture<T> answer = new CompletableFuture<>();
             if (request.type() == CommandType.CLUSTER) {
-                asked.add(reply -> answer.complete(parser.apply(reply)));
+                asked.add(reply -> answer.complete(parser.apply(answered(reply))));
             } else if (refusal != null) {
                 answer.completeExceptionally(new RedisCommandExecutionException(refusal));
             } else {
@@ -252,24 +296,5 @@ class ClusterPrimariesTest {
             }
             return answer;
         }
-
-        @Override
-        public RedisErrors errors() {
-            throw new UnsupportedOperationException("the node has its own");
-        }
-
-        @Override
-        public boolean isOpen() {
-            return true;
-        }
-
-        @Override
-        public void onReconnect(Runnable listener) {}
-
-        @Override
-        public void drop() {}
-
-        @Override
-        public void close() {}
     }
 }

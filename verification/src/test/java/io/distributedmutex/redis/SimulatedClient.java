@@ -264,23 +264,22 @@ final class SimulatedClient implements NodeClient {
             }
         }
 
-        @SuppressWarnings("unchecked") // Whatever is in it.
         private List<@Nullable Object> elements(Request request, List<@Nullable Object> replies) {
             List<@Nullable Object> parsed = new ArrayList<>();
             replies.forEach(reply -> parsed.add(replied(reply)));
-            if (request.isPipeline()) {
-                return parsed;
-            }
-            Object last = parsed.get(parsed.size() - 1);
-            if (last instanceof Part.ServerError error) {
-                throw new RedisCommandExecutionException(error.text());
+            Object last = parsed.remove(parsed.size() - 1);
+            if (!request.isPipeline()) {
+                parsed.clear();
+                if (last instanceof Part.ServerError error) {
+                    throw new RedisCommandExecutionException(error.text());
+                }
             }
             if (last instanceof List<?> list) {
-                return (List<@Nullable Object>) list;
+                parsed.addAll(list);
+            } else {
+                parsed.add(last);
             }
-            List<@Nullable Object> single = new ArrayList<>();
-            single.add(last);
-            return single;
+            return parsed;
         }
 
         private void timeOut(Pending<?> call) {

@@ -69,6 +69,16 @@ final class EngineMutants {
                     "|| (isFirst && !isServing(master)));",
                     "|| true);"),
             new Mutant(
+                    "a node is believed that has lost the cluster",
+                    CLUSTER,
+                    "error.text().startsWith(LOST)",
+                    "error.text().isEmpty()"),
+            new Mutant(
+                    "nodes that were silent are not asked again",
+                    CLUSTER,
+                    "return others.isEmpty() ? others(node -> !node.isOpen()) : others;",
+                    "return others;"),
+            new Mutant(
                     "TRYAGAIN is taken for a refusal for good",
                     REDIS + "ErrorCode.java",
                     "TRYAGAIN(Reason.BUSY,",

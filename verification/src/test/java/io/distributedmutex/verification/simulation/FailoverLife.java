@@ -219,6 +219,7 @@ final class FailoverLife {
             case FREEZE -> nodes.freeze(shard, true);
             case STAND_STILL -> nodes.freeze(shard, false);
             case SPLIT -> nodes.split(shard);
+            case CUT_OFF -> nodes.cutOff(shard, action.pick() % 3 == 0);
             case BREAK -> instance.network.breakAll();
             case CUT -> instance.network.cut(true);
             case MEND -> instance.network.cut(false);

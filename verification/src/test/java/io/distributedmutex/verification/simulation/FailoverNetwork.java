@@ -279,6 +279,7 @@ final class FailoverNetwork implements Wire {
                     && (failure.text().startsWith("MOVED ")
                             || failure.text().startsWith("ASK ")
                             || failure.text().startsWith("TRYAGAIN")
+                            || failure.text().startsWith("CLUSTERDOWN")
                             || failure.text().startsWith("READONLY"));
         }
 

@@ -41,6 +41,7 @@ record FailoverPlan(
         FREEZE(2, true),
         STAND_STILL(2, true),
         SPLIT(2, true),
+        CUT_OFF(2, true),
         BREAK(4, true),
         CUT(2, true),
         MEND(3, true),

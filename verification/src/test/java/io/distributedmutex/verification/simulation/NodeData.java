@@ -122,8 +122,11 @@ final class NodeData {
                 yield text == null ? "" : text;
             }
             case "SETRANGE" -> {
-                String text = text(key);
                 int at = Integer.parseInt(words.get(2));
+                if (at < 0) {
+                    yield new Failure("ERR offset is out of range");
+                }
+                String text = text(key);
                 String changed = text.substring(0, at)
                         + words.get(3)
                         + text.substring(at + words.get(3).length());

@@ -36,6 +36,9 @@ final class SimulatedNodes {
     /** A master that was replaced cannot be one again before it has its successor's data. */
     private static final long SETTLE_NANOS = 500_000_000L;
 
+    /** For how long a master that has the cluster again waits for news before it serves: CLUSTER_MAX_REJOIN_DELAY and its kin. */
+    private static final long REJOIN_NANOS = 500_000_000L;
+
     /** Which nodes of a cluster have sharded channels, as those of Redis 7.0 do; some while the cluster is upgraded. */
     enum Sharded {
         NONE,
@@ -117,6 +120,16 @@ final class SimulatedNodes {
         long lagNanos;
         boolean isDown;
         boolean isFrozen;
+
+        /** From the other nodes; connections of instances reach it. */
+        boolean isCutOff;
+
+        /** It knows that, and refuses commands. */
+        boolean hasLostCluster;
+
+        /** What it has written since it was cut off. */
+        final Set<String> unsent = new HashSet<>();
+
         View view;
 
         Node(int index, int shard, boolean hasShardedChannels, long clockMillis, View view) {
@@ -227,8 +240,14 @@ final class SimulatedNodes {
     /** Whether all is as it should be. */
     boolean isWell() {
         return move == null
-                && nodes.stream().noneMatch(node -> node.isDown || node.isFrozen)
-                && nodes.stream().allMatch(this::knows);
+                && nodes.stream()
+                        .allMatch(node -> isGone(node)
+                                || (!node.isDown && !node.isFrozen && !node.hasLostCluster && knows(node)));
+    }
+
+    /** Whether it is cut off, and was replaced: the others are well without it. */
+    private boolean isGone(Node node) {
+        return node.isCutOff && master(node.shard) != node;
     }
 
     private boolean knows(Node node) {
@@ -249,7 +268,12 @@ final class SimulatedNodes {
         return time.elapsed().toNanos() < settledNanos[shard]
                 || (now != null && (now.from.shard == shard || now.to.shard == shard))
                 || nodes.stream()
-                        .anyMatch(node -> node.shard == shard && (node.isDown || node.isFrozen || !knows(node)));
+                        .anyMatch(node -> node.shard == shard
+                                && (node.isDown
+                                        || node.isFrozen
+                                        || node.isCutOff
+                                        || node.hasLostCluster
+                                        || !knows(node)));
     }
 
     /** The master dies. Its replica takes over, unless the master is back before: then with all its data. */
@@ -299,6 +323,47 @@ final class SimulatedNodes {
         }
     }
 
+    /**
+     * The master is cut off from the other nodes, but not from instances. In a cluster it serves them until it notices, and then
+     * refuses; its replica takes over, unless it is back before.
+     *
+     * @param forGood whether it does not come back
+     */
+    void cutOff(int shard, boolean forGood) {
+        if (!isCluster) {
+            split(shard);
+            return;
+        }
+        if (isBusy(shard)) {
+            return;
+        }
+        Node old = master(shard);
+        old.isCutOff = true;
+        witness.note(() -> old + " is cut off");
+        later(random.nextLong(1_000_000_000L, 2_000_000_000L), () -> old.hasLostCluster = old.isCutOff);
+        later(random.nextLong(1_200_000_000L, 3_000_000_000L), () -> {
+            if (old.isCutOff && master(shard) == old) {
+                promote(shard, true);
+            }
+        });
+        long backNanos = random.nextLong(random.nextBoolean() ? 3_000_000_000L : 8_000_000_000L);
+        if (!forGood) {
+            later(backNanos, () -> rejoin(old));
+        }
+    }
+
+    /** It goes on refusing for a while. If it was not replaced, its replica gets what was held up. */
+    private void rejoin(Node node) {
+        witness.note(() -> node + " is cut off no more");
+        node.isCutOff = false;
+        if (master(node.shard) == node) {
+            replicate(node, Set.copyOf(node.unsent));
+        }
+        node.unsent.clear();
+        later(random.nextLong(20_000_000L), () -> learn(node));
+        later(REJOIN_NANOS, () -> node.hasLostCluster &= node.isCutOff);
+    }
+
     /** A planned failover. In a cluster the replica has everything first. */
     void handOver(int shard) {
         if (!isBusy(shard)) {
@@ -312,6 +377,7 @@ final class SimulatedNodes {
         apply(next, isLossy ? time.elapsed().toNanos() : Long.MAX_VALUE);
         Set<String> lost = new HashSet<>();
         next.stream.forEach(written -> lost.add(written.key));
+        lost.addAll(old.unsent);
         next.stream.clear();
         truth.masters[shard] = next.index;
         changes++;
@@ -400,7 +466,7 @@ final class SimulatedNodes {
 
     /** A node gets to know who has which slots. */
     private void learn(Node node) {
-        if (node.isDown || node.isFrozen || knows(node)) {
+        if (node.isDown || node.isFrozen || node.isCutOff || knows(node)) {
             return;
         }
         View before = node.view;
@@ -435,6 +501,10 @@ final class SimulatedNodes {
     // ---- replication
 
     private void replicate(Node master, Set<String> keys) {
+        if (master.isCutOff) {
+            master.unsent.addAll(keys);
+            return;
+        }
         for (Node node : nodes) {
             if (node != master && node.shard == master.shard && node.view.masters[node.shard] == master.index) {
                 long now = time.elapsed().toNanos();
@@ -567,6 +637,9 @@ final class SimulatedNodes {
         if (!isCluster) {
             return node.isMaster() ? null : new Failure("READONLY You can't write against a read only replica.");
         }
+        if (node.hasLostCluster) {
+            return new Failure("CLUSTERDOWN The cluster is down");
+        }
         int slot = slotOf(keys.get(0));
         long missing = keys.stream().filter(key -> !node.data.has(key)).count();
         Move now = move;
@@ -655,7 +728,7 @@ final class SimulatedNodes {
     private long publish(Node node, String channel, String message) {
         long count = deliver(node, channel, message, false);
         if (isCluster) {
-            nodes.stream().filter(other -> other != node).forEach(other -> byBus(other, channel, message, false));
+            nodes.stream().filter(other -> other != node).forEach(other -> byBus(node, other, channel, message, false));
         }
         return count;
     }
@@ -668,11 +741,14 @@ final class SimulatedNodes {
         long count = deliver(node, channel, message, true);
         nodes.stream()
                 .filter(other -> other != node && other.shard == node.shard && other.hasShardedChannels)
-                .forEach(other -> byBus(other, channel, message, true));
+                .forEach(other -> byBus(node, other, channel, message, true));
         return count;
     }
 
-    private void byBus(Node to, String channel, String message, boolean inSlot) {
+    private void byBus(Node from, Node to, String channel, String message, boolean inSlot) {
+        if (from.isCutOff || to.isCutOff) {
+            return;
+        }
         later(
                 random.nextLong(2_000_000),
                 () -> arrive(to, () -> {
