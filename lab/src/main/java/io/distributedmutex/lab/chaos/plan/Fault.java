@@ -43,8 +43,18 @@ public enum Fault {
             2_000,
             "primary cut off from Sentinels and replicas until it is replaced",
             SENTINEL),
-    CUT_OFF_FROM_ALL(Domain.SERVER, false, 50, 2_000, "primary cut off from all until it is replaced", SENTINEL),
-    SPLIT(Domain.SERVER, true, 300, 2_500, "primary and a worker cut off from the rest until it is replaced", SENTINEL),
+    CUT_OFF_FROM_NODES(
+            Domain.SERVER, true, 50, 2_000, "primary cut off from the other nodes until it is replaced", CLUSTER),
+    CUT_OFF_FROM_ALL(
+            Domain.SERVER, false, 50, 2_000, "primary cut off from all until it is replaced", SENTINEL, CLUSTER),
+    SPLIT(
+            Domain.SERVER,
+            true,
+            300,
+            2_500,
+            "primary and a worker cut off from the rest until it is replaced",
+            SENTINEL,
+            CLUSTER),
     KILL_BEHIND(
             Domain.SERVER,
             true,
@@ -102,6 +112,7 @@ public enum Fault {
                     STOP_PRIMARY,
                     PLANNED_FAILOVER,
                     CUT_OFF_FROM_PEERS,
+                    CUT_OFF_FROM_NODES,
                     CUT_OFF_FROM_ALL,
                     SPLIT,
                     KILL_BEHIND -> true;

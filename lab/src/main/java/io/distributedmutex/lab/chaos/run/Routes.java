@@ -78,6 +78,13 @@ final class Routes implements AutoCloseable {
         return List.copyOf(ways(place).values());
     }
 
+    /** The ways of a worker to all other servers. */
+    List<FaultyProxy> past(int place, EmbeddedRedis server) {
+        List<FaultyProxy> others = new ArrayList<>(of(place));
+        others.remove(to(place, server));
+        return others;
+    }
+
     FaultyProxy to(int place, EmbeddedRedis server) {
         FaultyProxy proxy = ways(place).get(server);
         if (proxy == null) {

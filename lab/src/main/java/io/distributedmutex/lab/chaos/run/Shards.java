@@ -5,6 +5,7 @@ import io.distributedmutex.lab.chaos.plan.Fault;
 import io.distributedmutex.lab.chaos.plan.Plan.Step;
 import io.distributedmutex.lab.chaos.plan.Settings;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
+import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.SlotMigration;
@@ -92,11 +93,13 @@ final class Shards implements Deployment, Watch.Watched {
         };
     }
 
+    private static boolean hasCluster(EmbeddedRedis node) {
+        return Replies.answers(node)
+                && String.valueOf(node.command("CLUSTER", "INFO")).contains("cluster_state:ok");
+    }
+
     private boolean isReady() {
-        return redis.nodes().stream()
-                        .allMatch(node -> Replies.answers(node)
-                                && String.valueOf(node.command("CLUSTER", "INFO"))
-                                        .contains("cluster_state:ok"))
+        return redis.nodes().stream().allMatch(Shards::hasCluster)
                 && redis.masters().size() == MASTERS
                 && redis.masters().stream()
                         .allMatch(master -> String.valueOf(master.command("INFO", "replication"))
@@ -126,13 +129,14 @@ final class Shards implements Deployment, Watch.Watched {
             case STOP_PRIMARY -> {
                 master.pause();
                 try {
-                    int slot = slotOf(details.key());
-                    Conditions.await("another serves slot " + slot, () -> redis.masterOf(slot) != master);
-                    Thread.sleep(step.durationMillis());
+                    awaitReplaced(step, details, master);
                 } finally {
                     master.resume();
                 }
             }
+            case CUT_OFF_FROM_NODES -> cutOff(step, details, master, List.of());
+            case CUT_OFF_FROM_ALL -> cutOff(step, details, master, routes.allTo(master));
+            case SPLIT -> cutOff(step, details, master, routes.past(step.slot(), master));
             case PLANNED_FAILOVER -> {
                 EmbeddedRedis replica = redis.replicasOf(master).get(0);
                 inGoodOrder.add(replica);
@@ -153,6 +157,29 @@ final class Shards implements Deployment, Watch.Watched {
             }
             default -> faults.inject(step, details, master);
         }
+    }
+
+    /** Cuts a master off from the other nodes, and some ways of workers too. */
+    private void cutOff(Step step, Details details, EmbeddedRedis master, List<FaultyProxy> more)
+            throws InterruptedException {
+        try {
+            for (FaultyProxy proxy : more) {
+                proxy.hold(Direction.TO_SERVER);
+                proxy.hold(Direction.TO_CLIENT);
+            }
+            redis.split(List.of(master));
+            awaitReplaced(step, details, master);
+        } finally {
+            redis.heal();
+            more.forEach(FaultyProxy::heal);
+        }
+    }
+
+    /** Waits until another one is in a master's place, and for some time more. */
+    private void awaitReplaced(Step step, Details details, EmbeddedRedis master) throws InterruptedException {
+        int slot = slotOf(details.key());
+        Conditions.await("another serves slot " + slot, () -> redis.masterOf(slot) != master);
+        Thread.sleep(step.durationMillis());
     }
 
     private void killUntilReplaced(Step step, EmbeddedRedis master) throws InterruptedException {
@@ -190,12 +217,13 @@ final class Shards implements Deployment, Watch.Watched {
         return inGoodOrder.contains(promoted);
     }
 
+    /** One that is cut off refuses commands; nobody follows it. */
     @Override
     public boolean isAgreed(EmbeddedRedis promoted) {
         String port = Integer.toString(redis.port(promoted));
         List<String> keys = keysOf(promoted);
         return redis.nodes().stream()
-                .filter(Replies::answers)
+                .filter(Shards::hasCluster)
                 .allMatch(node -> keys.stream().allMatch(key -> isServed(node, slotOf(key), port)));
     }
 

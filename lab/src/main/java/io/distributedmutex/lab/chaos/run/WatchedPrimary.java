@@ -9,7 +9,6 @@ import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
@@ -128,11 +127,7 @@ final class WatchedPrimary implements Deployment, Watch.Watched {
             case PLANNED_FAILOVER -> redis.failOver();
             case CUT_OFF_FROM_PEERS -> cutOff(step, aim, List.of(), details.directions());
             case CUT_OFF_FROM_ALL -> cutOff(step, aim, routes.allTo(server), List.of(Direction.values()));
-            case SPLIT -> {
-                List<FaultyProxy> others = new ArrayList<>(routes.of(step.slot()));
-                others.remove(routes.to(step.slot(), server));
-                cutOff(step, aim, others, List.of(Direction.values()));
-            }
+            case SPLIT -> cutOff(step, aim, routes.past(step.slot(), server), List.of(Direction.values()));
             case KILL_REPLICA, KILL_SENTINEL -> {
                 server.kill();
                 try {
