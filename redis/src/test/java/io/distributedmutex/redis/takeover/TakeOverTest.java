@@ -61,7 +61,8 @@ class TakeOverTest {
     void aStoppedHolderIsToldAtOnceWhenItGoesOnAndItsReleaseAndItsFencedWriteHarmNobody() {
         try (ChildProcess holder = LockProcess.start(redis.uri());
                 ChildProcess waiter = LockProcess.start(redis.uri())) {
-            holder.tell("acquire " + KEY + " 1000");
+            // Long enough for all that comes before the stop, on a busy machine too.
+            holder.tell("acquire " + KEY + " 3000");
             long fence = Long.parseLong(holder.expect("granted")[2]);
             assertWrites(holder, "first", true);
             waiter.tell("acquire " + KEY + " 60000");
