@@ -683,13 +683,13 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         lookedNanos = client.nanoTime();
         Look look = new Look();
         // First: it ends the look also if an error strikes below.
-        boolean scheduled = client.schedule(look::isOver, LOOK_LIMIT_MILLIS);
+        boolean scheduled = client.schedule(look::endInVain, LOOK_LIMIT_MILLIS);
         if (!scheduled) {
             lookIsDue.set(false);
         }
         List<ClusterNode> connected = connected();
         if (connected.isEmpty()) {
-            look.ask(others(), look::isOver);
+            look.ask(others(), look::endInVain);
         } else {
             look.ask(connected, () -> askOthers(look));
         }
@@ -698,11 +698,11 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     /** None of the masters that are connected knows: all of them may be cut off from the majority. */
     private void askOthers(Look look) {
         long now = client.nanoTime();
-        if (now - othersAskedNanos < TimeUnit.MILLISECONDS.toNanos(OTHERS_MILLIS)) {
-            look.isOver();
+        if (look.over.get() || now - othersAskedNanos < TimeUnit.MILLISECONDS.toNanos(OTHERS_MILLIS)) {
+            look.endInVain();
         } else {
             othersAskedNanos = now;
-            look.ask(others(), look::isOver);
+            look.ask(others(), look::endInVain);
         }
     }
 
@@ -732,13 +732,14 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
 
         private final AtomicBoolean over = new AtomicBoolean();
 
-        /** It ends, unless it has ended before. */
-        void isOver() {
+        /** Nobody knows, or not in time. */
+        void endInVain() {
             if (end()) {
                 lookAgainIfIll();
             }
         }
 
+        /** Returns whether this has ended it. */
         private boolean end() {
             boolean first = over.compareAndSet(false, true);
             if (first) {

@@ -89,6 +89,8 @@ final class Shards implements Deployment, Watch.Watched {
         return switch (step.fault()) {
             case MIGRATE_SLOT, DELETE_KEY -> new Aim(master, List.of(details.key()));
             case KILL_REPLICA -> new Aim(redis.replicasOf(master).get(0), keysOf(master));
+            // The worker that is cut off with it misses the other masters.
+            case SPLIT -> new Aim(master, List.of());
             default -> new Aim(master, keysOf(master));
         };
     }
