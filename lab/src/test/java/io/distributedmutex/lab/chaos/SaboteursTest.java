@@ -7,6 +7,8 @@ import io.distributedmutex.lab.chaos.plan.Topology;
 import io.distributedmutex.testing.CommandLineTool;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,8 +29,7 @@ class SaboteursTest {
             value = Topology.class,
             names = {"SENTINEL", "CLUSTER"})
     void workersThatTakeKeysWithoutAFailoverAreFound(Topology topology) throws IOException, InterruptedException {
-        CommandLineTool.Result result =
-                ChaosRun.run(directory, 15, 3, "--topology", topology.toString(), "--sabotage", "STEAL");
+        CommandLineTool.Result result = run(15, 3, "--topology", topology.toString(), "--sabotage", "STEAL");
         assertFailed(result, OVERLAPS);
     }
 
@@ -38,8 +39,7 @@ class SaboteursTest {
             names = {"SENTINEL", "CLUSTER"})
     void aRegisterThatDoesNotLookAtTokensIsFoundOnEachTopology(Topology topology)
             throws IOException, InterruptedException {
-        CommandLineTool.Result result =
-                ChaosRun.run(directory, 15, 3, "--topology", topology.toString(), "--sabotage", "UNFENCED");
+        CommandLineTool.Result result = run(15, 3, "--topology", topology.toString(), "--sabotage", "UNFENCED");
         assertFailed(result, "no late write accepted, no update lost");
         assertThat(result.out()).contains("ok      " + OVERLAPS);
     }
@@ -48,42 +48,49 @@ class SaboteursTest {
     @Test
     void aWorkerThatStaysAtTheOldPrimaryIsFound() throws IOException, InterruptedException {
         long seed = ChaosRun.seedThatBeginsWith(Fault.PLANNED_FAILOVER, Topology.SENTINEL, 15);
-        CommandLineTool.Result result =
-                ChaosRun.run(directory, 15, seed, "--topology", "sentinel", "--sabotage", "STAY");
+        CommandLineTool.Result result = run(15, seed, "--topology", "sentinel", "--sabotage", "STAY");
         assertFailed(result, OVERLAPS);
     }
 
     @Test
     void workersThatDoNotLookForDeadlocksAreFound() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 30, 3, "--deadlocks", "--sabotage", "BLIND");
+        CommandLineTool.Result result = run(30, 3, "--deadlocks", "--sabotage", "BLIND");
         assertFailed(result, "deadlocks are told of, each with one victim");
         assertThat(result.out()).contains("ok      " + OVERLAPS);
     }
 
     @Test
     void workersThatTakeKeysFromTheirHoldersAreFound() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 12, 3, "--sabotage", "STEAL");
+        CommandLineTool.Result result = run(12, 3, "--sabotage", "STEAL");
         assertFailed(result, OVERLAPS);
     }
 
     @Test
     void workersThatBelieveInALeaseForTooLongAreFound() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 12, 3, "--sabotage", "OVERSTAY");
+        CommandLineTool.Result result = run(12, 3, "--sabotage", "OVERSTAY");
         assertFailed(result, OVERLAPS);
     }
 
     @Test
     void workersThatAreNotToldOfALossAreFound() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 12, 3, "--sabotage", "DEAF");
+        CommandLineTool.Result result = run(12, 3, "--sabotage", "DEAF");
         assertFailed(result, "holders are told of a loss by its deadline");
         assertThat(result.out()).contains("ok      " + OVERLAPS);
     }
 
     @Test
     void aRegisterThatDoesNotLookAtTokensIsFound() throws IOException, InterruptedException {
-        CommandLineTool.Result result = ChaosRun.run(directory, 12, 3, "--sabotage", "UNFENCED");
+        CommandLineTool.Result result = run(12, 3, "--sabotage", "UNFENCED");
         assertFailed(result, "no late write accepted, no update lost");
         assertThat(result.out()).contains("ok      " + OVERLAPS);
+    }
+
+    /** By fewer workers than usual: each is a process, and a saboteur needs but one other. */
+    private CommandLineTool.Result run(int seconds, long seed, String... sabotage)
+            throws IOException, InterruptedException {
+        List<String> more = new ArrayList<>(List.of("--workers", "3"));
+        more.addAll(List.of(sabotage));
+        return ChaosRun.run(directory, seconds, seed, more.toArray(String[]::new));
     }
 
     private static void assertFailed(CommandLineTool.Result result, String check) {
