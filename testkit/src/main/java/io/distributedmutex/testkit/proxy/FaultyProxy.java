@@ -9,8 +9,8 @@ import java.util.function.Predicate;
 
 /**
  * A TCP proxy on the loopback address that stands between clients and a server, and fails on demand. It cuts connections
- * (also at a given byte), refuses them (also for what their clients say first), delays data, holds it back one way or both, or loses it for ever. Without a fault it
- * passes on every byte at once.
+ * (also at a given byte), refuses them (also for what their clients say first), delays data, holds it back one way or both, or
+ * loses it for ever. Without a fault it passes on every byte at once.
  *
  * <pre>{@code
  * try (EmbeddedRedis redis = EmbeddedRedis.start();

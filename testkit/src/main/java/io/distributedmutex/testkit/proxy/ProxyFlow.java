@@ -115,6 +115,7 @@ final class ProxyFlow {
         }
     }
 
+    /** Keeps what belongs to the first bytes, and fails if the sender is refused for it. */
     private void remember(byte[] data) throws IOException {
         int remembered = Math.min(data.length, saidFirst.remaining());
         saidFirst.put(data, 0, remembered);

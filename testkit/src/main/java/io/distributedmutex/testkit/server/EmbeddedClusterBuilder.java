@@ -135,17 +135,7 @@ public final class EmbeddedClusterBuilder {
             // Else all have epoch 0, and settle that by collisions.
             command(nodes.get(node), Stream.of("SET-CONFIG-EPOCH", Integer.toString(node + 1)));
         }
-        EmbeddedRedis first = nodes.get(0);
-        for (EmbeddedRedis node : nodes.subList(1, nodes.size())) {
-            command(
-                    node,
-                    Stream.of(
-                            "MEET",
-                            first.host(),
-                            Integer.toString(first.port()),
-                            Integer.toString(group.announced(EmbeddedCluster.busPort(first.port())))));
-        }
-        cluster.awaitAcquainted();
+        cluster.acquaint();
         for (int node = masters; node < nodes.size(); node++) {
             command(nodes.get(node), Stream.of("REPLICATE", EmbeddedCluster.id(nodes.get(node % masters))));
         }

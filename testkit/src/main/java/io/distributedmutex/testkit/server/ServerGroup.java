@@ -16,8 +16,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The servers of one deployment, which end together, each with a {@link FaultyProxy} before its ports or none. Servers and proxies are
- * added before anybody else sees the group; after that it is thread-safe.
+ * The servers of one deployment, which end together, each with a {@link FaultyProxy} before each of its ports or none. Servers
+ * and proxies are added before anybody else sees the group; after that it is thread-safe.
  */
 final class ServerGroup implements AutoCloseable {
 
