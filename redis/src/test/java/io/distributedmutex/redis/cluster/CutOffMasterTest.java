@@ -12,6 +12,7 @@ import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.live.Contenders;
 import io.distributedmutex.redis.live.Instances;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -21,7 +22,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -35,6 +38,9 @@ class CutOffMasterTest {
             .waitTime(Duration.ofSeconds(30))
             .autoRenew(Duration.ofMinutes(5))
             .build();
+
+    @AutoClose
+    private final Stalls stalls = Stalls.watchMachine();
 
     private EmbeddedCluster redis;
     private EmbeddedRedis master;
@@ -147,6 +153,19 @@ class CutOffMasterTest {
         try (Lease next = mutex.acquire("k")) {
             assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
         }
+    }
+
+    @Test
+    @Tag("deep")
+    void contendersOverACut() throws Exception {
+        Contenders.contend(
+                List.of(connect("A"), connect("B")),
+                () -> {
+                    redis.split(List.of(master));
+                    awaitReplaced();
+                },
+                this::awaitReplaced,
+                stalls);
     }
 
     /** A cut that is over before anybody is missed costs nothing. */
