@@ -14,6 +14,9 @@ public final class Tool {
     private static final CommandLineTool TOOL = new CommandLineTool(
             Main.class, (out, err, arguments) -> Main.commandLine(out, err).execute(arguments));
 
+    /** For a process of its own: where the machine is busy, it loads its classes for longer than it usually may take to connect. */
+    public static final List<String> PATIENT = List.of("--timeout", "30s");
+
     private Tool() {}
 
     public static Result run(String... arguments) {

@@ -40,8 +40,7 @@ class StandardStreamsTest {
     @Tag("deep")
     @ValueSource(strings = {"list", "list --json", "inspect k", "inspect --json k", "release --force --json k"})
     void whatCannotBeWrittenIsTold(String command) throws Exception {
-        // So that a busy machine does not end it before it writes.
-        String[] arguments = (command + " --timeout 30s --redis " + redis.uri()).split(" ");
+        String[] arguments = (command + " " + String.join(" ", Tool.PATIENT) + " --redis " + redis.uri()).split(" ");
         for (String output : new String[] {">/dev/full", ">&-"}) {
             CommandLineTool.Result result = inShell("exec \"$@\" " + output, arguments);
             assertThat(result.exitCode()).as(output).isEqualTo(74);
@@ -59,8 +58,17 @@ class StandardStreamsTest {
 
     @Test
     void aClosedInputIsAnEmptyOne() throws Exception {
-        CommandLineTool.Result result =
-                inShell("exec \"$@\" <&-", "exec", "--redis", redis.uri(), "k", "--", "sh", "-c", "wc -c; echo $?");
+        CommandLineTool.Result result = inShell(
+                "exec \"$@\" <&-",
+                "exec",
+                "--timeout=30s",
+                "--redis",
+                redis.uri(),
+                "k",
+                "--",
+                "sh",
+                "-c",
+                "wc -c; echo $?");
         assertThat(result.out()).isEqualTo("0\n0\n");
         assertThat(result.exitCode()).isZero();
     }
@@ -71,6 +79,7 @@ class StandardStreamsTest {
         CommandLineTool.Result result = inShell(
                 "exec \"$@\" <&- >&- 2>&-",
                 "exec",
+                "--timeout=30s",
                 "--redis",
                 redis.uri(),
                 "k",
