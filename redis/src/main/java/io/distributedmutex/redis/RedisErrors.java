@@ -12,6 +12,7 @@ import io.lettuce.core.RedisURI;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -462,6 +463,9 @@ final class RedisErrors {
         Throwable inner = all.get(all.size() - 1);
         if (inner instanceof TimeoutException) {
             return "no answer in time";
+        }
+        if (inner instanceof ClosedChannelException) {
+            return "the connection was closed before an answer came";
         }
         String name = inner.getClass().getSimpleName();
         return inner.getMessage() == null ? name : name + ": " + Texts.foreign(inner.getMessage());

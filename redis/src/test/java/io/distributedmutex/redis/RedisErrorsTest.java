@@ -126,6 +126,13 @@ class RedisErrorsTest {
                         refused -> assertThat(refused.reason()).isEqualTo(Reason.PERMISSION));
     }
 
+    /** What Lettuce reports where the connection's time-out ends it before the server was asked. */
+    @Test
+    void aConnectionThatWasClosedIsSaidInWords() {
+        assertThat(errors.connecting(new RedisException(new ClosedChannelException())))
+                .hasMessageContaining("the connection was closed before an answer came");
+    }
+
     static List<Throwable> connectionTroubles() {
         return List.of(
                 new RedisConnectionException("Unable to connect", new ConnectException("Connection refused")),
