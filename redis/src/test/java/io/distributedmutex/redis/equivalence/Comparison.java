@@ -128,7 +128,10 @@ final class Comparison {
                         .replace("TOKEN", Requests.newToken(step.pick()));
                 side.putForeign(key, value, step.extreme() ? -1 : step.units() * passing.unitMillis());
             }
-            case CLOCK_BACK -> side.setClockBack(CLOCK_BACK_UNITS * passing.unitMillis());
+            case CLOCK_BACK -> {
+                side.setClockBack(CLOCK_BACK_UNITS * passing.unitMillis());
+                differences.clockSetBack();
+            }
             case PUT_WRONG_TYPE -> side.putWrongType(key, step.extreme());
             case UNSUBSCRIBE -> side.unsubscribe(step.client());
             case SUBSCRIBE -> side.subscribe(step.client());

@@ -33,6 +33,11 @@ final class Differences {
         fences.lost();
     }
 
+    /** The clock was set back, for which numbers were drawn. */
+    void clockSetBack() {
+        fences.drawn();
+    }
+
     /** Of the fence counters, which also tell how many fencing tokens the key's new owner has. */
     @Nullable
     String ofCounters(StoreRequest request, Sides before, Sides after) {

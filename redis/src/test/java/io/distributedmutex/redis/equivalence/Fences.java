@@ -98,6 +98,11 @@ final class Fences {
         return slot(key).counted;
     }
 
+    /** A number was drawn from each counter. */
+    void drawn() {
+        SequencePlan.KEYS.forEach(key -> slot(key).counted = true);
+    }
+
     void lost() {
         slots.values().forEach(slot -> slot.counted = false);
     }

@@ -9,6 +9,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SetArgs;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.SlotHash;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import io.lettuce.core.resource.ClientResources;
 import java.net.SocketAddress;
@@ -26,6 +27,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 
 /**
  * The store in a real server of its own, with connections that are used for many sequences: connecting anew for each would
@@ -36,13 +38,14 @@ final class RedisSide implements Side, AutoCloseable {
     private static final Duration BOUND = Duration.ofSeconds(20);
     private static final String GRANTS = "dmutex:grants:";
 
-    /** Sets all counters ahead of the clock by ARGV[1] ms. */
+    /**
+     * Draws a number from each counter, and sets it ahead of the clock by ARGV[1] ms. Makes those that are not there, since in memory
+     * there is one for all slots.
+     */
     private static final String AHEAD = """
-            local time = redis.call('TIME')
-            local now = time[1] * 1000 + math.floor(time[2] / 1000)
-            for _, key in ipairs(redis.call('KEYS', 'dmutex:{*}:fence')) do
-              local millis, seq = string.match(redis.call('XINFO', 'STREAM', key)[8], '^(%d+)-(%d+)$')
-              redis.call('XSETID', key, string.format('%.0f-%s', math.max(millis, now) + ARGV[1], seq))
+            for _, key in ipairs(KEYS) do
+              local millis, seq = string.match(redis.call('XADD', key, 'MAXLEN', '0', '*', '', ''), '^(%d+)-(%d+)$')
+              redis.call('XSETID', key, string.format('%.0f-%s', millis + ARGV[1], seq))
             end
             return 'OK'
             """;
@@ -85,6 +88,7 @@ final class RedisSide implements Side, AutoCloseable {
 
     private final EmbeddedRedis redis;
     private final String prefix;
+    private final String[] counters;
     private final BiFunction<RedisClient, String, LockStore> maker;
     private final RedisClient redisClient;
     private final RedisCommands<String, String> administrator;
@@ -117,6 +121,10 @@ final class RedisSide implements Side, AutoCloseable {
             BiFunction<RedisClient, String, LockStore> maker) {
         this.redis = redis;
         this.prefix = prefix;
+        this.counters = SequencePlan.KEYS.stream()
+                .map(key -> counterOf(prefix + key))
+                .distinct()
+                .toArray(String[]::new);
         this.maker = maker;
         RedisURI uri = RedisURI.create(redis.uri());
         uri.setTimeout(BOUND);
@@ -204,7 +212,7 @@ final class RedisSide implements Side, AutoCloseable {
         // Set ahead, the counters would make waiters older.
         move(-millis, -aheadMillis);
         behindMillis += millis;
-        administrator.eval(AHEAD, ScriptOutputType.STATUS, new String[0], Long.toString(aheadMillis));
+        administrator.eval(AHEAD, ScriptOutputType.STATUS, counters, Long.toString(aheadMillis));
     }
 
     @Override
@@ -289,6 +297,17 @@ final class RedisSide implements Side, AutoCloseable {
     public void close() {
         clients.forEach(connected -> connected.client().store().close());
         redisClient.shutdown(Duration.ZERO, BOUND);
+    }
+
+    /** The fence counter of a lock's slot, as docs/internals/protocol.md says. */
+    private static String counterOf(String lock) {
+        int slot = SlotHash.getSlot(lock);
+        return IntStream.iterate(0, number -> number + 1)
+                .mapToObj(number -> Integer.toString(number, Character.MAX_RADIX))
+                .filter(tag -> SlotHash.getSlot(tag) == slot)
+                .findFirst()
+                .map(tag -> "dmutex:{" + tag + "}:fence")
+                .orElseThrow();
     }
 
     private Connected connect(int number) {

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class ScriptMutantsTest {
 
-    private static final int MOST_SEQUENCES = 1_500;
+    private static final int MOST_SEQUENCES = 6_000;
 
     /** Shows that it is the fault that is found, and not that a script was changed at all. */
     private static final Mutant NO_FAULT = new Mutant("none", "renew", "return HELD", "do return HELD end");
