@@ -1,7 +1,5 @@
 package io.distributedmutex.redis;
 
-import io.distributedmutex.StoreException;
-import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisException;
@@ -10,16 +8,9 @@ import io.lettuce.core.SslOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.cluster.RedisClusterClient;
-import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.output.NestedMultiOutput;
-import io.lettuce.core.output.StatusOutput;
-import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -28,10 +19,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
@@ -84,18 +73,11 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     /** How long a look waits for an answer before the next one may begin. */
     private static final long LOOK_LIMIT_MILLIS = 1_000;
 
-    /** The pause between two attempts to find a complete cluster when connecting. */
-    private static final long CONNECT_PAUSE_MILLIS = 100;
-
     /** The shortest time between two reports that grants may have been missed. */
     private static final long REPORT_MILLIS = 1_000;
 
     /** For how long the first report waits for others like it. */
     private static final long TOGETHER_MILLIS = 20;
-
-    private static final int MAXIMUM_SEEDS_ASKED = 32;
-
-    private static final long SETTLE_MILLIS = 200;
 
     /** How long the first who waits in a slot is held until its subscription is there. */
     private static final long SUBSCRIBED_MILLIS = 250;
@@ -136,13 +118,6 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
 
     /** Which of the nodes that are not connected is asked next. Guarded by this. */
     private int nextOther;
-
-    /** What is known when the cluster has been found. */
-    private record Found(
-            NodeAddress first,
-            StatefulRedisConnection<byte[], byte[]> connection,
-            ClusterSlots slots,
-            boolean isSharded) {}
 
     private ClusterPrimaries(
             NodeClient client,
@@ -221,8 +196,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
             ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
         boolean opened = false;
         try {
-            Found found = find(client, seeds, errors, timeout);
-            checkMasters(client, found, timeout);
+            FoundCluster found = FoundCluster.find(client, seeds, errors, timeout);
             ClusterPrimaries cluster = new ClusterPrimaries(
                     client,
                     seeds,
@@ -240,184 +214,6 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
         } finally {
             if (!opened) {
                 client.close();
-            }
-        }
-    }
-
-    private static Found find(ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout) {
-        Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
-                connectAll(client, seeds);
-        // From now on: what a process loads for its first connection may take a second, or more on a busy machine.
-        long deadline = System.nanoTime() + Connections.limit(timeout).toNanos();
-        @Nullable StoreException failure = null;
-        while (true) {
-            @Nullable Found found = null;
-            for (Map.Entry<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> each :
-                    attempts.entrySet()) {
-                RedisErrors ofNode = errorsOf(client, each.getKey(), timeout);
-                try {
-                    StatefulRedisConnection<byte[], byte[]> connection =
-                            Connections.awaitWithin(each.getValue(), ofNode, share(deadline, attempts.size()));
-                    found = ask(connection, each.getKey(), ofNode, errors, Connections.left(deadline));
-                    break;
-                } catch (StoreUnreachableException e) {
-                    // What a node has said says more than silence.
-                    failure = failure instanceof StoreRefusedException ? failure : e;
-                } catch (StoreRefusedException e) {
-                    if (!e.isTransient()) {
-                        settle(attempts.values());
-                        throw e;
-                    }
-                    failure = e;
-                }
-                if (Thread.currentThread().isInterrupted()) {
-                    break;
-                }
-            }
-            if (found != null) {
-                end(attempts.values(), found.connection());
-                return found;
-            }
-            if (System.nanoTime() - deadline >= 0 || Thread.currentThread().isInterrupted()) {
-                settle(attempts.values());
-                throw failure == null ? errors.connecting(new RedisException("no node was asked")) : failure;
-            }
-            end(attempts.values(), null);
-            pause();
-            attempts = connectAll(client, seeds);
-        }
-    }
-
-    private static Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> connectAll(
-            ClusterClient client, Set<NodeAddress> seeds) {
-        Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts = new LinkedHashMap<>();
-        seeds.stream().limit(MAXIMUM_SEEDS_ASKED).forEach(each -> attempts.put(each, connect(client, each)));
-        return attempts;
-    }
-
-    /** The client is about to end. What is about to fail by itself does so before, since Netty complains of it afterwards. */
-    private static void settle(Collection<CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts) {
-        CompletableFuture<Void> all = CompletableFuture.allOf(attempts.toArray(CompletableFuture[]::new));
-        try {
-            all.get(SETTLE_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            // The client ends them.
-        }
-    }
-
-    /** A node that is silent must leave time for the others. */
-    private static Duration share(long deadline, int count) {
-        return Duration.ofNanos(Math.max(1, Connections.left(deadline).toNanos() / Math.min(count, 4)));
-    }
-
-    private static void pause() {
-        try {
-            TimeUnit.MILLISECONDS.sleep(CONNECT_PAUSE_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private static RedisErrors errorsOf(ClusterClient client, NodeAddress address, Duration timeout) {
-        return new RedisErrors(client.uriOf(address), timeout.toMillis());
-    }
-
-    private static CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connect(
-            ClusterClient client, NodeAddress address) {
-        return client.pushes()
-                .connectAsync(ByteArrayCodec.INSTANCE, client.uriOf(address))
-                .toCompletableFuture();
-    }
-
-    @SuppressWarnings("FutureReturnValueIgnored") // Nobody needs them, and the client's end ends them too.
-    private static void end(
-            Iterable<CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts,
-            @Nullable StatefulRedisConnection<byte[], byte[]> kept) {
-        for (CompletableFuture<StatefulRedisConnection<byte[], byte[]>> attempt : attempts) {
-            attempt.thenAccept(connection -> {
-                if (connection != kept && !Connections.isClosed(connection)) {
-                    connection.closeAsync();
-                }
-            });
-        }
-    }
-
-    /** Asks a node what it is, and for the slots. */
-    private static Found ask(
-            StatefulRedisConnection<byte[], byte[]> connection,
-            NodeAddress address,
-            RedisErrors ofNode,
-            RedisErrors errors,
-            Duration limit) {
-        RedisAsyncCommands<byte[], byte[]> redis = connection.async();
-        Future<List<Object>> reply = redis.dispatch(
-                CommandType.CLUSTER,
-                new NestedMultiOutput<>(ByteArrayCodec.INSTANCE),
-                new CommandArgs<>(ByteArrayCodec.INSTANCE).add("SLOTS"));
-        ClusterSlots slots;
-        try {
-            slots = ClusterSlots.parse(new ArrayList<>(Connections.awaitWithin(reply, ofNode, limit)), address);
-        } catch (StoreRefusedException e) {
-            String said = RedisErrors.saidIn(e);
-            if (said.contains("cluster support disabled") || RedisErrors.isUnknownCommand(said)) {
-                throw ofNode.noCluster(said);
-            }
-            throw e;
-        } catch (UnexpectedReplyException e) {
-            throw ofNode.unexpected(e, Request.command("the slots", CommandType.CLUSTER, new Arguments()));
-        }
-        String uncovered = slots.uncovered();
-        if (!uncovered.isEmpty()) {
-            throw errors.uncovered(uncovered);
-        }
-        byte[] channel = NodePushes.channelName(0, "probe").getBytes(StandardCharsets.UTF_8);
-        String said = Connections.awaitWithin(
-                RedisErrors.saidBy(redis.dispatch(
-                        CommandType.SPUBLISH,
-                        new StatusOutput<>(ByteArrayCodec.INSTANCE),
-                        new CommandArgs<>(ByteArrayCodec.INSTANCE).add(channel).add(""))),
-                ofNode,
-                limit);
-        return new Found(address, connection, slots, !RedisErrors.isUnknownCommand(said));
-    }
-
-    /** Each master must take us, and be new enough. One that is not there now is not held against the others. */
-    private static void checkMasters(ClusterClient client, Found found, Duration timeout) {
-        Duration limit = Connections.limit(timeout);
-        long deadline = System.nanoTime() + limit.toNanos();
-        Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts = new LinkedHashMap<>();
-        for (NodeAddress master : found.slots().masters()) {
-            if (!master.equals(found.first())) {
-                attempts.put(master, connect(client, master));
-            }
-        }
-        boolean checked = false;
-        try {
-            ServerCheck.checkNode(
-                    found.connection().async(), errorsOf(client, found.first(), timeout), Connections.left(deadline));
-            attempts.forEach((master, attempt) -> {
-                RedisErrors ofNode = errorsOf(client, master, timeout);
-                try {
-                    StatefulRedisConnection<byte[], byte[]> connection =
-                            Connections.awaitWithin(attempt, ofNode, Connections.left(deadline));
-                    ServerCheck.checkNode(connection.async(), ofNode, Connections.left(deadline));
-                } catch (StoreUnreachableException e) {
-                    if (Thread.currentThread().isInterrupted()) {
-                        throw e;
-                    }
-                    log.warn(
-                            "a master of the cluster cannot be used, and so the keys of its slots cannot: {}",
-                            e.getMessage());
-                }
-            });
-            checked = true;
-        } finally {
-            if (checked) {
-                end(attempts.values(), null);
-            } else {
-                settle(attempts.values());
             }
         }
     }
@@ -461,7 +257,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     @Override
     public void started() {
         if (firstConnection != null) {
-            end(List.of(CompletableFuture.completedFuture(firstConnection)), null);
+            FoundCluster.end(firstConnection);
         }
     }
 
