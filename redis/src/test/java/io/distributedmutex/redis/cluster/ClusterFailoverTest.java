@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.redis.live.Contenders;
 import io.distributedmutex.redis.live.Instances;
+import io.distributedmutex.redis.live.Survivors;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
@@ -17,8 +17,6 @@ import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,12 +28,6 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 @LeavesNothing(warnings = Contenders.WARNINGS)
 class ClusterFailoverTest {
-
-    private static final LockOptions RENEWED = LockOptions.builder()
-            .leaseTime(Duration.ofSeconds(6))
-            .waitTime(Duration.ofSeconds(30))
-            .autoRenew(Duration.ofMinutes(5))
-            .build();
 
     @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
@@ -63,47 +55,17 @@ class ClusterFailoverTest {
     }
 
     private DistributedMutex connect(String label) {
-        return instances.add(label, RENEWED);
-    }
-
-    private void awaitReplicated() {
-        assertThat(master.command("WAIT", "1", "10000")).isEqualTo(1L);
-    }
-
-    private CompletableFuture<Lease> waiterFor(DistributedMutex holder) {
-        CompletableFuture<Lease> waiting = connect("waiter").acquireAsync("k");
-        Await.until(
-                "the waiter is in the queue",
-                () -> holder.inspect("k").orElseThrow().waiters() == 1);
-        return waiting;
+        return instances.add(label, Survivors.RENEWED);
     }
 
     @Test
     void afterAKillWhatSurvivedGoesOnAndWaitersQueueAgain() throws Exception {
-        DistributedMutex holder = connect("holder");
-        Lease lease = holder.acquire("k");
-        CompletableFuture<Lease> waiting = waiterFor(holder);
-        awaitReplicated();
-
-        EmbeddedRedis after = redis.killMaster(master);
-
-        Await.until("the new master has the waiter", () -> {
-            Object queues = after.command("KEYS", "dmutex:*:queue:lock:k");
-            return queues instanceof List<?> keys && !keys.isEmpty();
-        });
-        lease.extend(Duration.ofSeconds(6));
-        assertThat(lease.isValid()).isTrue();
-        assertThat(waiting).isNotDone();
-        assertThat(lease.release()).isTrue();
-        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
-            assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
-            assertThat(after.command("GET", "lock:k")).isNotNull();
-        }
+        Survivors.goOn(instances, master, () -> redis.killMaster(master));
     }
 
     /** From now on the replica of the master hears nothing: it gets no connection any more. */
     private EmbeddedRedis cutOffReplica() {
-        awaitReplicated();
+        Survivors.awaitReplicated(master);
         EmbeddedRedis replica = redis.replicasOf(master).get(0);
         replica.command("CONFIG", "SET", "masterauth", "wrong");
         master.command("CLIENT", "KILL", "TYPE", "replica");

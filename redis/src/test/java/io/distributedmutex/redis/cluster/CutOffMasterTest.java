@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LeaseState;
-import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.redis.live.Contenders;
 import io.distributedmutex.redis.live.Instances;
+import io.distributedmutex.redis.live.Survivors;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
@@ -19,8 +19,6 @@ import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,12 +30,6 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 @LeavesNothing(warnings = Contenders.WARNINGS)
 class CutOffMasterTest {
-
-    private static final LockOptions RENEWED = LockOptions.builder()
-            .leaseTime(Duration.ofSeconds(6))
-            .waitTime(Duration.ofSeconds(30))
-            .autoRenew(Duration.ofMinutes(5))
-            .build();
 
     @AutoClose
     private final Stalls stalls = Stalls.watchMachine();
@@ -65,13 +57,18 @@ class CutOffMasterTest {
     }
 
     private DistributedMutex connect(String label) {
-        return instances.add(label, RENEWED);
+        return instances.add(label, Survivors.RENEWED);
     }
 
     private EmbeddedRedis awaitReplaced() {
         int slot = redis.slotOf("lock:k");
         Await.until("another is the master", () -> redis.masterOf(slot) != master);
         return redis.masterOf(slot);
+    }
+
+    private EmbeddedRedis cutOff() {
+        redis.split(List.of(master));
+        return awaitReplaced();
     }
 
     private boolean refuses() {
@@ -86,28 +83,8 @@ class CutOffMasterTest {
     /** All keys are at that master, so they know no other one that they could ask. */
     @Test
     void whoReachesAllNodesFollowsToTheReplicaWhileTheMasterIsCutOff() throws Exception {
-        DistributedMutex holder = connect("holder");
-        Lease lease = holder.acquire("k");
-        CompletableFuture<Lease> waiting = connect("waiter").acquireAsync("k");
-        Await.until(
-                "the waiter is in the queue",
-                () -> holder.inspect("k").orElseThrow().waiters() == 1);
-        assertThat(master.command("WAIT", "1", "10000")).isEqualTo(1L);
+        Survivors.goOn(instances, master, this::cutOff);
 
-        redis.split(List.of(master));
-        EmbeddedRedis after = awaitReplaced();
-
-        Await.until("the new master has the waiter", () -> {
-            Object queues = after.command("KEYS", "dmutex:*:queue:lock:k");
-            return queues instanceof List<?> keys && !keys.isEmpty();
-        });
-        lease.extend(Duration.ofSeconds(6));
-        assertThat(lease.isValid()).isTrue();
-        assertThat(waiting).isNotDone();
-        assertThat(lease.release()).isTrue();
-        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
-            assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
-        }
         assertThat(refuses()).as("still cut off").isTrue();
     }
 
@@ -115,7 +92,7 @@ class CutOffMasterTest {
     void whatItGrantsBehindTheCutIsLostAndItsHolderIsTold() {
         DistributedMutex mutex = connect("A");
         mutex.acquire("k").close();
-        assertThat(master.command("WAIT", "1", "10000")).isEqualTo(1L);
+        Survivors.awaitReplicated(master);
 
         redis.split(List.of(master));
         Lease lease = mutex.acquire("k");
@@ -158,14 +135,7 @@ class CutOffMasterTest {
     @Test
     @Tag("deep")
     void contendersOverACut() throws Exception {
-        Contenders.contend(
-                List.of(connect("A"), connect("B")),
-                () -> {
-                    redis.split(List.of(master));
-                    awaitReplaced();
-                },
-                this::awaitReplaced,
-                stalls);
+        Contenders.contend(List.of(connect("A"), connect("B")), this::cutOff, this::awaitReplaced, stalls);
     }
 
     /** A cut that is over before anybody is missed costs nothing. */

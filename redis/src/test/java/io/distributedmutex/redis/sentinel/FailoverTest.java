@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
-import io.distributedmutex.LockOptions;
 import io.distributedmutex.redis.live.Contenders;
 import io.distributedmutex.redis.live.Instances;
+import io.distributedmutex.redis.live.Survivors;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
 import io.distributedmutex.testing.Stalls;
@@ -40,12 +40,6 @@ import org.junit.jupiter.api.Timeout;
         })
 class FailoverTest {
 
-    private static final LockOptions RENEWED = LockOptions.builder()
-            .leaseTime(Duration.ofSeconds(6))
-            .waitTime(Duration.ofSeconds(30))
-            .autoRenew(Duration.ofMinutes(5))
-            .build();
-
     private static final String CLIENT_NAME = "locks";
 
     @AutoClose
@@ -70,75 +64,39 @@ class FailoverTest {
     }
 
     private DistributedMutex connect(String label) {
-        return instances.add(label, RENEWED);
-    }
-
-    /** A holder in one instance and a waiter in another, and what the waiter got. */
-    private CompletableFuture<Lease> waiterFor(String key) {
-        CompletableFuture<Lease> waiting = connect("waiter").acquireAsync(key);
-        Await.until(
-                "the waiter is in the queue",
-                () -> redis.primary().command("KEYS", "dmutex:*:queue:lock:" + key) instanceof List<?> queues
-                        && !queues.isEmpty());
-        return waiting;
+        return instances.add(label, Survivors.RENEWED);
     }
 
     @Test
     void afterAKillWhatSurvivedGoesOnAndWaitersQueueAgain() throws Exception {
-        DistributedMutex holder = connect("holder");
-        Lease lease = holder.acquire("k");
-        CompletableFuture<Lease> waiting = waiterFor("k");
-        redis.awaitReplicated();
-
-        EmbeddedRedis before = redis.primary();
-        EmbeddedRedis after = redis.killPrimary();
-
-        assertThat(after).isNotSameAs(before);
-        Await.until(
-                "the new primary has the waiter",
-                () -> !String.valueOf(after.command("CLIENT", "LIST", "TYPE", "pubsub"))
-                        .isBlank());
-        lease.extend(Duration.ofSeconds(6));
-        assertThat(lease.isValid()).isTrue();
-        assertThat(waiting).isNotDone();
-        assertThat(lease.release()).isTrue();
-        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
-            assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
-            assertThat(after.command("GET", "lock:k")).isNotNull();
-        }
+        Survivors.goOn(instances, redis.primary(), redis::killPrimary);
     }
 
     /** The old primary is well, and takes writes for ten seconds more: nobody may hold or get a lock there. */
     @Test
     void aPlannedFailoverIsFollowedAtOnce() throws Exception {
-        DistributedMutex holder = connect("holder");
-        Lease lease = holder.acquire("k");
-        CompletableFuture<Lease> waiting = waiterFor("k");
-        redis.awaitReplicated();
         EmbeddedRedis before = redis.primary();
-        EmbeddedRedis replica = redis.replicas().get(0);
-        CompletableFuture<Long> following = CompletableFuture.supplyAsync(
-                () -> {
-                    awaitAnotherIsNamedThan(before);
-                    long named = System.nanoTime();
-                    Await.until("both instances are there", () -> connections(replica) >= 4);
-                    return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - named);
-                },
-                OwnThread.EACH);
+        Survivors.goOn(instances, before, () -> {
+            EmbeddedRedis replica = redis.replicas().get(0);
+            CompletableFuture<Long> following = CompletableFuture.supplyAsync(
+                    () -> {
+                        awaitAnotherIsNamedThan(before);
+                        long named = System.nanoTime();
+                        Await.until("both instances are there", () -> connections(replica) >= 4);
+                        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - named);
+                    },
+                    OwnThread.EACH);
 
-        redis.failOver();
-        long followed = following.get(60, TimeUnit.SECONDS);
+            redis.failOver();
+            long followed = following.get(60, TimeUnit.SECONDS);
 
-        assertThat(isPrimary(before)).isTrue();
-        Await.until("nobody is left at the old one", () -> connections(before) == 0);
-        System.out.println(
-                "both instances followed " + followed + " ms after the first Sentinel named another primary");
-        assertThat(followed).isLessThan(2_000 + stalls.allowanceMillis());
-        lease.extend(Duration.ofSeconds(6));
-        assertThat(lease.release()).isTrue();
-        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
-            assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
-        }
+            assertThat(isPrimary(before)).isTrue();
+            Await.until("nobody is left at the old one", () -> connections(before) == 0);
+            System.out.println(
+                    "both instances followed " + followed + " ms after the first Sentinel named another primary");
+            assertThat(followed).isLessThan(2_000 + stalls.allowanceMillis());
+            return replica;
+        });
     }
 
     private static boolean isPrimary(EmbeddedRedis server) {
