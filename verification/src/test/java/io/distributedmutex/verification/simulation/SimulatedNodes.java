@@ -36,7 +36,10 @@ final class SimulatedNodes {
     /** A master that was replaced cannot be one again before it has its successor's data. */
     private static final long SETTLE_NANOS = 500_000_000L;
 
-    /** For how long a master that has the cluster again waits for news before it serves: CLUSTER_MAX_REJOIN_DELAY and its kin. */
+    /**
+     * For how long a master that has the cluster again waits for news before it serves. In Redis that is the node timeout, but
+     * not more than CLUSTER_MAX_REJOIN_DELAY, 5 s, and not less than CLUSTER_MIN_REJOIN_DELAY, which this is.
+     */
     private static final long REJOIN_NANOS = 500_000_000L;
 
     /** Which nodes of a cluster have sharded channels, as those of Redis 7.0 do; some while the cluster is upgraded. */
@@ -148,6 +151,11 @@ final class SimulatedNodes {
             return view.masters[shard] == index;
         }
 
+        /** Whether it does not serve, or not what it should. One that is cut off is well until it notices. */
+        boolean isIll() {
+            return isDown || isFrozen || hasLostCluster || !knows(this);
+        }
+
         long nowMillis() {
             return EPOCH_MILLIS + clockMillis + time.elapsed().toMillis();
         }
@@ -239,10 +247,7 @@ final class SimulatedNodes {
 
     /** Whether all is as it should be. */
     boolean isWell() {
-        return move == null
-                && nodes.stream()
-                        .allMatch(node -> isGone(node)
-                                || (!node.isDown && !node.isFrozen && !node.hasLostCluster && knows(node)));
+        return move == null && nodes.stream().allMatch(node -> isGone(node) || !node.isIll());
     }
 
     /** Whether it is cut off, and was replaced: the others are well without it. */
@@ -267,13 +272,7 @@ final class SimulatedNodes {
         Move now = move;
         return time.elapsed().toNanos() < settledNanos[shard]
                 || (now != null && (now.from.shard == shard || now.to.shard == shard))
-                || nodes.stream()
-                        .anyMatch(node -> node.shard == shard
-                                && (node.isDown
-                                        || node.isFrozen
-                                        || node.isCutOff
-                                        || node.hasLostCluster
-                                        || !knows(node)));
+                || nodes.stream().anyMatch(node -> node.shard == shard && (node.isCutOff || node.isIll()));
     }
 
     /** The master dies. Its replica takes over, unless the master is back before: then with all its data. */
