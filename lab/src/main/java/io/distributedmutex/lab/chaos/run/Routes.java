@@ -1,6 +1,8 @@
 package io.distributedmutex.lab.chaos.run;
 
+import io.distributedmutex.lab.chaos.plan.Plan.Step;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
+import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -78,13 +80,6 @@ final class Routes implements AutoCloseable {
         return List.copyOf(ways(place).values());
     }
 
-    /** The ways of a worker to all other servers. */
-    List<FaultyProxy> past(int place, EmbeddedRedis server) {
-        List<FaultyProxy> others = new ArrayList<>(of(place));
-        others.remove(to(place, server));
-        return others;
-    }
-
     FaultyProxy to(int place, EmbeddedRedis server) {
         FaultyProxy proxy = ways(place).get(server);
         if (proxy == null) {
@@ -93,16 +88,54 @@ final class Routes implements AutoCloseable {
         return proxy;
     }
 
-    /** The ways to a server, of all workers. */
-    List<FaultyProxy> allTo(EmbeddedRedis server) {
-        return proxies.keySet().stream().map(place -> to(place, server)).toList();
-    }
-
     /** The worker's addresses of these servers, with commas between. */
     String addresses(int place, List<EmbeddedRedis> servers) {
         return servers.stream()
                 .map(server -> server.host() + ":" + to(place, server).port())
                 .collect(Collectors.joining(","));
+    }
+
+    /** Cuts a server off, and waits. */
+    interface Cut {
+        void run() throws InterruptedException;
+    }
+
+    /**
+     * Cuts a server off from its peers, and from workers as the fault wants it; then heals all, the peers first.
+     *
+     * @param step the fault
+     * @param server the server
+     * @param cut cuts it off from its peers, and returns when it has been so for long enough
+     * @param heal undoes that
+     */
+    void cutOff(Step step, EmbeddedRedis server, Cut cut, Runnable heal) throws InterruptedException {
+        List<FaultyProxy> lost = switch (step.fault()) {
+            case CUT_OFF_FROM_ALL -> allTo(server);
+            case SPLIT -> past(step.slot(), server);
+            default -> List.of();
+        };
+        try {
+            for (FaultyProxy way : lost) {
+                way.hold(Direction.TO_SERVER);
+                way.hold(Direction.TO_CLIENT);
+            }
+            cut.run();
+        } finally {
+            heal.run();
+            lost.forEach(FaultyProxy::heal);
+        }
+    }
+
+    /** The ways of a worker to all other servers. */
+    private List<FaultyProxy> past(int place, EmbeddedRedis server) {
+        List<FaultyProxy> others = new ArrayList<>(of(place));
+        others.remove(to(place, server));
+        return others;
+    }
+
+    /** The ways to a server, of all workers. */
+    private List<FaultyProxy> allTo(EmbeddedRedis server) {
+        return proxies.keySet().stream().map(place -> to(place, server)).toList();
     }
 
     private Map<EmbeddedRedis, FaultyProxy> ways(int place) {

@@ -5,7 +5,6 @@ import io.distributedmutex.lab.chaos.plan.Fault;
 import io.distributedmutex.lab.chaos.plan.Plan.Step;
 import io.distributedmutex.lab.chaos.plan.Settings;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
-import io.distributedmutex.testkit.proxy.FaultyProxy.Direction;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.SlotMigration;
@@ -136,9 +135,7 @@ final class Shards implements Deployment, Watch.Watched {
                     master.resume();
                 }
             }
-            case CUT_OFF_FROM_NODES -> cutOff(step, details, master, List.of());
-            case CUT_OFF_FROM_ALL -> cutOff(step, details, master, routes.allTo(master));
-            case SPLIT -> cutOff(step, details, master, routes.past(step.slot(), master));
+            case CUT_OFF_FROM_NODES, CUT_OFF_FROM_ALL, SPLIT -> cutOff(step, details, master);
             case PLANNED_FAILOVER -> {
                 EmbeddedRedis replica = redis.replicasOf(master).get(0);
                 inGoodOrder.add(replica);
@@ -161,20 +158,12 @@ final class Shards implements Deployment, Watch.Watched {
         }
     }
 
-    /** Cuts a master off from the other nodes, and some ways of workers too. */
-    private void cutOff(Step step, Details details, EmbeddedRedis master, List<FaultyProxy> more)
-            throws InterruptedException {
-        try {
-            for (FaultyProxy proxy : more) {
-                proxy.hold(Direction.TO_SERVER);
-                proxy.hold(Direction.TO_CLIENT);
-            }
+    private void cutOff(Step step, Details details, EmbeddedRedis master) throws InterruptedException {
+        Routes.Cut cut = () -> {
             redis.split(List.of(master));
             awaitReplaced(step, details, master);
-        } finally {
-            redis.heal();
-            more.forEach(FaultyProxy::heal);
-        }
+        };
+        routes.cutOff(step, master, cut, redis::heal);
     }
 
     /** Waits until another one is in a master's place, and for some time more. */

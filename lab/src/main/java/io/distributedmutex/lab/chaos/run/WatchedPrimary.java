@@ -109,8 +109,7 @@ final class WatchedPrimary implements Deployment, Watch.Watched {
             case KILL_PRIMARY -> {
                 server.kill();
                 try {
-                    redis.awaitPrimaryOtherThan(server);
-                    Thread.sleep(step.durationMillis());
+                    awaitReplaced(step, server);
                 } finally {
                     server.restart();
                 }
@@ -118,16 +117,14 @@ final class WatchedPrimary implements Deployment, Watch.Watched {
             case STOP_PRIMARY -> {
                 server.pause();
                 try {
-                    redis.awaitPrimaryOtherThan(server);
-                    Thread.sleep(step.durationMillis());
+                    awaitReplaced(step, server);
                 } finally {
                     server.resume();
                 }
             }
             case PLANNED_FAILOVER -> redis.failOver();
-            case CUT_OFF_FROM_PEERS -> cutOff(step, aim, List.of(), details.directions());
-            case CUT_OFF_FROM_ALL -> cutOff(step, aim, routes.allTo(server), List.of(Direction.values()));
-            case SPLIT -> cutOff(step, aim, routes.past(step.slot(), server), List.of(Direction.values()));
+            case CUT_OFF_FROM_PEERS -> cutOff(step, server, details.directions());
+            case CUT_OFF_FROM_ALL, SPLIT -> cutOff(step, server, List.of(Direction.values()));
             case KILL_REPLICA, KILL_SENTINEL -> {
                 server.kill();
                 try {
@@ -140,18 +137,18 @@ final class WatchedPrimary implements Deployment, Watch.Watched {
         }
     }
 
-    /** Cuts a primary off from its peers, and some ways of workers too, until another is named and for some time more. */
-    private void cutOff(Step step, Aim aim, List<FaultyProxy> more, List<Direction> directions)
-            throws InterruptedException {
-        try {
-            more.forEach(proxy -> directions.forEach(proxy::hold));
-            directions.forEach(way -> redis.partition(aim.server(), way));
-            redis.awaitPrimaryOtherThan(aim.server());
-            Thread.sleep(step.durationMillis());
-        } finally {
-            redis.heal();
-            more.forEach(FaultyProxy::heal);
-        }
+    private void cutOff(Step step, EmbeddedRedis primary, List<Direction> directions) throws InterruptedException {
+        Routes.Cut cut = () -> {
+            directions.forEach(way -> redis.partition(primary, way));
+            awaitReplaced(step, primary);
+        };
+        routes.cutOff(step, primary, cut, redis::heal);
+    }
+
+    /** Waits until another one is in a primary's place, and for some time more. */
+    private void awaitReplaced(Step step, EmbeddedRedis primary) throws InterruptedException {
+        redis.awaitPrimaryOtherThan(primary);
+        Thread.sleep(step.durationMillis());
     }
 
     @Override
