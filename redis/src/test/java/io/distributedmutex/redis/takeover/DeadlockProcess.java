@@ -43,11 +43,10 @@ final class DeadlockProcess {
                         + circle.waits().get(0).owner() + " " + String.join(",", circle.keys()));
             }
         };
-        try (DistributedMutex mutex = RedisMutex.builder()
-                .uri(arguments[0])
-                .deadlocks(OnDeadlock.valueOf(arguments[1]))
-                .listener(listener)
-                .connect()
+        try (DistributedMutex mutex = LockProcess.connect(RedisMutex.builder()
+                        .uri(arguments[0])
+                        .deadlocks(OnDeadlock.valueOf(arguments[1]))
+                        .listener(listener))
                 .with(options -> options.waitTime(WAIT))) {
             DeadlockProcess process = new DeadlockProcess(mutex);
             say("ready");

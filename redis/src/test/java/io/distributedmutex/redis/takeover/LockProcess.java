@@ -62,7 +62,7 @@ final class LockProcess {
     }
 
     public static void main(String[] arguments) throws IOException {
-        try (DistributedMutex mutex = connect(arguments[0])) {
+        try (DistributedMutex mutex = connect(RedisMutex.builder().uri(arguments[0]))) {
             LockProcess process = new LockProcess(mutex, arguments[0]);
             say("ready");
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -73,10 +73,10 @@ final class LockProcess {
     }
 
     /** Where many JVMs start at once on a machine that is busy, the first connection of each may take longer than its bound. */
-    private static DistributedMutex connect(String uri) {
+    static DistributedMutex connect(RedisMutex.Builder builder) {
         for (int attempt = 1; ; attempt++) {
             try {
-                return RedisMutex.connect(uri);
+                return builder.connect();
             } catch (StoreUnreachableException e) {
                 if (attempt == MOST_ATTEMPTS) {
                     throw e;
