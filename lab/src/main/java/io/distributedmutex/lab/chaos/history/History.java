@@ -230,12 +230,20 @@ public final class History {
         return new Span(begun.nanos(), to, begun.worker(), begun.key(), begun.text(), keys);
     }
 
+    /** Several threads report one standstill. They do so in the order of their ends. */
+    private static void addStall(List<Span> stalls, Span stall) {
+        long from = stall.fromNanos();
+        while (!stalls.isEmpty() && stalls.get(stalls.size() - 1).toNanos() >= from) {
+            from = Math.min(from, stalls.remove(stalls.size() - 1).fromNanos());
+        }
+        stalls.add(new Span(from, stall.toNanos(), stall.worker(), stall.name(), stall.text()));
+    }
+
     private Map<Integer, List<Span>> readStandstills() {
         Map<Integer, List<Span>> read = new HashMap<>();
         of(Kind.STALL)
                 .map(event -> new Span(event.nanos() - event.value(), event.nanos(), event.worker(), "", "stall"))
-                .forEach(span -> read.computeIfAbsent(span.worker(), worker -> new ArrayList<>())
-                        .add(span));
+                .forEach(span -> addStall(read.computeIfAbsent(span.worker(), worker -> new ArrayList<>()), span));
         // A stopped process tells of its stop when it goes on, unless it is killed before.
         for (Span stop : spans(Kind.STOPPED, Kind.CONTINUED)) {
             if (killedNanos(stop.worker()) <= stop.toNanos()) {

@@ -4,6 +4,7 @@ import io.distributedmutex.lab.chaos.history.Event;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
 import io.distributedmutex.lab.chaos.history.Register;
 import io.distributedmutex.lab.chaos.history.RunRecord;
+import io.distributedmutex.lab.chaos.history.Standstills;
 import io.distributedmutex.lab.chaos.plan.Plan;
 import io.distributedmutex.lab.chaos.plan.Plan.Step;
 import io.distributedmutex.lab.chaos.plan.Sabotage;
@@ -27,7 +28,6 @@ import org.jspecify.annotations.Nullable;
 public final class Run implements AutoCloseable {
 
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
-    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /**
      * How long keys may be left after the last worker's end: the longest lease, the longest claim, and 2 s for a busy machine.
      */
@@ -105,15 +105,10 @@ public final class Run implements AutoCloseable {
     private void work(Injector injector) throws InterruptedException {
         List<Step> steps = Plan.of(settings).steps();
         long end = originNanos + settings.duration().toNanos();
-        long last = System.nanoTime();
+        Standstills standstills = new Standstills(0, this::tell);
         int next = 0;
         while (!closed && System.nanoTime() < end) {
-            LockSupport.parkNanos(TICK_NANOS);
-            long now = System.nanoTime();
-            if (now - last > STALL_NANOS) {
-                tell(Event.of(Kind.STALL, 0, "", now - last, ""));
-            }
-            last = now;
+            long now = standstills.tick();
             while (next < steps.size()
                     && now - originNanos
                             >= TimeUnit.MILLISECONDS.toNanos(steps.get(next).startMillis())) {

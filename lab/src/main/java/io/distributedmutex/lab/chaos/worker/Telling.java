@@ -3,23 +3,19 @@ package io.distributedmutex.lab.chaos.worker;
 import io.distributedmutex.Lease;
 import io.distributedmutex.lab.chaos.history.Event;
 import io.distributedmutex.lab.chaos.history.Event.Kind;
+import io.distributedmutex.lab.chaos.history.Standstills;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
 /**
  * The reports of a chaos worker about itself. A thread of its own looks every 10 ms at the deadlines of held leases, since a
- * renewal moves a deadline and tells nobody. That thread also looks at the clock. If it comes late, the process stood still,
- * and it reports that, since the checks have to know.
+ * renewal moves a deadline and tells nobody. That thread also reports standstills of the process.
  */
 final class Telling {
 
-    private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
-    /** The shortest standstill that is reported. */
-    private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /** A deadline that moves by less is the same one, seen at another moment. */
     private static final long SAME_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     /** How long a look at the lease may take, by a look at the clock before it and one after it. */
@@ -124,14 +120,9 @@ final class Telling {
     }
 
     private void tick() {
-        long last = System.nanoTime();
+        Standstills standstills = new Standstills(worker, listener);
         while (!stopped) {
-            LockSupport.parkNanos(TICK_NANOS);
-            long now = System.nanoTime();
-            if (now - last > STALL_NANOS) {
-                listener.accept(new Event(now, worker, Kind.STALL, 0, "", 0, now - last, ""));
-            }
-            last = now;
+            standstills.tick();
             held.values().forEach(told -> deadline(Kind.DEADLINE, told));
         }
     }

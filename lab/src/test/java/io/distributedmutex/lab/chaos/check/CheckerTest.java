@@ -574,6 +574,17 @@ class CheckerTest {
     }
 
     @Test
+    void aStandstillThatSeveralThreadsReportExcusesOnce() {
+        refused(1, "try", 100, 500, 1_401, "taken");
+        stall(1, 300, 500);
+        stall(1, 310, 510);
+        stall(1, 290, 520);
+        onlyFinds(Check.OUTCOMES, "ended 571.0 ms later than it may");
+        stall(1, 600, 700);
+        findsNothing();
+    }
+
+    @Test
     void whoIsKilledWhileItStandsStillCannotTellOfThat() {
         refused(1, "try", 90, 500, 95, "taken");
         at(100, 1, Kind.CALL, 7, KEY, 0, 500 * MS, "try");
