@@ -3,10 +3,12 @@ package io.distributedmutex.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.distributedmutex.DistributedMutex;
-import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.CommandLineTool;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -20,7 +22,7 @@ class ClusterCommandsTest {
 
     @BeforeAll
     static void start() {
-        redis = EmbeddedRedis.cluster(3, 0).start();
+        redis = EmbeddedRedis.cluster(3, 0).nodeTimeout(Duration.ofSeconds(30)).start();
         uri = "redis-cluster://"
                 + redis.nodes().stream()
                         .map(node -> node.host() + ":" + redis.port(node))
@@ -33,11 +35,10 @@ class ClusterCommandsTest {
     }
 
     private static CommandLineTool.Result run(String command, String... arguments) {
-        String[] all = new String[arguments.length + 2];
-        all[0] = command;
-        all[1] = "--redis=" + uri;
-        System.arraycopy(arguments, 0, all, 2, arguments.length);
-        return Tool.run(all);
+        List<String> all = new ArrayList<>(List.of(command, "--redis=" + uri));
+        all.addAll(Tool.PATIENT);
+        all.addAll(List.of(arguments));
+        return Tool.run(all.toArray(String[]::new));
     }
 
     private static String shardOf(String key) {
@@ -47,8 +48,7 @@ class ClusterCommandsTest {
 
     @Test
     void theyLookAtAllMastersAndSayWhichHasAKey() {
-        try (DistributedMutex mutex =
-                RedisMutex.builder().uri(uri).holderLabel("tester").connect()) {
+        try (DistributedMutex mutex = Tool.connect(uri)) {
             for (int i = 0; i < 10; i++) {
                 mutex.acquire("k" + i);
             }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.redis.RedisLockStore;
-import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.spi.StoreEvents;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.CommandLineTool;
@@ -13,6 +12,8 @@ import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
@@ -37,7 +38,7 @@ class LookingCommandsTest {
 
     @BeforeEach
     void connect() {
-        mutex = RedisMutex.builder().uri(redis.uri()).holderLabel("tester").connect();
+        mutex = Tool.connect(redis.uri());
     }
 
     @AfterEach
@@ -46,11 +47,10 @@ class LookingCommandsTest {
     }
 
     private CommandLineTool.Result run(String command, String... arguments) {
-        String[] all = new String[arguments.length + 2];
-        all[0] = command;
-        all[1] = "--redis=" + redis.uri();
-        System.arraycopy(arguments, 0, all, 2, arguments.length);
-        return Tool.run(all);
+        List<String> all = new ArrayList<>(List.of(command, "--redis=" + redis.uri()));
+        all.addAll(Tool.PATIENT);
+        all.addAll(List.of(arguments));
+        return Tool.run(all.toArray(String[]::new));
     }
 
     @Test
@@ -104,7 +104,7 @@ class LookingCommandsTest {
 
     @Test
     void inspectShowsWhatTheHolderItselfWaitsFor() {
-        try (DistributedMutex other = RedisMutex.connect(redis.uri())) {
+        try (DistributedMutex other = Tool.connect(redis.uri())) {
             Lease taken = other.acquire("b\n");
             DistributedMutex work = mutex.owner("request-17").with(options -> options.waitTime(Duration.ofMinutes(1)));
             Lease held = work.acquire("a");

@@ -1,10 +1,13 @@
 package io.distributedmutex.cli;
 
+import io.distributedmutex.DistributedMutex;
+import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.CommandLineTool;
 import io.distributedmutex.testing.CommandLineTool.Result;
 import io.distributedmutex.testing.CommandLineTool.Running;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
@@ -18,6 +21,15 @@ public final class Tool {
     public static final List<String> PATIENT = List.of("--timeout", "30s");
 
     private Tool() {}
+
+    /** A mutex of a test's own, with the same patience. */
+    public static DistributedMutex connect(String uri) {
+        return RedisMutex.builder()
+                .uri(uri)
+                .holderLabel("tester")
+                .commandTimeout(Duration.ofSeconds(30))
+                .connect();
+    }
 
     public static Result run(String... arguments) {
         return TOOL.run(arguments);

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 /** Two processes take turns by a lock on Redis. One is stopped beyond its lease, and goes on when the other has the lock. */
 class StoppedHolderTest {
 
-    private static final int LEASE_MILLIS = 1_000;
+    private static final int LEASE_MILLIS = 4_000;
 
     @Nested
     @WithRedis
@@ -31,7 +31,7 @@ class StoppedHolderTest {
         void stoppedWithinItsTransactionItHasWrittenNothingIfTheDatabaseEndedItsSession() throws Exception {
             try (ChildProcess first = contender();
                     ChildProcess second = contender()) {
-                first.ask("execute SET SESSION idle_in_transaction_session_timeout = '1500ms'", "executed");
+                first.ask("execute SET SESSION idle_in_transaction_session_timeout = '10s'", "executed");
                 first.ask("commit", "committed");
                 first.ask("acquire " + LEASE_MILLIS, "acquired");
                 first.ask("check", "checked");

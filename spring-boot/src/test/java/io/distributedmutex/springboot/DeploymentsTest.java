@@ -7,6 +7,7 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
+import java.time.Duration;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
@@ -16,14 +17,20 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 /** The starter goes where Boot's own connections go: here to a real cluster, and to the primary of real Sentinels. */
 class DeploymentsTest {
 
+    /** Nobody is to be replaced here, also where the machine stalls. */
+    private static final Duration CALM = Duration.ofSeconds(30);
+
     private final ApplicationContextRunner application = new ApplicationContextRunner()
             .withConfiguration(
-                    AutoConfigurations.of(DataRedisAutoConfiguration.class, DistributedMutexAutoConfiguration.class));
+                    AutoConfigurations.of(DataRedisAutoConfiguration.class, DistributedMutexAutoConfiguration.class))
+            .withPropertyValues("distributed-mutex.redis.command-timeout=30s");
 
     @Test
     void aCluster() {
-        try (EmbeddedCluster redis =
-                EmbeddedRedis.cluster(3, 0).password("opensesame").start()) {
+        try (EmbeddedCluster redis = EmbeddedRedis.cluster(3, 0)
+                .password("opensesame")
+                .nodeTimeout(CALM)
+                .start()) {
             String nodes = redis.nodes().stream()
                     .map(node -> node.host() + ":" + redis.port(node))
                     .collect(Collectors.joining(","));
@@ -46,8 +53,10 @@ class DeploymentsTest {
 
     @Test
     void thePrimaryOfSentinels() {
-        try (EmbeddedSentinel redis =
-                EmbeddedRedis.sentinel(1, 3).password("opensesame").start()) {
+        try (EmbeddedSentinel redis = EmbeddedRedis.sentinel(1, 3)
+                .password("opensesame")
+                .downAfter(CALM)
+                .start()) {
             String nodes = redis.sentinels().stream()
                     .map(node -> node.host() + ":" + node.port())
                     .collect(Collectors.joining(","));

@@ -127,6 +127,7 @@ class WebApplicationTest {
                 "--spring.data.redis.host=127.0.0.1",
                 "--spring.data.redis.port=" + proxy.port(),
                 "--distributed-mutex.holder-label=this one",
+                "--distributed-mutex.wait-time=1m",
                 "--management.endpoint.health.show-details=always",
                 "--management.endpoint.health.probes.enabled=true",
                 "--management.health.redis.enabled=false",
@@ -229,11 +230,11 @@ class WebApplicationTest {
 
     @Test
     void aRedisThatDoesNotAnswerInTimeIsUnknownAndOneThatIsAwayIsDown() throws Exception {
-        start("distributed-mutex.redis.command-timeout=5s");
+        start("distributed-mutex.redis.command-timeout=10s");
         proxy.hold(Direction.TO_CLIENT);
         JsonNode silent = health();
         assertThat(silent.get("status").asString()).isEqualTo("UNKNOWN");
-        assertThat(silent.at("/details/error").asString()).contains("time-out of 5 s");
+        assertThat(silent.at("/details/error").asString()).contains("time-out of 10 s");
 
         proxy.heal();
         redis.kill();
@@ -320,12 +321,12 @@ class WebApplicationTest {
 
     @Test
     void withoutRedisAKeyIsAnswered503() throws Exception {
-        start("distributed-mutex.redis.command-timeout=5s");
+        start("distributed-mutex.redis.command-timeout=10s");
         proxy.hold(Direction.TO_CLIENT);
 
         Answer answer = get("/actuator/locks/job");
         assertThat(answer.status()).isEqualTo(503);
-        assertThat(answer.body().get("error").asString()).contains("time-out of 5 s");
+        assertThat(answer.body().get("error").asString()).contains("time-out of 10 s");
     }
 
     @Test

@@ -330,7 +330,7 @@ class DistributedLockTest {
             return 0;
         }
 
-        @DistributedLock(name = "renewed", leaseTime = "3s", autoRenew = "PT10M")
+        @DistributedLock(name = "renewed", leaseTime = "9s", autoRenew = "PT10M")
         void renewed(Runnable body) {
             body.run();
         }

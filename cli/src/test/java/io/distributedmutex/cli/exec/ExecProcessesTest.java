@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.cli.Tool;
-import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.CommandLineTool;
 import io.distributedmutex.testkit.junit.WithRedis;
@@ -39,7 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ExecProcessesTest {
 
     /** A machine that stalls for a second or two does not lose it, and a loss is noticed within a third of it. */
-    private static final String SHORT_LEASE = "4s";
+    private static final String SHORT_LEASE = "6s";
 
     private static final Pattern STEP = Pattern.compile("step (\\d+)");
     /** Starts script(1), which has a terminal for us, with words quoted for the shell that it starts. */
@@ -62,7 +61,7 @@ class ExecProcessesTest {
 
     @BeforeEach
     void connect() {
-        mutex = RedisMutex.builder().uri(redis.uri()).holderLabel("tester").connect();
+        mutex = Tool.connect(redis.uri());
     }
 
     @AfterEach
@@ -247,9 +246,15 @@ class ExecProcessesTest {
     @ParameterizedTest
     @ValueSource(strings = {"--grace=10s", "--foreground"})
     void whatLeavesTheSessionOnPurposeIsNotWaitedFor(String option) throws Exception {
-        try (CommandLineTool.Running running = start("setsid " + step("exit 0") + " & exit 0", option)) {
-            assertThat(running.end()).isEqualTo(new CommandLineTool.Result(0, running.out(), ""));
-            assertThat(isRunning(awaitStep(running))).isTrue();
+        Path go = directory.resolve("go");
+        String script = "setsid " + step("exit 0") + " & while [ ! -e " + go + " ]; do sleep 0.05; done; exit 0";
+        try (CommandLineTool.Running running = start(script, option)) {
+            long step = awaitStep(running);
+            Files.createFile(go);
+            CommandLineTool.Result result = running.end();
+            assertThat(result.exitCode()).isZero();
+            assertThat(result.err()).isEmpty();
+            assertThat(isRunning(step)).isTrue();
         }
     }
 
@@ -306,8 +311,8 @@ class ExecProcessesTest {
         // The guardian's session starts at once; the command's own not before it is too late.
         program(programs, "setsid", """
                 [ "$2" != sh ] || exec %s "$@"
-                kill -9 $PPID
                 echo $$ >%s.new && mv %s.new %s
+                kill -9 $PPID
                 while :; do sleep 0.1; done
                 """.formatted(Programs.find("setsid").orElseThrow(), started, started, started));
         try (CommandLineTool.Running running =

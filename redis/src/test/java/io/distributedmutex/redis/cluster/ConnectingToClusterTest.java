@@ -35,7 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Connecting to a cluster: what works, and what each thing that is wrong is called. */
-@Timeout(60)
+@Timeout(180)
 class ConnectingToClusterTest {
 
     private static EmbeddedCluster redis;

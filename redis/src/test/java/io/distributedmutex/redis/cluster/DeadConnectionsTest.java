@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** All connections to a node are dead, and no packet says so. */
-@Timeout(60)
+@Timeout(180)
 @ParameterizedClass
 @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
 class DeadConnectionsTest {

@@ -55,7 +55,7 @@ class CutRequestsTest {
      * What was cut is repeated when the connection is back, which is tried at once; a busy machine needs a moment for
      * that. It is far below the lease time of a minute, so that nothing passes by expiring.
      */
-    private static final Duration SOON = Duration.ofSeconds(5);
+    private static final Duration SOON = Duration.ofSeconds(20);
 
     private final EmbeddedRedis redis;
     private FaultyProxy proxy;

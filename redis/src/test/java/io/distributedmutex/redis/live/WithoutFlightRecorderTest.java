@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -77,7 +78,10 @@ class WithoutFlightRecorderTest {
 
         public static void main(String[] arguments) throws Exception {
             try (DistributedMutex mutex = arguments.length > 0
-                    ? RedisMutex.connect(arguments[0])
+                    ? RedisMutex.builder()
+                            .uri(arguments[0])
+                            .commandTimeout(Duration.ofSeconds(30))
+                            .connect()
                     : DistributedMutex.builder(new InMemoryLockStore()).build()) {
                 Lease first = mutex.acquire("k");
                 System.out.print(first.isValid() ? "acquired" : "not valid");

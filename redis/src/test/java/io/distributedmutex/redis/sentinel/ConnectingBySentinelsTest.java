@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Connecting where Sentinels name the primary: what works, and what each thing that is wrong is called. */
-@Timeout(60)
+@Timeout(180)
 class ConnectingBySentinelsTest {
 
     private static EmbeddedSentinel redis;

@@ -60,8 +60,9 @@ final class StartedStore implements AutoCloseable {
         }
     }
 
+    /** With a command time-out that outlasts what a machine stalls. */
     static StartedStore on(EmbeddedRedis redis) {
-        return on(redis, Duration.ofSeconds(2));
+        return on(redis, Duration.ofSeconds(20));
     }
 
     static StartedStore on(EmbeddedRedis redis, Duration commandTimeout) {

@@ -62,6 +62,9 @@ class HeadWaiterTest {
             proxy.hold(Direction.TO_CLIENT);
             if (when.equals("before")) {
                 head.signal(signal);
+            } else {
+                // Nor may a poll of it claim the key before the signal comes.
+                proxy.hold(Direction.TO_SERVER);
             }
             long released = System.nanoTime();
             assertThat(held.release()).isTrue();

@@ -8,6 +8,8 @@ import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -94,7 +96,7 @@ class DevToolsTest {
 
             @Component
             class Annotated {
-                @DistributedLock(name = "annotated", waitTime = "2s")
+                @DistributedLock(name = "annotated", waitTime = "30s")
                 public void call() {}
             }
 
@@ -116,6 +118,8 @@ class DevToolsTest {
         GeneratedApplication application = GeneratedApplication.in(
                         folder,
                         "distributed-mutex.shutdown-patience=0s",
+                        "distributed-mutex.redis.command-timeout=30s",
+                        "distributed-mutex.wait-time=55s",
                         "spring.datasource.url=jdbc:h2:mem:devtools",
                         "spring.devtools.restart.poll-interval=200ms",
                         "spring.devtools.restart.quiet-period=100ms")
@@ -151,7 +155,11 @@ class DevToolsTest {
                     .doesNotContain("ERROR");
             assertThat(process.terminate()).isEqualTo(143);
         }
-        assertThat(redis.command("KEYS", "lock:*")).asList().isEmpty();
+        // Well before a lease would end by itself.
+        Await.until(
+                "nothing to be left",
+                Duration.ofSeconds(10),
+                () -> redis.command("KEYS", "lock:*").equals(List.of()));
     }
 
     private static String get(ApplicationProcess process, String path) {

@@ -17,10 +17,10 @@ import org.junit.jupiter.api.Timeout;
 
 /** A Redis Cluster: up, with slots that move and masters that are replaced, partitioned, gone. */
 @Tag("slow")
-@Timeout(90)
+@Timeout(180)
 final class EmbeddedClusterTest {
 
-    private static final Duration NODE_TIMEOUT = Duration.ofMillis(500);
+    private static final Duration NODE_TIMEOUT = Duration.ofSeconds(2);
     /** Longer than a test looks at a split, so that nobody is taken to be down. */
     private static final Duration LONG_NODE_TIMEOUT = Duration.ofSeconds(40);
 
@@ -98,7 +98,8 @@ final class EmbeddedClusterTest {
     /** The nodes tell each other who has it, and what they have not heard of yet may undo a move. */
     @Test
     void aSlotMovesToAndFroFasterThanNodesHearOfIt() {
-        try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 0).start()) {
+        try (EmbeddedCluster redis =
+                EmbeddedRedis.cluster(2, 0).nodeTimeout(LONG_NODE_TIMEOUT).start()) {
             int slot = redis.slotOf("k");
             for (int i = 0; i < MOVES; i++) {
                 EmbeddedRedis source = redis.masterOf(slot);
@@ -128,7 +129,8 @@ final class EmbeddedClusterTest {
 
     @Test
     void aNodeThatKnowsNobodyMeetsTheFirstAgain() {
-        try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 0).start()) {
+        try (EmbeddedCluster redis =
+                EmbeddedRedis.cluster(2, 0).nodeTimeout(LONG_NODE_TIMEOUT).start()) {
             EmbeddedRedis alone = redis.nodes().get(1);
             alone.command("CLUSTER", "RESET", "SOFT");
 
@@ -270,7 +272,9 @@ final class EmbeddedClusterTest {
         assertThatThrownBy(() -> builder.executables(List.of()))
                 .hasMessage("each of 1 nodes needs an executable, but there are 0");
         try (EmbeddedCluster redis = builder.start();
-                EmbeddedCluster other = EmbeddedRedis.cluster(2, 0).start()) {
+                EmbeddedCluster other = EmbeddedRedis.cluster(2, 0)
+                        .nodeTimeout(LONG_NODE_TIMEOUT)
+                        .start()) {
             EmbeddedRedis node = redis.nodes().get(0);
             EmbeddedRedis foreign = other.nodes().get(0);
             assertThatThrownBy(() -> redis.split(List.of()))

@@ -3,6 +3,7 @@ package io.distributedmutex.testkit.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -13,7 +14,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Tag;
@@ -197,7 +197,7 @@ final class EmbeddedRedisTest {
                 CompletableFuture<Void> writer =
                         CompletableFuture.runAsync(() -> count(redis.port(), confirmed), OwnThread.EACH);
                 long least = 500L * round;
-                await(() -> confirmed.get() >= least);
+                Await.until("writes to be confirmed", () -> confirmed.get() >= least);
                 redis.kill();
                 assertThat(writer).failsWithin(LONG);
 
@@ -216,14 +216,6 @@ final class EmbeddedRedisTest {
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    private static void await(BooleanSupplier condition) {
-        long deadline = System.nanoTime() + LONG.toNanos();
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).isLessThan(deadline);
-            Thread.onSpinWait();
         }
     }
 

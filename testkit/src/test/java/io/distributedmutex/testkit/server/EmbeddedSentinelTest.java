@@ -17,13 +17,14 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(90)
 final class EmbeddedSentinelTest {
 
-    private static final Duration DOWN_AFTER = Duration.ofMillis(500);
+    private static final Duration DOWN_AFTER = Duration.ofSeconds(2);
 
     @Test
     void startsCompleteAndLeavesNothing() {
         EmbeddedSentinel redis = EmbeddedRedis.sentinel(2, 3)
                 .password("data pässword")
                 .sentinelPassword("watch")
+                .downAfter(Duration.ofSeconds(30))
                 .start();
         List<EmbeddedRedis> all = Stream.concat(redis.servers().stream(), redis.sentinels().stream())
                 .toList();
