@@ -19,9 +19,14 @@ public final class EmbeddedClusterBuilder {
     private static final Duration SHORTEST_NODE_TIMEOUT = Duration.ofMillis(200);
     private static final Duration LONGEST_NODE_TIMEOUT = Duration.ofMinutes(10);
 
+    private static final Duration DEFAULT_NODE_TIMEOUT = Duration.ofSeconds(1);
+
+    /** The default of redis.conf. */
+    private static final Duration REDIS_NODE_TIMEOUT = Duration.ofSeconds(15);
+
     private final int masters;
     private final int replicas;
-    private Duration nodeTimeout = Duration.ofSeconds(1);
+    private Duration nodeTimeout;
     private @Nullable String password;
     private boolean proxied;
     private @Nullable Path executable;
@@ -34,11 +39,13 @@ public final class EmbeddedClusterBuilder {
         }
         this.masters = EmbeddedSentinelBuilder.checkedCount("masters", masters);
         this.replicas = replicas;
+        this.nodeTimeout = replicas == 0 ? REDIS_NODE_TIMEOUT : DEFAULT_NODE_TIMEOUT;
     }
 
     /**
-     * Sets how long a node may be silent until the others take it to be down, 200 ms to 10 min. Default 1 s. A failover takes
-     * about a second more.
+     * Sets how long a node may be silent until the others take it to be down, 200 ms to 10 min. Default 1 s, a failover then
+     * takes about a second more; without replicas 15 s as in Redis, since nobody could take over, and a machine that stalls
+     * would only take the cluster down.
      */
     public EmbeddedClusterBuilder nodeTimeout(Duration nodeTimeout) {
         if (nodeTimeout.compareTo(SHORTEST_NODE_TIMEOUT) < 0 || nodeTimeout.compareTo(LONGEST_NODE_TIMEOUT) > 0) {

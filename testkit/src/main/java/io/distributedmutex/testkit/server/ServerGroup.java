@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ServerGroup implements AutoCloseable {
 
-    private static final Duration SETTLE_BOUND = Duration.ofSeconds(30);
+    private static final Duration SETTLE_BOUND = Duration.ofSeconds(60);
     private static final long POLL_MILLIS = 10;
     private static final int MAXIMUM_PORT_TRIES = 10;
 
