@@ -93,6 +93,8 @@ class CutOffMasterTest {
         DistributedMutex mutex = connect("A");
         mutex.acquire("k").close();
         Survivors.awaitReplicated(master);
+        // For so long it grants behind the cut. The others replace it in the usual time.
+        master.command("CONFIG", "SET", "cluster-node-timeout", "6000");
 
         redis.split(List.of(master));
         Lease lease = mutex.acquire("k");

@@ -42,6 +42,7 @@ class UnreachedWaiterTest {
     @MethodSource("io.distributedmutex.testkit.server.EmbeddedRedis#executables")
     void whoIsSubscribedAtAReplicaIsToldNothing(RedisExecutable executable) throws Exception {
         try (EmbeddedCluster redis = EmbeddedRedis.cluster(2, 1)
+                        .nodeTimeout(Duration.ofSeconds(15))
                         .executable(executable.path())
                         .start();
                 Pair stores = new Pair(redis)) {
@@ -57,15 +58,15 @@ class UnreachedWaiterTest {
             try (StatefulRedisPubSubConnection<String, String> subscriber = client.connectPubSub()) {
                 subscriber.addListener(new Receiver());
                 if (isSharded) {
-                    subscriber.async().ssubscribe(channel).get(5, TimeUnit.SECONDS);
+                    subscriber.async().ssubscribe(channel).get(60, TimeUnit.SECONDS);
                 } else {
-                    subscriber.async().subscribe(channel).get(5, TimeUnit.SECONDS);
+                    subscriber.async().subscribe(channel).get(60, TimeUnit.SECONDS);
                 }
                 waitedFirst(master, queue, name);
                 stores.handOver();
                 // What is published later comes later.
                 master.command(isSharded ? "SPUBLISH" : "PUBLISH", channel, "last");
-                assertThat(pushed.poll(10, TimeUnit.SECONDS)).isEqualTo("last");
+                assertThat(pushed.poll(60, TimeUnit.SECONDS)).isEqualTo("last");
             } finally {
                 client.shutdown(0, 1, TimeUnit.SECONDS);
             }
@@ -124,7 +125,7 @@ class UnreachedWaiterTest {
         private static AcquireReply acquire(RedisLockStore store, String token, boolean queues) throws Exception {
             return store.acquire(new AcquireRequest("k", token, 60_000, queues, 2_000, 60_000, null))
                     .toCompletableFuture()
-                    .get(5, TimeUnit.SECONDS);
+                    .get(60, TimeUnit.SECONDS);
         }
 
         private StoreEvents events() {
@@ -143,7 +144,7 @@ class UnreachedWaiterTest {
         }
 
         void handOver() throws Exception {
-            assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(5, TimeUnit.SECONDS))
+            assertThat(holder.release("k", HOLDER, 0).toCompletableFuture().get(60, TimeUnit.SECONDS))
                     .isEqualTo(Ownership.HELD);
             Await.until("the other waiter is granted the lock", () -> OTHER.equals(granted.peek()));
         }

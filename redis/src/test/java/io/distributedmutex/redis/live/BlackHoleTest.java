@@ -77,7 +77,7 @@ class BlackHoleTest {
     @MethodSource("ways")
     void aHolderIsToldNoLaterThanTheTrueExpiry(Set<Direction> ways) throws Exception {
         DistributedMutex mutex = behindTheProxy(LockOptions.builder()
-                .leaseTime(Duration.ofMillis(1_200))
+                .leaseTime(Duration.ofSeconds(6))
                 .autoRenew(Duration.ofMinutes(1))
                 .build());
         List<Held> all = new ArrayList<>();
@@ -107,14 +107,14 @@ class BlackHoleTest {
             early.addNanos(held.expiry - Math.max(held.listener.get(), held.future.get()));
         }
         early.print();
-        // The deadline is 14 ms before the end of such a lease. That nobody believed in a lease after its end was
+        // The deadline is 62 ms before the end of such a lease. That nobody believed in a lease after its end was
         // looked at above.
         assertThat(early.median()).isGreaterThan(-stalls.allowanceMillis());
         assertThat(early.minimum()).isGreaterThan(-150 - stalls.allowanceMillis());
 
         proxy.heal();
         // Also what arrives late now keeps no key.
-        RedisContents.assertNothingLeft(redis, Duration.ofSeconds(3));
+        RedisContents.assertNothingLeft(redis, Duration.ofMillis(3_000 + stalls.allowanceMillis()));
         Await.until("an answer", () -> catchThrowable(() -> mutex.inspect(KEY)) == null);
         try (Lease next = mutex.acquire(KEY + 0)) {
             assertThat(next.fencingToken()).isGreaterThan(all.get(0).lease.fencingToken());
@@ -127,9 +127,10 @@ class BlackHoleTest {
         DistributedMutex mutex = behindTheProxy(lease300());
         // So that the server knows the script: else its answer that it does not would be held.
         mutex.acquire(KEY).release();
+        long fenceBefore = RedisContents.lastFence(redis, "lock:" + KEY);
         proxy.hold(Direction.TO_CLIENT);
         CompletableFuture<Lease> asked = mutex.acquireAsync(KEY);
-        long lateFence = fenceOfTheGrant();
+        long lateFence = fenceOfTheGrantAfter(fenceBefore);
         Await.until("its end", () -> RedisContents.pttl(redis, "lock:" + KEY) == -2);
         assertThat(asked).isNotDone();
         proxy.pass(Direction.TO_CLIENT);
@@ -138,7 +139,9 @@ class BlackHoleTest {
             assertThat(lease.fencingToken()).isGreaterThan(lateFence);
             long before = System.nanoTime();
             long believed = lease.remaining().toNanos();
-            long expiry = System.nanoTime() + (RedisContents.pttl(redis, "lock:" + KEY) + 1) * 1_000_000;
+            long left = RedisContents.pttl(redis, "lock:" + KEY);
+            // The server said so at the latest now. The key may have ended before it was asked.
+            long expiry = System.nanoTime() + Math.max(0, left + 1) * 1_000_000;
             assertThat(before + believed).isLessThanOrEqualTo(expiry);
         }
     }
@@ -149,10 +152,11 @@ class BlackHoleTest {
         DistributedMutex mutex = behindTheProxy(lease300());
         // So that the server knows the script: else its answer that it does not would be held.
         mutex.acquire(KEY).release();
+        long fenceBefore = RedisContents.lastFence(redis, "lock:" + KEY);
         proxy.hold(Direction.TO_CLIENT);
         CompletableFuture<Throwable> tried =
                 CompletableFuture.supplyAsync(() -> catchThrowable(() -> mutex.tryAcquire(KEY)), OwnThread.EACH);
-        fenceOfTheGrant();
+        fenceOfTheGrantAfter(fenceBefore);
         Await.until("its end", () -> RedisContents.pttl(redis, "lock:" + KEY) == -2);
         assertThat(tried).isNotDone();
         proxy.pass(Direction.TO_CLIENT);
@@ -164,7 +168,10 @@ class BlackHoleTest {
     }
 
     private DistributedMutex behindTheProxy(LockOptions options) {
-        return instances.add(builder -> builder.uri(proxy.uri()).options(options));
+        // No time-out of a request is to be over before its answer is let through.
+        return instances.add(builder -> builder.uri(proxy.uri())
+                .commandTimeout(Duration.ofSeconds(20))
+                .options(options.toBuilder().waitTime(Duration.ofSeconds(30)).build()));
     }
 
     private static LockOptions lease300() {
@@ -172,8 +179,8 @@ class BlackHoleTest {
     }
 
     /** Waits until the server has granted the key, and returns the fencing token of that. */
-    private long fenceOfTheGrant() {
-        Await.until("the grant", () -> redis.command("GET", "lock:" + KEY) != null);
+    private long fenceOfTheGrantAfter(long fence) {
+        Await.until("the grant", () -> RedisContents.lastFence(redis, "lock:" + KEY) > fence);
         return RedisContents.lastFence(redis, "lock:" + KEY);
     }
 

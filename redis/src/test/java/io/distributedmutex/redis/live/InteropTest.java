@@ -9,12 +9,14 @@ import io.distributedmutex.LeaseState;
 import io.distributedmutex.LockNotAcquiredException;
 import io.distributedmutex.LockOptions;
 import io.distributedmutex.LossReason;
+import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.junit.LeavesNothing;
 import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -75,15 +77,14 @@ class InteropTest {
 
     @Test
     void theirLockExcludesUsAndIsOursWhenTheirsEnds() throws Exception {
-        assertThat(theyAcquire("their value", 800)).isTrue();
+        assertThat(theyAcquire("their value", 6_000)).isTrue();
         long theirEnd = System.nanoTime() + RedisContents.pttl(redis, KEY) * 1_000_000;
 
         assertThat(mutex.tryAcquire(KEY)).isEmpty();
-        assertThat(catchThrowable(
-                        () -> mutex.with(o -> o.waitTime(Duration.ofMillis(20))).acquire(KEY)))
+        assertThat(answered(mutex.with(o -> o.waitTime(Duration.ofMillis(20)))))
                 .isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
                     assertThat(e.holder()).isEmpty();
-                    assertThat(e.remaining().orElseThrow()).isBetween(Duration.ZERO, Duration.ofMillis(800));
+                    assertThat(e.remaining().orElseThrow()).isBetween(Duration.ZERO, Duration.ofSeconds(6));
                 })
                 .hasMessageMatching("'shared with others' not acquired within 20 ms:"
                         + " held by another client that is not of this library for [\\d.]+ m?s still");
@@ -91,13 +92,22 @@ class InteropTest {
             assertThat(info.holder()).isEmpty();
             assertThat(info.fencingToken()).isEmpty();
         });
-        try (Lease lease = mutex.acquire(KEY)) {
+        try (Lease lease = mutex.acquire(KEY, Duration.ofSeconds(30))) {
             double millis = (System.nanoTime() - theirEnd) / 1e6;
             Figures.say("ours %.1f ms after the end of their lock", millis);
             // Never before; and their end is known to a millisecond, ours to a poll that is due one after it.
             assertThat(millis).isBetween(-1.0, 150.0 + stalls.allowanceMillis());
             assertThat(lease.isValid()).isTrue();
         }
+    }
+
+    /** What an acquire fails with. Where the machine is busy, the first answer may come after a short wait. */
+    private static Throwable answered(DistributedMutex mutex) {
+        return Await.value(
+                "an answer",
+                Await.BOUND,
+                () -> Optional.of(catchThrowable(() -> mutex.acquire(KEY)))
+                        .filter(failure -> !(failure instanceof StoreUnreachableException)));
     }
 
     @Test
@@ -154,8 +164,7 @@ class InteropTest {
         redis.command("SET", KEY, "no expiry");
 
         assertThat(mutex.tryAcquire(KEY)).isEmpty();
-        assertThat(catchThrowable(() ->
-                        mutex.with(o -> o.waitTime(Duration.ofMillis(600))).acquire(KEY)))
+        assertThat(answered(mutex.with(o -> o.waitTime(Duration.ofMillis(600)))))
                 .isInstanceOfSatisfying(LockNotAcquiredException.class, e -> {
                     assertThat(e.holder()).isEmpty();
                     assertThat(e.remaining()).isEmpty();

@@ -19,8 +19,8 @@ public final class Survivors {
 
     /** A lease is renewed, and a waiter waits, for longer than any failover takes. */
     public static final LockOptions RENEWED = LockOptions.builder()
-            .leaseTime(Duration.ofSeconds(6))
-            .waitTime(Duration.ofSeconds(30))
+            .leaseTime(Duration.ofSeconds(12))
+            .waitTime(Duration.ofSeconds(60))
             .autoRenew(Duration.ofMinutes(5))
             .build();
 
@@ -59,11 +59,11 @@ public final class Survivors {
 
         assertThat(after).isNotSameAs(primary);
         Await.until("the new primary has the waiter", () -> hasWaiter(after));
-        lease.extend(Duration.ofSeconds(6));
+        lease.extend(Duration.ofSeconds(12));
         assertThat(lease.isValid()).isTrue();
         assertThat(waiting).isNotDone();
         assertThat(lease.release()).isTrue();
-        try (Lease next = waiting.get(20, TimeUnit.SECONDS)) {
+        try (Lease next = waiting.get(60, TimeUnit.SECONDS)) {
             assertThat(next.fencingToken()).isGreaterThan(lease.fencingToken());
             assertThat(after.command("GET", "lock:k")).isNotNull();
         }

@@ -159,7 +159,9 @@ class ApplicationClientTest {
                     "label")) {
                 proxy.swallow();
                 Await.until("it works again", () -> !failed(store.store().inspect("k")));
-                assertThat(get(store.tryAcquire("k", newToken()))).isInstanceOf(Granted.class);
+                String token = newToken();
+                Await.until("a lock", () -> !failed(store.tryAcquire("k", token)));
+                assertThat(get(store.tryAcquire("k", token))).isInstanceOf(Granted.class);
             } finally {
                 proxied.shutdown(Duration.ZERO, Duration.ofSeconds(2));
             }

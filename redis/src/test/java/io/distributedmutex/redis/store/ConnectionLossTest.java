@@ -92,7 +92,7 @@ class ConnectionLossTest {
 
     @Test
     void anAnswerAfterTheTimeOutConfusesNobody() {
-        try (StartedStore store = StartedStore.on(redis, Duration.ofMillis(200))) {
+        try (StartedStore store = StartedStore.on(redis, Duration.ofSeconds(2))) {
             String late = newToken();
             redis.pause();
             failureOf(store.tryAcquire("late", late));
@@ -109,7 +109,7 @@ class ConnectionLossTest {
 
     @Test
     void manyCommandsTimeOutTogether() {
-        try (StartedStore store = StartedStore.on(redis, Duration.ofSeconds(1))) {
+        try (StartedStore store = StartedStore.on(redis, Duration.ofSeconds(3))) {
             redis.pause();
             List<CompletionStage<AcquireReply>> all = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
@@ -204,7 +204,7 @@ class ConnectionLossTest {
 
     @Test
     void aReplyBetweenTimeOutsKeepsTheConnection() {
-        try (StartedStore store = StartedStore.on(redis, Duration.ofMillis(200))) {
+        try (StartedStore store = StartedStore.on(redis, Duration.ofMillis(1_500))) {
             for (int i = 0; i < 3; i++) {
                 redis.pause();
                 failureOf(store.store().inspect("k"));
@@ -253,7 +253,7 @@ class ConnectionLossTest {
         String token = newToken();
         try (StartedStore other = StartedStore.on(redis)) {
             get(other.tryAcquire("pushed", holder));
-            get(waiter.queue("pushed", token));
+            Await.until("it waits", () -> !failed(waiter.queue("pushed", token)));
             get(other.store().release("pushed", holder, 0));
             assertThat(waiter.nextGrant()).isNotNull();
         }
