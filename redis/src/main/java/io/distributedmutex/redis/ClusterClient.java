@@ -65,7 +65,7 @@ final class ClusterClient implements NodeClient {
         commands.setOptions(options.autoReconnect(true).build());
         RedisClient pushes = RedisClient.create(resources);
         pushes.setOptions(options.autoReconnect(false).build());
-        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, Connections.limit(timeout)));
+        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, ConnectDeadline.tryLimit(timeout)));
     }
 
     /** Makes connections that Lettuce makes anew when they are lost. */

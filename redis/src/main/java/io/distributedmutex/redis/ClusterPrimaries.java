@@ -158,8 +158,8 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     // ---- connecting
 
     /**
-     * Connects with a client of our own. Goes on trying within the command time-out, or 3 s if that is shorter, while no node
-     * answers or some slots have no master.
+     * Connects with a client of our own. Goes on trying, as {@link ConnectDeadline} says, while no node answers or some slots
+     * have no master.
      *
      * @param uris some of the nodes
      * @param ssl how to speak TLS; null for as the JDK does

@@ -4,7 +4,6 @@ import io.distributedmutex.spi.Causes;
 import io.lettuce.core.RedisURI;
 import java.net.SocketException;
 import java.net.UnknownHostException;
-import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +48,7 @@ record ConnectAdvice(@Nullable Transport transport) {
         if (has(UnknownHostException.class, error)) {
             return "check the name";
         }
-        if (transport == Transport.TLS && isTimeout(error)) {
+        if (transport == Transport.TLS && RedisErrors.isSilence(error)) {
             return "check that it runs there, and that this port speaks TLS: one that does not is silent, too;"
                     + " redis:// is without TLS";
         }
@@ -89,10 +88,6 @@ record ConnectAdvice(@Nullable Transport transport) {
             return "it may want a certificate of its clients: give a RedisClient with SslOptions";
         }
         return null;
-    }
-
-    private static boolean isTimeout(Throwable error) {
-        return has(TimeoutException.class, error) || texts(error).contains("timed out");
     }
 
     /** What a port does that wants TLS: it ends the connection, with an alert of TLS or without. */

@@ -43,9 +43,6 @@ import reactor.core.Disposable;
  */
 final class Connections {
 
-    /** How long opening, and each step of making ready, may take when the command time-out is shorter. */
-    private static final Duration MINIMUM_TIMEOUT = Duration.ofSeconds(3);
-
     /** How long closing is waited for. */
     static final long CLOSE_MILLIS = 1_000;
 
@@ -99,12 +96,21 @@ final class Connections {
         }
     }
 
-    /** Tries each address of the server's name, as long as none answers. */
+    /** Tries again as long as the server is silent and there is time; what it says, and that nobody is there, is the end. */
     static Connections open(OwnClient own, RedisErrors errors, Duration timeout) {
-        return openWithin(own, errors, limit(timeout));
+        ConnectDeadline deadline = new ConnectDeadline(timeout);
+        while (true) {
+            try {
+                return openWithin(own, errors, deadline.left());
+            } catch (StoreUnreachableException e) {
+                if (!RedisErrors.isSilence(e) || !deadline.goesOnAfter(e)) {
+                    throw e;
+                }
+            }
+        }
     }
 
-    /** As {@link #open(OwnClient, RedisErrors, Duration)}, with a limit for each try that may be short. */
+    /** Tries each address of the server's name once, as long as none answers, each within the limit. */
     static Connections openWithin(OwnClient own, RedisErrors errors, Duration limit) {
         for (int tried = 1; ; tried++) {
             CompletableFuture<StatefulRedisConnection<byte[], byte[]>> commands = own.client()
@@ -117,10 +123,10 @@ final class Connections {
                 return new Connections(commands.join(), pushes.join(), own, false);
             } catch (StoreUnreachableException e) {
                 StoreException failure = said(commands, pushes, errors, e);
+                Stream.of(commands, pushes).forEach(Connections::closeWhenOpen);
                 if (failure instanceof StoreRefusedException || tried >= own.addresses() || isInterrupted()) {
                     throw failure;
                 }
-                Stream.of(commands, pushes).forEach(Connections::closeWhenOpen);
             }
         }
     }
@@ -375,22 +381,12 @@ final class Connections {
      *
      * @param step what to wait for
      * @param errors says what went wrong
-     * @param timeout the command time-out; 3 s if that is shorter, since much happens for the first time here
+     * @param timeout the command time-out; 10 s if that is shorter, since much happens for the first time here
      * @param <T> the result
      * @return the result
      */
     static <T> T await(Future<T> step, RedisErrors errors, Duration timeout) {
-        return awaitWithin(step, errors, limit(timeout));
-    }
-
-    /** How long a step of connecting may take. */
-    static Duration limit(Duration timeout) {
-        return timeout.compareTo(MINIMUM_TIMEOUT) > 0 ? timeout : MINIMUM_TIMEOUT;
-    }
-
-    /** What is left of a limit, for {@link #awaitWithin}: at least its smallest unit. */
-    static Duration left(long deadlineNanos) {
-        return Duration.ofNanos(Math.max(TimeUnit.MILLISECONDS.toNanos(1), deadlineNanos - System.nanoTime()));
+        return awaitWithin(step, errors, ConnectDeadline.stepLimit(timeout));
     }
 
     /** As {@link #await}, with a limit that may be short. */

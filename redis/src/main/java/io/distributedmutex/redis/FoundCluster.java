@@ -49,8 +49,8 @@ record FoundCluster(
     private static final long SETTLE_MILLIS = 200;
 
     /**
-     * Finds the cluster, and looks whether its masters can be used. Goes on trying within the command time-out, or 3 s if that is
-     * shorter, while no node answers or some slots have no master.
+     * Finds the cluster, and looks whether its masters can be used. Goes on trying, as {@link ConnectDeadline} says, while no node
+     * answers or some slots have no master.
      *
      * @param client connects; not closed if this fails
      * @param seeds some of the nodes
@@ -76,8 +76,8 @@ record FoundCluster(
         Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
                 connectAll(client, seeds);
         // From now on: what a process loads for its first connection may take a second, or more on a busy machine.
-        long deadline = System.nanoTime() + Connections.limit(timeout).toNanos();
-        @Nullable StoreException failure = null;
+        ConnectDeadline deadline = new ConnectDeadline(timeout);
+        StoreException failure = errors.connecting(new RedisException("no node was asked"));
         while (true) {
             @Nullable FoundCluster found = null;
             for (Map.Entry<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> each :
@@ -86,7 +86,7 @@ record FoundCluster(
                 try {
                     StatefulRedisConnection<byte[], byte[]> connection =
                             Connections.awaitWithin(each.getValue(), ofNode, share(deadline, attempts.size()));
-                    found = ask(connection, each.getKey(), ofNode, errors, Connections.left(deadline));
+                    found = ask(connection, each.getKey(), ofNode, errors, deadline.left());
                     break;
                 } catch (StoreUnreachableException e) {
                     // What a node has said says more than silence.
@@ -106,9 +106,9 @@ record FoundCluster(
                 end(attempts.values(), found.connection());
                 return found;
             }
-            if (System.nanoTime() - deadline >= 0 || Thread.currentThread().isInterrupted()) {
+            if (!deadline.goesOnAfter(failure)) {
                 settle(attempts.values());
-                throw failure == null ? errors.connecting(new RedisException("no node was asked")) : failure;
+                throw failure;
             }
             end(attempts.values(), null);
             pause();
@@ -136,8 +136,8 @@ record FoundCluster(
     }
 
     /** A node that is silent must leave time for the others. */
-    private static Duration share(long deadline, int count) {
-        return Duration.ofNanos(Math.max(1, Connections.left(deadline).toNanos() / Math.min(count, 4)));
+    private static Duration share(ConnectDeadline deadline, int count) {
+        return deadline.left().dividedBy(Math.min(count, 4));
     }
 
     private static void pause() {
@@ -213,8 +213,7 @@ record FoundCluster(
 
     /** Each master must take us, and be new enough. One that is not there now is not held against the others. */
     private void checkMasters(ClusterClient client, Duration timeout) {
-        Duration limit = Connections.limit(timeout);
-        long deadline = System.nanoTime() + limit.toNanos();
+        long deadline = System.nanoTime() + ConnectDeadline.tryLimit(timeout).toNanos();
         Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts = new LinkedHashMap<>();
         for (NodeAddress master : slots.masters()) {
             if (!master.equals(first)) {
@@ -223,13 +222,14 @@ record FoundCluster(
         }
         boolean checked = false;
         try {
-            ServerCheck.checkNode(connection.async(), errorsOf(client, first, timeout), Connections.left(deadline));
+            ServerCheck.checkNode(
+                    connection.async(), errorsOf(client, first, timeout), ConnectDeadline.stepLimit(timeout));
             attempts.forEach((master, attempt) -> {
                 RedisErrors ofNode = errorsOf(client, master, timeout);
                 try {
                     StatefulRedisConnection<byte[], byte[]> toMaster =
-                            Connections.awaitWithin(attempt, ofNode, Connections.left(deadline));
-                    ServerCheck.checkNode(toMaster.async(), ofNode, Connections.left(deadline));
+                            Connections.awaitWithin(attempt, ofNode, ConnectDeadline.left(deadline));
+                    ServerCheck.checkNode(toMaster.async(), ofNode, ConnectDeadline.left(deadline));
                 } catch (StoreUnreachableException e) {
                     if (Thread.currentThread().isInterrupted()) {
                         throw e;

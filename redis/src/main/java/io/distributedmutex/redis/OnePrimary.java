@@ -60,7 +60,7 @@ final class OnePrimary implements PrimaryTopology, RoleListener {
     private static OnePrimary checked(OnePrimary opened, RedisErrors errors, Duration timeout) {
         boolean usable = false;
         try {
-            ServerCheck.check(opened.server(), errors, timeout);
+            ServerCheck.check(opened.server(), errors, ConnectDeadline.stepLimit(timeout));
             usable = true;
             return opened;
         } finally {

@@ -457,6 +457,13 @@ final class RedisErrors {
         return null;
     }
 
+    /** Whether nobody answered in time, as a server does that is cut off, or stands still, or a process that is too slow to hear. */
+    static boolean isSilence(Throwable error) {
+        return Causes.of(error).stream()
+                .anyMatch(each -> each instanceof TimeoutException
+                        || String.valueOf(each.getMessage()).contains("timed out"));
+    }
+
     /** The innermost cause says most: "Connection refused" rather than "Unable to connect". */
     static String reasonOf(Throwable error) {
         List<Throwable> all = Causes.of(error);

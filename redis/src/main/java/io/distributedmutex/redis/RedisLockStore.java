@@ -114,7 +114,7 @@ public final class RedisLockStore implements LockStore {
      * @return the store
      * @throws IllegalArgumentException if it is no Redis URI
      * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
-     *     ({@link StoreRefusedException}); known within 3 s
+     *     ({@link StoreRefusedException}); known within 3 s, or 10 s if it is silent
      */
     public static RedisLockStore connect(String uri) {
         return builder().uri(uri).connect();
@@ -136,7 +136,7 @@ public final class RedisLockStore implements LockStore {
      *
      * <p>Unlike the operations, this waits for the server: until grants can be received.
      *
-     * @throws StoreException if the server did not confirm the subscription within the command time-out or 3 s, whichever
+     * @throws StoreException if the server did not confirm the subscription within the command time-out or 10 s, whichever
      *     is longer; or, with {@link Builder#startCheck}, does not let us do all that locks need
      */
     @Override

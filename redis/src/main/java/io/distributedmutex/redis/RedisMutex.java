@@ -29,7 +29,7 @@ public final class RedisMutex {
      * @return the mutex; make one per application
      * @throws IllegalArgumentException if it is no Redis URI
      * @throws StoreException if the server is not there ({@link StoreUnreachableException}) or refuses us
-     *     ({@link StoreRefusedException}); known within 3 s
+     *     ({@link StoreRefusedException}); known within 3 s, or 10 s if it is silent
      */
     public static DistributedMutex connect(String uri) {
         return builder().uri(uri).connect();
@@ -337,8 +337,9 @@ public final class RedisMutex {
          * @return the mutex; make one per application
          * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with
          *     TLS, or the client cannot connect anywhere, or the Lettuce on the class path is without the Netty that it needs
-         * @throws StoreException if the server is not there ({@link StoreUnreachableException}; by Sentinels it is tried for
-         *     3 s, or the command time-out if that is longer, since a failover may be on) or refuses us
+         * @throws StoreException if the server is not there ({@link StoreUnreachableException}; a server that is silent is tried
+         *     again for 10 s, since a process that begins may hear it late, and by Sentinels or in a cluster it is tried for
+         *     3 s, since a failover may be on; both last for the command time-out if that is longer) or refuses us
          *     ({@link StoreRefusedException}): the password is wrong, the server is older than 6.2, a Sentinel or only a
          *     part of a cluster, the Sentinels do not know the primary's name, or something is missing of all that
          *     {@link #startCheck} tries

@@ -56,8 +56,8 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
     }
 
     /**
-     * Connects to the primary that the Sentinels name. Goes on trying within the command time-out, or 3 s if that is shorter,
-     * while none of them names one that is there and says that it is the primary.
+     * Connects to the primary that the Sentinels name. Goes on trying, as {@link ConnectDeadline} says, while none of them names
+     * one that is there and says that it is the primary.
      *
      * @param uri with the Sentinels
      * @param ssl how to speak TLS; null for as the JDK does
@@ -91,24 +91,23 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
     private record Opened(Connections connections, Sentinels.Primary at) {}
 
     private static Opened connect(OwnClient own, Sentinels sentinels, RedisErrors errors, Duration timeout) {
-        long limitNanos = Connections.limit(timeout).toNanos();
         sentinels.start();
-        Sentinels.Primary named = sentinels.await(errors, System.nanoTime() + limitNanos);
-        long deadline = System.nanoTime() + limitNanos;
+        Sentinels.Primary named = sentinels.await(
+                errors, System.nanoTime() + ConnectDeadline.stepLimit(timeout).toNanos());
+        ConnectDeadline deadline = new ConnectDeadline(timeout);
         while (true) {
             StoreException failure;
             @Nullable Connections connections = null;
             boolean usable = false;
             try {
-                connections = Connections.openWithin(own, errors, Connections.left(deadline));
+                connections = Connections.openWithin(own, errors, deadline.left());
                 RedisAsyncCommands<byte[], byte[]> server =
                         connections.commands().async();
-                if (Connections.awaitWithin(ServerRole.ask(server), errors, Connections.left(deadline))
-                        == ServerRole.REPLICA) {
+                if (Connections.awaitWithin(ServerRole.ask(server), errors, deadline.left()) == ServerRole.REPLICA) {
                     failure = errors.replica(named.text());
                     sentinels.doubt();
                 } else {
-                    ServerCheck.check(server, errors, Connections.left(deadline));
+                    ServerCheck.check(server, errors, deadline.left());
                     usable = named.isAt(Objects.requireNonNull(sentinels.primary()));
                     if (usable) {
                         return new Opened(connections, named);
@@ -124,11 +123,10 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
                     connections.drop();
                 }
             }
-            long now = System.nanoTime();
-            if (now - deadline >= 0 || Thread.currentThread().isInterrupted()) {
+            if (!deadline.goesOnAfter(failure)) {
                 throw failure;
             }
-            named = sentinels.awaitOtherThan(named, Math.min(deadline - now, PAUSE_NANOS) + now);
+            named = sentinels.awaitOtherThan(named, System.nanoTime() + PAUSE_NANOS);
         }
     }
 

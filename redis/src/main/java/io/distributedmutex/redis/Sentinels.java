@@ -176,7 +176,7 @@ final class Sentinels {
      * @param errors says what is wrong
      * @param deadlineNanos how long at most
      * @return the primary
-     * @throws StoreException if all have failed, or none knows the name, or the time is up
+     * @throws StoreException if all have refused or do not know the name, or the time is up
      */
     Primary await(RedisErrors errors, long deadlineNanos) {
         while (true) {
@@ -185,7 +185,7 @@ final class Sentinels {
             if (known != null) {
                 return known;
             }
-            boolean hope = watches.stream().anyMatch(watch -> !watch.hasAnswered());
+            boolean hope = watches.stream().anyMatch(Watch::isHope);
             if (!hope || !comes(next, deadlineNanos)) {
                 throw noPrimary(errors);
             }
@@ -379,8 +379,10 @@ final class Sentinels {
             return RedisUris.describe(uri);
         }
 
-        boolean hasAnswered() {
-            return failure != null || unknown;
+        /** Whether more can be expected of it: one that was silent may only have been slower than this process. */
+        boolean isHope() {
+            Throwable error = failure;
+            return !unknown && (error == null || RedisErrors.isSilence(error));
         }
 
         boolean isGone() {

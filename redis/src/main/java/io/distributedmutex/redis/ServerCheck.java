@@ -39,12 +39,12 @@ final class ServerCheck {
 
     private final RedisAsyncCommands<byte[], byte[]> redis;
     private final RedisErrors errors;
-    private final Duration timeout;
+    private final Duration limit;
 
-    private ServerCheck(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration timeout) {
+    private ServerCheck(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration limit) {
         this.redis = redis;
         this.errors = errors;
-        this.timeout = timeout;
+        this.limit = limit;
     }
 
     /**
@@ -52,11 +52,11 @@ final class ServerCheck {
      *
      * @param redis where to ask
      * @param errors says what is wrong
-     * @param timeout how long each step may take
+     * @param limit how long each step may take
      * @throws StoreException if the server cannot be used, or cannot be asked
      */
-    static void check(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration timeout) {
-        new ServerCheck(redis, errors, timeout).check();
+    static void check(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration limit) {
+        new ServerCheck(redis, errors, limit).check();
     }
 
     /**
@@ -64,11 +64,11 @@ final class ServerCheck {
      *
      * @param redis where to ask
      * @param errors says what is wrong
-     * @param timeout how long each step may take
+     * @param limit how long each step may take
      * @throws StoreException if the node cannot be used, or cannot be asked
      */
-    static void checkNode(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration timeout) {
-        ServerCheck check = new ServerCheck(redis, errors, timeout);
+    static void checkNode(RedisAsyncCommands<byte[], byte[]> redis, RedisErrors errors, Duration limit) {
+        ServerCheck check = new ServerCheck(redis, errors, limit);
         check.checkVersion(check.info());
     }
 
@@ -95,7 +95,7 @@ final class ServerCheck {
 
     private String info() {
         try {
-            return Connections.await(redis.info("server"), errors, timeout);
+            return Connections.awaitWithin(redis.info("server"), errors, limit);
         } catch (StoreRefusedException e) {
             if (e.reason() != Reason.PERMISSION && e.reason() != Reason.OTHER) {
                 throw e;
@@ -112,7 +112,7 @@ final class ServerCheck {
             answers.add(RedisErrors.saidBy(redis.exists(LockKeys.fenceOf(slot))));
         }
         for (CompletableFuture<String> answer : answers) {
-            Matcher elsewhere = ELSEWHERE.matcher(Connections.await(answer, errors, timeout));
+            Matcher elsewhere = ELSEWHERE.matcher(Connections.awaitWithin(answer, errors, limit));
             if (elsewhere.lookingAt()) {
                 throw errors.partOfACluster(elsewhere.group(1), elsewhere.group(2));
             }

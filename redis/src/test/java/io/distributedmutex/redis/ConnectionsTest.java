@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.distributedmutex.StoreUnreachableException;
+import io.distributedmutex.testing.Await;
 import io.lettuce.core.RedisURI;
 import io.netty.resolver.AddressResolver;
 import io.netty.resolver.AddressResolverGroup;
@@ -75,6 +76,27 @@ class ConnectionsTest {
         }
     }
 
+    /** As it seems to a process that loads its classes for longer than a handshake may last. */
+    @Test
+    void aServerThatIsSilentAtFirstIsTriedAgain() throws IOException {
+        try (Server server = new Server("127.0.0.1")) {
+            server.silentBehindTheFirst(1);
+            RedisURI uri = RedisURI.create("redis://127.0.0.1:" + server.port());
+
+            Connections connections =
+                    Connections.open(new OwnClient(uri, null, TIMEOUT), new RedisErrors(uri, 2000), TIMEOUT);
+            try {
+                assertThat(connections.commands().isOpen()).isTrue();
+                assertThat(connections.pushes().isOpen()).isTrue();
+                Await.until(
+                        "the one that was answered before the other one was not is closed, too",
+                        () -> server.left() == 2);
+            } finally {
+                connections.close();
+            }
+        }
+    }
+
     private static void awaitReconnected(Connections connections, Server server, int accepted) {
         long end = System.nanoTime() + BOUND_NANOS;
         while (server.accepted() < accepted
@@ -127,6 +149,10 @@ class ConnectionsTest {
 
         private final ServerSocket listener;
         private final Queue<Socket> sockets = new ConcurrentLinkedQueue<>();
+        private final AtomicInteger left = new AtomicInteger();
+
+        /** How many connections are not answered, behind the first. */
+        private volatile int silent;
 
         Server(String literal) throws IOException {
             listener = new ServerSocket(0, 50, address(literal));
@@ -139,6 +165,16 @@ class ConnectionsTest {
 
         int accepted() {
             return sockets.size();
+        }
+
+        /** The first connection is answered, and then so many are not. */
+        void silentBehindTheFirst(int silent) {
+            this.silent = silent;
+        }
+
+        /** How many connections are over. */
+        int left() {
+            return left.get();
         }
 
         void cut() throws IOException {
@@ -157,25 +193,27 @@ class ConnectionsTest {
             try {
                 while (true) {
                     Socket socket = listener.accept();
+                    boolean answered = sockets.isEmpty() || sockets.size() > silent;
                     sockets.add(socket);
-                    start(() -> serve(socket));
+                    start(() -> serve(socket, answered));
                 }
             } catch (IOException closed) {
                 // The test is over.
             }
         }
 
-        private void serve(Socket socket) {
+        private void serve(Socket socket, boolean answered) {
             try (socket) {
                 BufferedReader lines =
                         new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII));
                 for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                    String reply = reply(line);
+                    String reply = answered ? reply(line) : "";
                     socket.getOutputStream().write(reply.getBytes(StandardCharsets.US_ASCII));
                 }
             } catch (IOException closed) {
                 // The client is gone.
             }
+            left.incrementAndGet();
         }
 
         private static String reply(String line) {

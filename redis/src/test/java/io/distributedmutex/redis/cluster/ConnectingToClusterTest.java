@@ -13,6 +13,8 @@ import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
+import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedisException;
@@ -102,6 +104,23 @@ class ConnectingToClusterTest {
     void nodesOfWhichSomeAreDead() {
         try (DistributedMutex mutex = RedisMutex.connect("redis-cluster://:data@127.0.0.1:1," + hosts())) {
             assertThat(mutex.tryAcquire("k")).isPresent();
+        }
+    }
+
+    /** As it seems to a process that loads its classes for longer than a handshake may last. */
+    @Test
+    void aNodeThatIsSilentAtFirstIsHeard() throws Exception {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.port(redis.nodes().get(0)))) {
+            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
+            CompletableFuture<DistributedMutex> connecting = CompletableFuture.supplyAsync(
+                    () -> RedisMutex.connect("redis-cluster://:data@127.0.0.1:" + proxy.port()), OwnThread.EACH);
+            Await.until("it is tried again", () -> proxy.accepted() > 1);
+
+            proxy.heal();
+
+            try (DistributedMutex mutex = connecting.get(20, TimeUnit.SECONDS)) {
+                assertThat(mutex.tryAcquire("k")).isPresent();
+            }
         }
     }
 

@@ -10,6 +10,7 @@ import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
+import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
 import io.lettuce.core.RedisURI;
@@ -147,6 +148,25 @@ class ConnectingBySentinelsTest {
         assertThatThrownBy(() -> RedisMutex.builder().uri(alone))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("names the primary 'primary' of Sentinels, but no Sentinel");
+    }
+
+    /** As it seems to a process that loads its classes for longer than a handshake may last. */
+    @Test
+    void aSentinelThatIsSilentAtFirstIsHeard() throws Exception {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.sentinels().get(0).port())) {
+            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
+            RedisURI.Builder uri = RedisURI.Builder.sentinel("127.0.0.1", proxy.port(), redis.name(), "watch")
+                    .withPassword("data".toCharArray());
+            CompletableFuture<DistributedMutex> connecting =
+                    CompletableFuture.supplyAsync(() -> connect(uri), OwnThread.EACH);
+            Await.until("it is tried again", () -> proxy.accepted() > 2);
+
+            proxy.heal();
+
+            try (DistributedMutex mutex = connecting.get(20, TimeUnit.SECONDS)) {
+                mutex.acquire("k").close();
+            }
+        }
     }
 
     /** The Sentinels name a primary that has just died; a second and a half later they name another. */

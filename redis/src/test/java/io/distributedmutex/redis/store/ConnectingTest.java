@@ -8,6 +8,8 @@ import io.distributedmutex.Lease;
 import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
+import io.distributedmutex.testing.OwnThread;
+import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
@@ -64,6 +66,24 @@ class ConnectingTest {
         assertThat(unreachable(() -> RedisMutex.connect("rediss://127.0.0.1:" + redis.port())))
                 .hasMessageContaining("could not connect to Redis at 127.0.0.1:" + redis.port())
                 .hasMessageContaining("that this port speaks TLS");
+    }
+
+    /** As it seems to a process that loads its classes for longer than a handshake may last. */
+    @Test
+    void aServerThatIsSilentAtFirstIsConnectedTo() throws Exception {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.port())) {
+            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
+            CompletableFuture<DistributedMutex> connecting =
+                    CompletableFuture.supplyAsync(() -> RedisMutex.connect(proxy.uri()), OwnThread.EACH);
+            Await.until("it is tried again", () -> proxy.accepted() > 2);
+
+            proxy.heal();
+
+            try (DistributedMutex mutex = connecting.get(20, TimeUnit.SECONDS)) {
+                mutex.acquire("k").close();
+                Await.until("only the two that are used are left", () -> proxy.connections() == 2);
+            }
+        }
     }
 
     @Test

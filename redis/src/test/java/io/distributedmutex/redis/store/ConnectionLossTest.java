@@ -61,14 +61,14 @@ class ConnectionLossTest {
     }
 
     @Test
-    void aServerThatSaysNothingIsGivenUpWithinThreeSeconds() {
+    void aServerThatSaysNothingIsGivenUpAfterTenSeconds() {
         redis.pause();
         long start = System.nanoTime();
 
         Throwable silent = catchThrowable(() -> RedisLockStore.connect(redis.uri()));
 
-        assertThat(silent).isInstanceOf(StoreUnreachableException.class);
-        assertThat(Stalls.millisSince(start)).isLessThan(4_500 + stalls.allowanceMillis());
+        assertThat(silent).isInstanceOf(StoreUnreachableException.class).hasMessageContaining("127.0.0.1:" + redis.port());
+        assertThat(Stalls.millisSince(start)).isBetween(9_900L, 12_000L + stalls.allowanceMillis());
     }
 
     @Test
