@@ -7,8 +7,6 @@ import io.distributedmutex.testing.CommandLineTool;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -35,10 +33,7 @@ class ClusterCommandsTest {
     }
 
     private static CommandLineTool.Result run(String command, String... arguments) {
-        List<String> all = new ArrayList<>(List.of(command, "--redis=" + uri));
-        all.addAll(Tool.PATIENT);
-        all.addAll(List.of(arguments));
-        return Tool.run(all.toArray(String[]::new));
+        return Tool.run(Tool.on(uri, command, arguments));
     }
 
     private static String shardOf(String key) {

@@ -12,8 +12,6 @@ import io.distributedmutex.testkit.junit.WithRedis;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
@@ -47,10 +45,7 @@ class LookingCommandsTest {
     }
 
     private CommandLineTool.Result run(String command, String... arguments) {
-        List<String> all = new ArrayList<>(List.of(command, "--redis=" + redis.uri()));
-        all.addAll(Tool.PATIENT);
-        all.addAll(List.of(arguments));
-        return Tool.run(all.toArray(String[]::new));
+        return Tool.run(Tool.on(redis.uri(), command, arguments));
     }
 
     @Test

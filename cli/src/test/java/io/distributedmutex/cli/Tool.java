@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Runs the tool of this module. */
 public final class Tool {
@@ -17,8 +18,11 @@ public final class Tool {
     private static final CommandLineTool TOOL = new CommandLineTool(
             Main.class, (out, err, arguments) -> Main.commandLine(out, err).execute(arguments));
 
-    /** For a process of its own: where the machine is busy, it loads its classes for longer than it usually may take to connect. */
-    public static final List<String> PATIENT = List.of("--timeout", "30s");
+    /** A lease that a machine that stalls for a second or two does not lose, and whose loss is noticed within a third of it. */
+    public static final String SHORT_LEASE = "6s";
+
+    /** A process that has just begun takes long for its first requests where the machine is busy. */
+    public static final String TIMEOUT = "--timeout=30s";
 
     private Tool() {}
 
@@ -29,6 +33,12 @@ public final class Tool {
                 .holderLabel("tester")
                 .commandTimeout(Duration.ofSeconds(30))
                 .connect();
+    }
+
+    /** The arguments of a command on a server, with time for its requests. */
+    public static String[] on(String uri, String command, String... arguments) {
+        return Stream.concat(Stream.of(command, "--redis=" + uri, TIMEOUT), Stream.of(arguments))
+                .toArray(String[]::new);
     }
 
     public static Result run(String... arguments) {

@@ -44,11 +44,7 @@ final class ContenderProcess {
     }
 
     public static void main(String[] arguments) throws IOException, SQLException {
-        // Its first connection, on a machine that is busy, may take longer than the 3 s that it has else.
-        try (DistributedMutex mutex = RedisMutex.builder()
-                        .uri(arguments[0])
-                        .commandTimeout(Duration.ofSeconds(30))
-                        .connect();
+        try (DistributedMutex mutex = RedisMutex.connect(arguments[0]);
                 Connection connection = DriverManager.getConnection(arguments[1], arguments[2], "")) {
             connection.setAutoCommit(false);
             ContenderProcess process = new ContenderProcess(mutex, connection, arguments[3]);

@@ -40,7 +40,8 @@ class StandardStreamsTest {
     @Tag("deep")
     @ValueSource(strings = {"list", "list --json", "inspect k", "inspect --json k", "release --force --json k"})
     void whatCannotBeWrittenIsTold(String command) throws Exception {
-        String[] arguments = (command + " " + String.join(" ", Tool.PATIENT) + " --redis " + redis.uri()).split(" ");
+        String[] words = command.split(" ", 2);
+        String[] arguments = Tool.on(redis.uri(), words[0], words.length == 1 ? new String[0] : words[1].split(" "));
         for (String output : new String[] {">/dev/full", ">&-"}) {
             CommandLineTool.Result result = inShell("exec \"$@\" " + output, arguments);
             assertThat(result.exitCode()).as(output).isEqualTo(74);
@@ -58,17 +59,8 @@ class StandardStreamsTest {
 
     @Test
     void aClosedInputIsAnEmptyOne() throws Exception {
-        CommandLineTool.Result result = inShell(
-                "exec \"$@\" <&-",
-                "exec",
-                "--timeout=30s",
-                "--redis",
-                redis.uri(),
-                "k",
-                "--",
-                "sh",
-                "-c",
-                "wc -c; echo $?");
+        CommandLineTool.Result result =
+                inShell("exec \"$@\" <&-", Tool.on(redis.uri(), "exec", "k", "--", "sh", "-c", "wc -c; echo $?"));
         assertThat(result.out()).isEqualTo("0\n0\n");
         assertThat(result.exitCode()).isZero();
     }
@@ -78,15 +70,14 @@ class StandardStreamsTest {
         Path seen = directory.resolve("seen");
         CommandLineTool.Result result = inShell(
                 "exec \"$@\" <&- >&- 2>&-",
-                "exec",
-                "--timeout=30s",
-                "--redis",
-                redis.uri(),
-                "k",
-                "--",
-                "sh",
-                "-c",
-                "for i in 0 1 2; do readlink /proc/$$/fd/$i; done 9>&1 >" + seen);
+                Tool.on(
+                        redis.uri(),
+                        "exec",
+                        "k",
+                        "--",
+                        "sh",
+                        "-c",
+                        "for i in 0 1 2; do readlink /proc/$$/fd/$i; done 9>&1 >" + seen));
         assertThat(result.exitCode()).isZero();
         assertThat(Files.readString(seen))
                 .startsWith("/dev/null\n")

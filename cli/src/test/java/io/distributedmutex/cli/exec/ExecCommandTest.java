@@ -27,9 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 @WithRedis
 class ExecCommandTest {
 
-    /** A machine that stalls for a second or two does not lose it, and a loss is noticed within a third of it. */
-    private static final String SHORT_LEASE = "6s";
-
     @TempDir
     private Path directory;
 
@@ -51,10 +48,7 @@ class ExecCommandTest {
     }
 
     private CommandLineTool.Running start(String... arguments) throws IOException {
-        List<String> all = new ArrayList<>(List.of("exec", "--redis", redis.uri()));
-        all.addAll(Tool.PATIENT);
-        all.addAll(List.of(arguments));
-        return Tool.start(directory, all.toArray(String[]::new));
+        return Tool.start(directory, Tool.on(redis.uri(), "exec", arguments));
     }
 
     private CommandLineTool.Result run(String... arguments) throws Exception {
@@ -207,7 +201,8 @@ class ExecCommandTest {
     @Test
     @Tag("deep")
     void theLeaseIsRenewedWhileTheCommandRuns() throws Exception {
-        try (CommandLineTool.Running running = start(shell("echo ready; sleep 7; echo done", "--lease", SHORT_LEASE))) {
+        try (CommandLineTool.Running running =
+                start(shell("echo ready; sleep 7; echo done", "--lease", Tool.SHORT_LEASE))) {
             running.awaitOut("ready");
             assertThat(mutex.tryAcquire("k")).isEmpty();
             CommandLineTool.Result result = running.end();
@@ -220,7 +215,8 @@ class ExecCommandTest {
 
     @Test
     void aLostLeaseEndsTheCommandBySigterm() throws Exception {
-        try (CommandLineTool.Running running = start(shell(stubborn("echo term; exit 0"), "--lease", SHORT_LEASE))) {
+        try (CommandLineTool.Running running =
+                start(shell(stubborn("echo term; exit 0"), "--lease", Tool.SHORT_LEASE))) {
             running.awaitOut("ready");
             assertThat(Tool.run("release", "--force", "--redis", redis.uri(), "k")
                             .exitCode())
@@ -244,7 +240,7 @@ class ExecCommandTest {
     @Test
     void aCommandThatIgnoresSigtermIsKilledAfterTheGraceWithItsChildren() throws Exception {
         String script = "sh -c 'trap \"\" TERM; echo $$; sleep 60' & " + stubborn("echo ignored");
-        try (CommandLineTool.Running running = start(shell(script, "--lease", SHORT_LEASE, "--grace", "5s"))) {
+        try (CommandLineTool.Running running = start(shell(script, "--lease", Tool.SHORT_LEASE, "--grace", "5s"))) {
             running.awaitOut("ready");
             Await.until("the child's process", () -> running.out().lines().anyMatch(line -> line.matches("\\d+")));
             redis.command("DEL", "lock:k");
@@ -265,7 +261,8 @@ class ExecCommandTest {
     @Test
     @Tag("deep")
     void aStoreThatDiesEndsTheCommandWhenTheLeaseIsOver() throws Exception {
-        try (CommandLineTool.Running running = start(shell(stubborn("echo term; exit 5"), "--lease", SHORT_LEASE))) {
+        try (CommandLineTool.Running running =
+                start(shell(stubborn("echo term; exit 5"), "--lease", Tool.SHORT_LEASE))) {
             running.awaitOut("ready");
             redis.kill();
             CommandLineTool.Result result = running.end();
@@ -336,7 +333,7 @@ class ExecCommandTest {
                 directory,
                 Map.of("REDIS_URL", redis.uri()),
                 "exec",
-                "--timeout=30s",
+                Tool.TIMEOUT,
                 "--lease=90s",
                 "k",
                 "--",

@@ -37,9 +37,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("deep")
 class ExecProcessesTest {
 
-    /** A machine that stalls for a second or two does not lose it, and a loss is noticed within a third of it. */
-    private static final String SHORT_LEASE = "6s";
-
     private static final Pattern STEP = Pattern.compile("step (\\d+)");
     /** Starts script(1), which has a terminal for us, with words quoted for the shell that it starts. */
     private static final String IN_SCRIPT =
@@ -81,11 +78,9 @@ class ExecProcessesTest {
     }
 
     private String[] arguments(String script, String... options) {
-        List<String> all = new ArrayList<>(List.of("exec", "--redis", redis.uri()));
-        all.addAll(Tool.PATIENT);
-        all.addAll(List.of(options));
+        List<String> all = new ArrayList<>(List.of(options));
         all.addAll(List.of("k", "--", "/bin/sh", "-c", script));
-        return all.toArray(String[]::new);
+        return Tool.on(redis.uri(), "exec", all.toArray(String[]::new));
     }
 
     /** A step of a script: tells its process, and lasts for a minute unless something ends it. */
@@ -213,7 +208,7 @@ class ExecProcessesTest {
     @Test
     void aLostLeaseEndsEveryStep() throws Exception {
         try (CommandLineTool.Running running =
-                start(step("echo term; exit 0") + "; echo next", "--lease", SHORT_LEASE)) {
+                start(step("echo term; exit 0") + "; echo next", "--lease", Tool.SHORT_LEASE)) {
             long step = awaitStep(running);
             redis.command("DEL", "lock:k");
             CommandLineTool.Result result = running.end();
@@ -342,7 +337,7 @@ class ExecProcessesTest {
     @Test
     void aCommandThatWasStoppedForTooLongGoesOnOnlyToEnd() throws Exception {
         try (CommandLineTool.Running running =
-                start(step("echo term; exit 0") + "; echo next", "--lease", SHORT_LEASE)) {
+                start(step("echo term; exit 0") + "; echo next", "--lease", Tool.SHORT_LEASE)) {
             long step = awaitStep(running);
             running.signal("TSTP");
             Await.until("us to be stopped", () -> isStopped(running.process().pid()));

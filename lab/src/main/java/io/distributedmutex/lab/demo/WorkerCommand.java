@@ -69,9 +69,7 @@ final class WorkerCommand implements Callable<Integer> {
         arguments.addAll(List.of("--directory", directory.toString()));
         arguments.addAll(List.of("--seed", Long.toString(settings.seed() + id)));
         arguments.add("--prefix=" + server.prefix());
-        // Workers start at once, beside each other, and their first connection has to load its classes.
-        Duration timeout = server.timeout().compareTo(PATIENCE) > 0 ? server.timeout() : PATIENCE;
-        arguments.addAll(List.of("--timeout", timeout.toString()));
+        arguments.addAll(List.of("--timeout", server.timeout().toString()));
         if (settings.withoutLock()) {
             arguments.add("--without-lock");
         }

@@ -101,7 +101,7 @@ class ClusterContractTest {
 
         private static final String PREFIX = "lock:";
 
-        /** The first connection of a process is made by much that runs for the first time, beside other tests. */
+        /** The first requests of a process do much for the first time, beside other tests. */
         static final Duration PATIENT = Duration.ofSeconds(10);
 
         private final EmbeddedCluster redis;

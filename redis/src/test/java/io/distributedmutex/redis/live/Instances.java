@@ -2,13 +2,10 @@ package io.distributedmutex.redis.live;
 
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.LockOptions;
-import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
-import io.distributedmutex.testing.Await;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.UnaryOperator;
 
 /** The instances of one test on one deployment, strangers to each other; closed together. */
@@ -39,20 +36,9 @@ public final class Instances implements AutoCloseable {
 
     /** One more, with whatever is set on its builder. */
     public DistributedMutex add(UnaryOperator<RedisMutex.Builder> change) {
-        DistributedMutex mutex = connected(change.apply(RedisMutex.builder().uri(uri)));
+        DistributedMutex mutex = change.apply(RedisMutex.builder().uri(uri)).connect();
         all.add(mutex);
         return mutex;
-    }
-
-    /** Connects, and does so again where a busy machine took longer than the 3 s that it may take. */
-    private static DistributedMutex connected(RedisMutex.Builder builder) {
-        return Await.value("a connection", Await.BOUND, () -> {
-            try {
-                return Optional.of(builder.connect());
-            } catch (StoreUnreachableException e) {
-                return Optional.empty();
-            }
-        });
     }
 
     /** So many more, labelled by their number from 0 on. */

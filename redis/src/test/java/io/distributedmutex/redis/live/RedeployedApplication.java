@@ -26,7 +26,7 @@ public final class RedeployedApplication implements Consumer<String> {
     public void accept(String uri) {
         try (DistributedMutex mutex = RedisMutex.builder()
                 .uri(uri)
-                // Its first connection loads hundreds of classes, which takes a busy machine longer than the usual 2 s.
+                // Its first requests load classes, which takes a busy machine longer than the usual 2 s.
                 .commandTimeout(PATIENCE)
                 .options(LockOptions.builder()
                         .leaseTime(Duration.ofSeconds(30))

@@ -67,7 +67,9 @@ class ConnectionLossTest {
 
         Throwable silent = catchThrowable(() -> RedisLockStore.connect(redis.uri()));
 
-        assertThat(silent).isInstanceOf(StoreUnreachableException.class).hasMessageContaining("127.0.0.1:" + redis.port());
+        assertThat(silent)
+                .isInstanceOf(StoreUnreachableException.class)
+                .hasMessageContaining("127.0.0.1:" + redis.port());
         assertThat(Stalls.millisSince(start)).isBetween(9_900L, 12_000L + stalls.allowanceMillis());
     }
 

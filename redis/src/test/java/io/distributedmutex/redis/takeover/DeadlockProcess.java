@@ -43,10 +43,11 @@ final class DeadlockProcess {
                         + circle.waits().get(0).owner() + " " + String.join(",", circle.keys()));
             }
         };
-        try (DistributedMutex mutex = LockProcess.connect(RedisMutex.builder()
-                        .uri(arguments[0])
-                        .deadlocks(OnDeadlock.valueOf(arguments[1]))
-                        .listener(listener))
+        try (DistributedMutex mutex = RedisMutex.builder()
+                .uri(arguments[0])
+                .deadlocks(OnDeadlock.valueOf(arguments[1]))
+                .listener(listener)
+                .connect()
                 .with(options -> options.waitTime(WAIT))) {
             DeadlockProcess process = new DeadlockProcess(mutex);
             say("ready");

@@ -3,7 +3,6 @@ package io.distributedmutex.redis.takeover;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.LockException;
-import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.ChildProcess;
 import io.lettuce.core.RedisClient;
@@ -34,8 +33,6 @@ final class LockProcess {
             "if tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) > tonumber(ARGV[1])"
                     + " then return 0 end redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'value', ARGV[2]) return 1";
 
-    private static final int MOST_ATTEMPTS = 8;
-
     private final DistributedMutex mutex;
     private final String uri;
     private final Map<String, Lease> held = new ConcurrentHashMap<>();
@@ -62,25 +59,12 @@ final class LockProcess {
     }
 
     public static void main(String[] arguments) throws IOException {
-        try (DistributedMutex mutex = connect(RedisMutex.builder().uri(arguments[0]))) {
+        try (DistributedMutex mutex = RedisMutex.connect(arguments[0])) {
             LockProcess process = new LockProcess(mutex, arguments[0]);
             say("ready");
             BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String line = input.readLine(); line != null; line = input.readLine()) {
                 process.obey(line.split(" "));
-            }
-        }
-    }
-
-    /** Where many JVMs start at once on a machine that is busy, the first connection of each may take longer than its bound. */
-    static DistributedMutex connect(RedisMutex.Builder builder) {
-        for (int attempt = 1; ; attempt++) {
-            try {
-                return builder.connect();
-            } catch (StoreUnreachableException e) {
-                if (attempt == MOST_ATTEMPTS) {
-                    throw e;
-                }
             }
         }
     }
