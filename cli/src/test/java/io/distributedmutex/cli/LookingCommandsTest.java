@@ -156,7 +156,6 @@ class LookingCommandsTest {
                 "+hello",
                 "+client",
                 "+info",
-                "+type",
                 "+auth");
         mutex.acquire("a");
         String uri = redis.uri().replace("redis://", "redis://looker:secret@");

@@ -34,7 +34,9 @@ public final class LazyStore implements LockStore {
 
     // Guarded by this.
     private final ArrayDeque<Waiting<?>> waiting = new ArrayDeque<>();
-    private boolean making;
+    /** What makes the store; null while nothing does. */
+    private @Nullable Thread maker;
+
     private boolean closed;
 
     /**
@@ -94,11 +96,11 @@ public final class LazyStore implements LockStore {
             answer.completeExceptionally(closedBefore());
             return answer;
         }
-        if (!making) {
-            Thread maker = new Thread(this::make, "dmutex-connect");
-            maker.setDaemon(true);
-            maker.start();
-            making = true;
+        if (maker == null) {
+            Thread thread = new Thread(this::make, "dmutex-connect");
+            thread.setDaemon(true);
+            thread.start();
+            maker = thread;
         }
         waiting.add(new Waiting<>(request, answer));
         return answer;
@@ -116,7 +118,7 @@ public final class LazyStore implements LockStore {
         List<Runnable> answers = new ArrayList<>();
         boolean kept;
         synchronized (this) {
-            making = false;
+            maker = null;
             kept = failure == null && !closed;
             StoreException why = failure == null ? closedBefore() : Outcomes.notSent(Outcomes.ofStore(failure));
             for (Waiting<?> request : waiting) {
@@ -128,6 +130,8 @@ public final class LazyStore implements LockStore {
                 store = made;
             }
         }
+        // Nobody interrupts it any more, and what follows is not to be cut short.
+        boolean unused = Thread.interrupted();
         try {
             if (!kept && made != null) {
                 made.close();
@@ -181,13 +185,16 @@ public final class LazyStore implements LockStore {
         return ask(made -> made.sendToHolder(key, message));
     }
 
-    /** Does not wait for a store that is being made: it is closed as soon as it is there. */
+    /** Does not wait for a store that is being made: that is interrupted, and closed if it is there all the same. */
     @Override
     public void close() {
         LockStore made;
         List<Waiting<?>> told;
         synchronized (this) {
             closed = true;
+            if (maker != null) {
+                maker.interrupt();
+            }
             made = store;
             told = List.copyOf(waiting);
             waiting.clear();

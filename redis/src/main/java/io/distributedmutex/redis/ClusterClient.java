@@ -52,9 +52,9 @@ final class ClusterClient implements NodeClient {
      *
      * @param client the application's client, which is not changed
      * @param uri that the client was created with
-     * @param timeout how long a command may take
+     * @param limits how long connecting may take
      */
-    static ClusterClient of(RedisClusterClient client, RedisURI uri, Duration timeout) {
+    static ClusterClient of(RedisClusterClient client, RedisURI uri, ConnectLimits limits) {
         ClientResources resources = client.getResources();
         // The engine repeats what was lost, and nothing waits for a node that is away.
         ClientOptions.Builder options = Lettuce.withoutMaintenanceNotifications(
@@ -65,7 +65,7 @@ final class ClusterClient implements NodeClient {
         commands.setOptions(options.autoReconnect(true).build());
         RedisClient pushes = RedisClient.create(resources);
         pushes.setOptions(options.autoReconnect(false).build());
-        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, ConnectDeadline.tryLimit(timeout)));
+        return new ClusterClient(commands, pushes, null, OwnClient.copy(uri, limits.attempt()));
     }
 
     /** Makes connections that Lettuce makes anew when they are lost. */

@@ -158,19 +158,19 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     // ---- connecting
 
     /**
-     * Connects with a client of our own. Goes on trying, as {@link ConnectDeadline} says, while no node answers or some slots
+     * Connects with a client of our own. Goes on trying, as {@link ConnectLimits} says, while no node answers or some slots
      * have no master.
      *
      * @param uris some of the nodes
      * @param ssl how to speak TLS; null for as the JDK does
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      * @param prefix of the locks, on which their slots depend
      */
     static ClusterPrimaries open(
-            List<RedisURI> uris, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
-        ClusterClient client = ClusterClient.own(uris.get(0), ssl, timeout);
-        return open(client, addresses(uris), errors, timeout, prefix);
+            List<RedisURI> uris, @Nullable SslOptions ssl, RedisErrors errors, ConnectLimits limits, KeyPrefix prefix) {
+        ClusterClient client = ClusterClient.own(uris.get(0), ssl, limits.command());
+        return open(client, addresses(uris), errors, limits, prefix);
     }
 
     /**
@@ -178,12 +178,13 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
      *
      * @param client the application's client, which is not changed
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      * @param prefix of the locks, on which their slots depend
      */
-    static ClusterPrimaries open(RedisClusterClient client, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
+    static ClusterPrimaries open(
+            RedisClusterClient client, RedisErrors errors, ConnectLimits limits, KeyPrefix prefix) {
         RedisURI uri = RedisUris.checkNode(Lettuce.uriOf(client));
-        return open(ClusterClient.of(client, uri, timeout), addresses(List.of(uri)), errors, timeout, prefix);
+        return open(ClusterClient.of(client, uri, limits), addresses(List.of(uri)), errors, limits, prefix);
     }
 
     private static Set<NodeAddress> addresses(List<RedisURI> uris) {
@@ -193,10 +194,10 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
     }
 
     private static ClusterPrimaries open(
-            ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout, KeyPrefix prefix) {
+            ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, ConnectLimits limits, KeyPrefix prefix) {
         boolean opened = false;
         try {
-            FoundCluster found = FoundCluster.find(client, seeds, errors, timeout);
+            FoundCluster found = FoundCluster.find(client, seeds, errors, limits);
             ClusterPrimaries cluster = new ClusterPrimaries(
                     client,
                     seeds,
@@ -205,7 +206,7 @@ final class ClusterPrimaries implements Topology, SlotRequests.Cluster, ClusterN
                     found.slots(),
                     found.isSharded(),
                     errors,
-                    timeout,
+                    limits.command(),
                     prefix);
             opened = true;
             return cluster;

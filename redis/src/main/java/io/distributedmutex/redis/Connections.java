@@ -76,14 +76,14 @@ final class Connections {
      * @param uri where to
      * @param ssl how to speak TLS; null for as the JDK does
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      * @return the connections, which close the client with them
      */
-    static Connections open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout) {
-        OwnClient own = new OwnClient(uri, ssl, timeout);
+    static Connections open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, ConnectLimits limits) {
+        OwnClient own = new OwnClient(uri, ssl, limits.command());
         boolean opened = false;
         try {
-            Connections connections = open(own, errors, timeout);
+            Connections connections = open(own, errors, limits);
             opened = true;
             return connections;
         } catch (RedisException | IllegalStateException e) {
@@ -97,21 +97,22 @@ final class Connections {
     }
 
     /** Tries again as long as the server is silent and there is time; what it says, and that nobody is there, is the end. */
-    static Connections open(OwnClient own, RedisErrors errors, Duration timeout) {
-        ConnectDeadline deadline = new ConnectDeadline(timeout);
+    static Connections open(OwnClient own, RedisErrors errors, ConnectLimits limits) {
+        ConnectLimits.Deadline deadline = limits.begin();
         while (true) {
             try {
-                return openWithin(own, errors, deadline.left());
+                return tryOnce(own, errors, deadline);
             } catch (StoreUnreachableException e) {
-                if (!RedisErrors.isSilence(e) || !deadline.goesOnAfter(e)) {
+                if (!RedisErrors.isSilence(e) || !deadline.pausesForRetry(e)) {
                     throw e;
                 }
             }
         }
     }
 
-    /** Tries each address of the server's name once, as long as none answers, each within the limit. */
-    static Connections openWithin(OwnClient own, RedisErrors errors, Duration limit) {
+    /** Tries each address of the server's name once, as long as none answers. */
+    static Connections tryOnce(OwnClient own, RedisErrors errors, ConnectLimits.Deadline deadline) {
+        @Nullable StoreException silence = null;
         for (int tried = 1; ; tried++) {
             CompletableFuture<StatefulRedisConnection<byte[], byte[]>> commands = own.client()
                     .connectAsync(ByteArrayCodec.INSTANCE, own.uri())
@@ -119,13 +120,18 @@ final class Connections {
             CompletableFuture<StatefulRedisPubSubConnection<String, String>> pushes =
                     own.client().connectPubSubAsync(StringCodec.UTF8, own.uri()).toCompletableFuture();
             try {
-                awaitWithin(CompletableFuture.allOf(commands, pushes), errors, limit);
+                awaitWithin(CompletableFuture.allOf(commands, pushes), errors, deadline.left());
                 return new Connections(commands.join(), pushes.join(), own, false);
             } catch (StoreUnreachableException e) {
                 StoreException failure = said(commands, pushes, errors, e);
                 Stream.of(commands, pushes).forEach(Connections::closeWhenOpen);
-                if (failure instanceof StoreRefusedException || tried >= own.addresses() || isInterrupted()) {
+                if (failure instanceof StoreRefusedException || isInterrupted()) {
                     throw failure;
+                }
+                // Of several addresses the silent one may be that of the server.
+                silence = RedisErrors.isSilence(failure) ? failure : silence;
+                if (tried >= own.addresses() || deadline.nanosLeft(true) <= 0) {
+                    throw silence == null ? failure : silence;
                 }
             }
         }
@@ -381,15 +387,10 @@ final class Connections {
      *
      * @param step what to wait for
      * @param errors says what went wrong
-     * @param timeout the command time-out; 10 s if that is shorter, since much happens for the first time here
+     * @param limit how long at most
      * @param <T> the result
      * @return the result
      */
-    static <T> T await(Future<T> step, RedisErrors errors, Duration timeout) {
-        return awaitWithin(step, errors, ConnectDeadline.stepLimit(timeout));
-    }
-
-    /** As {@link #await}, with a limit that may be short. */
     static <T> T awaitWithin(Future<T> step, RedisErrors errors, Duration limit) {
         try {
             return step.get(limit.toMillis(), TimeUnit.MILLISECONDS);

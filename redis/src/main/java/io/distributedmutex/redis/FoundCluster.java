@@ -3,7 +3,6 @@ package io.distributedmutex.redis;
 import io.distributedmutex.StoreException;
 import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
-import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
@@ -41,25 +40,22 @@ record FoundCluster(
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
-    /** The pause between two attempts to find a complete cluster. */
-    private static final long PAUSE_MILLIS = 100;
-
     private static final int MAXIMUM_SEEDS_ASKED = 32;
 
     private static final long SETTLE_MILLIS = 200;
 
     /**
-     * Finds the cluster, and looks whether its masters can be used. Goes on trying, as {@link ConnectDeadline} says, while no node
+     * Finds the cluster, and looks whether its masters can be used. Goes on trying, as {@link ConnectLimits} says, while no node
      * answers or some slots have no master.
      *
      * @param client connects; not closed if this fails
      * @param seeds some of the nodes
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      */
-    static FoundCluster find(ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout) {
-        FoundCluster found = search(client, seeds, errors, timeout);
-        found.checkMasters(client, timeout);
+    static FoundCluster find(ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, ConnectLimits limits) {
+        FoundCluster found = search(client, seeds, errors, limits);
+        found.checkMasters(client, limits);
         return found;
     }
 
@@ -72,25 +68,24 @@ record FoundCluster(
     }
 
     private static FoundCluster search(
-            ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, Duration timeout) {
+            ClusterClient client, Set<NodeAddress> seeds, RedisErrors errors, ConnectLimits limits) {
         Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
                 connectAll(client, seeds);
-        // From now on: what a process loads for its first connection may take a second, or more on a busy machine.
-        ConnectDeadline deadline = new ConnectDeadline(timeout);
-        StoreException failure = errors.connecting(new RedisException("no node was asked"));
+        ConnectLimits.Deadline deadline = limits.begin();
         while (true) {
+            StoreException failure = errors.connecting(new TimeoutException("no node was asked"));
             @Nullable FoundCluster found = null;
             for (Map.Entry<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> each :
                     attempts.entrySet()) {
-                RedisErrors ofNode = errorsOf(client, each.getKey(), timeout);
+                RedisErrors ofNode = errorsOf(client, each.getKey(), limits);
                 try {
                     StatefulRedisConnection<byte[], byte[]> connection =
                             Connections.awaitWithin(each.getValue(), ofNode, share(deadline, attempts.size()));
                     found = ask(connection, each.getKey(), ofNode, errors, deadline.left());
                     break;
                 } catch (StoreUnreachableException e) {
-                    // What a node has said says more than silence.
-                    failure = failure instanceof StoreRefusedException ? failure : e;
+                    // What a node has said says more than that there is none, and that says more than silence.
+                    failure = RedisErrors.isSilence(failure) ? e : failure;
                 } catch (StoreRefusedException e) {
                     if (!e.isTransient()) {
                         settle(attempts.values());
@@ -106,12 +101,11 @@ record FoundCluster(
                 end(attempts.values(), found.connection());
                 return found;
             }
-            if (!deadline.goesOnAfter(failure)) {
+            if (!deadline.pausesForRetry(failure)) {
                 settle(attempts.values());
                 throw failure;
             }
             end(attempts.values(), null);
-            pause();
             attempts = connectAll(client, seeds);
         }
     }
@@ -125,6 +119,7 @@ record FoundCluster(
 
     /** The client is about to end. What is about to fail by itself does so before, since Netty complains of it afterwards. */
     private static void settle(Collection<CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts) {
+        end(attempts, null);
         CompletableFuture<Void> all = CompletableFuture.allOf(attempts.toArray(CompletableFuture[]::new));
         try {
             all.get(SETTLE_MILLIS, TimeUnit.MILLISECONDS);
@@ -136,20 +131,12 @@ record FoundCluster(
     }
 
     /** A node that is silent must leave time for the others. */
-    private static Duration share(ConnectDeadline deadline, int count) {
+    private static Duration share(ConnectLimits.Deadline deadline, int count) {
         return deadline.left().dividedBy(Math.min(count, 4));
     }
 
-    private static void pause() {
-        try {
-            TimeUnit.MILLISECONDS.sleep(PAUSE_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private static RedisErrors errorsOf(ClusterClient client, NodeAddress address, Duration timeout) {
-        return new RedisErrors(client.uriOf(address), timeout.toMillis());
+    private static RedisErrors errorsOf(ClusterClient client, NodeAddress address, ConnectLimits limits) {
+        return new RedisErrors(client.uriOf(address), limits.command().toMillis());
     }
 
     private static CompletableFuture<StatefulRedisConnection<byte[], byte[]>> connect(
@@ -212,8 +199,7 @@ record FoundCluster(
     }
 
     /** Each master must take us, and be new enough. One that is not there now is not held against the others. */
-    private void checkMasters(ClusterClient client, Duration timeout) {
-        long deadline = System.nanoTime() + ConnectDeadline.tryLimit(timeout).toNanos();
+    private void checkMasters(ClusterClient client, ConnectLimits limits) {
         Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts = new LinkedHashMap<>();
         for (NodeAddress master : slots.masters()) {
             if (!master.equals(first)) {
@@ -222,14 +208,15 @@ record FoundCluster(
         }
         boolean checked = false;
         try {
-            ServerCheck.checkNode(
-                    connection.async(), errorsOf(client, first, timeout), ConnectDeadline.stepLimit(timeout));
+            ServerCheck.checkNode(connection.async(), errorsOf(client, first, limits), limits.silence());
+            // One deadline for all that are silent: they were begun together.
+            ConnectLimits.Deadline deadline = limits.begin();
             attempts.forEach((master, attempt) -> {
-                RedisErrors ofNode = errorsOf(client, master, timeout);
+                RedisErrors ofNode = errorsOf(client, master, limits);
                 try {
                     StatefulRedisConnection<byte[], byte[]> toMaster =
-                            Connections.awaitWithin(attempt, ofNode, ConnectDeadline.left(deadline));
-                    ServerCheck.checkNode(toMaster.async(), ofNode, ConnectDeadline.left(deadline));
+                            Connections.awaitWithin(attempt, ofNode, deadline.leftOfAttempt());
+                    ServerCheck.checkNode(toMaster.async(), ofNode, limits.attempt());
                 } catch (StoreUnreachableException e) {
                     if (Thread.currentThread().isInterrupted()) {
                         throw e;

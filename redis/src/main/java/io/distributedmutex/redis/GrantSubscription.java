@@ -33,7 +33,7 @@ final class GrantSubscription {
 
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
 
-    /** The longest pause before the second look at a subscription that is not there; it doubles each time. */
+    /** The longest pause before the first look at a subscription that is not there; it doubles each time. */
     private static final long FIRST_PAUSE_MILLIS = 100;
 
     /** The longest pause of all. */

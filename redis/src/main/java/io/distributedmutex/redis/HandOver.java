@@ -33,7 +33,7 @@ final class HandOver {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
-    /** How many commands are handed to Lettuce before the thread that does it lets others run. */
+    /** How many calls are handed to Lettuce before the thread that does it lets others run. */
     private static final int MAXIMUM_HAND_OVER = 1_000;
 
     /**

@@ -37,11 +37,12 @@ final class OnePrimary implements PrimaryTopology, RoleListener {
      * @param uri where to
      * @param ssl how to speak TLS; null for as the JDK does
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      * @return the server
      */
-    static OnePrimary open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout) {
-        return checked(new OnePrimary(Connections.open(uri, ssl, errors, timeout), errors, timeout), errors, timeout);
+    static OnePrimary open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, ConnectLimits limits) {
+        return checked(
+                new OnePrimary(Connections.open(uri, ssl, errors, limits), errors, limits.command()), errors, limits);
     }
 
     /**
@@ -49,18 +50,18 @@ final class OnePrimary implements PrimaryTopology, RoleListener {
      *
      * @param client the application's client
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      * @return the server
      * @throws IllegalStateException if the client is shut down or has no URI
      */
-    static OnePrimary open(RedisClient client, RedisErrors errors, Duration timeout) {
-        return checked(new OnePrimary(Connections.open(client, errors), errors, timeout), errors, timeout);
+    static OnePrimary open(RedisClient client, RedisErrors errors, ConnectLimits limits) {
+        return checked(new OnePrimary(Connections.open(client, errors), errors, limits.command()), errors, limits);
     }
 
-    private static OnePrimary checked(OnePrimary opened, RedisErrors errors, Duration timeout) {
+    private static OnePrimary checked(OnePrimary opened, RedisErrors errors, ConnectLimits limits) {
         boolean usable = false;
         try {
-            ServerCheck.check(opened.server(), errors, ConnectDeadline.stepLimit(timeout));
+            ServerCheck.check(opened.server(), errors, limits.silence());
             usable = true;
             return opened;
         } finally {

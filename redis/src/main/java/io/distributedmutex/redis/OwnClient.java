@@ -82,7 +82,7 @@ final class OwnClient {
     private final RedisClient client;
     private final RedisURI uri;
 
-    /** Makes connections that are not made anew by Lettuce: to Sentinels, and those of a cluster for pushes. */
+    /** Makes connections that are not made anew by Lettuce: to Sentinels, and in a cluster for pushes and for finding it. */
     private final RedisClient plainClient;
 
     /** They name the primary; null without them. */

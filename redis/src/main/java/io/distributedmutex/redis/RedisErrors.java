@@ -457,10 +457,14 @@ final class RedisErrors {
         return null;
     }
 
-    /** Whether nobody answered in time, as a server does that is cut off, or stands still, or a process that is too slow to hear. */
+    /**
+     * Whether nobody answered in time: a server that is cut off or stands still, or a process that is too slow to hear it. Where the
+     * time for a handshake is over before TCP has connected, Lettuce closes the channel, and that is all that is told.
+     */
     static boolean isSilence(Throwable error) {
         return Causes.of(error).stream()
                 .anyMatch(each -> each instanceof TimeoutException
+                        || each instanceof ClosedChannelException
                         || String.valueOf(each.getMessage()).contains("timed out"));
     }
 

@@ -34,12 +34,13 @@ import org.jspecify.annotations.Nullable;
  * Leases in one Redis deployment: a standalone server, the primary that Sentinels name, or the masters of a Redis Cluster. Most users start at
  * {@link RedisMutex} instead.
  *
- * <p>A store has two connections: one for commands, one for pushed grants and messages; in a cluster up to two to each master
- * that has its keys. Every operation is one script and one
- * round trip, or the {@linkplain FastPath fast path} of native commands. Nothing is sent twice. Without a connection
- * operations fail at once, with {@link StoreUnreachableException} or with what the
- * server refused the connection with. There is one exception: just after a connection was cut, requests that were surely not
- * sent wait at most 1 s for the first attempt to reconnect. The head of {@code scripts/common.lua} says what stands in Redis,
+ * <p>A store has two connections: one for commands, one for pushed grants and messages. With Sentinels there is one more to each
+ * of them; in a cluster there are up to two to each master that has its keys. Most operations are one script and one round trip, or
+ * the {@linkplain FastPath fast path} of native commands. What a lost connection may have sent is not sent again; only the releases
+ * of the last 2 s are repeated when another primary takes over. Without a connection operations fail at once, with
+ * {@link StoreUnreachableException} or with what the server refused the connection with. There are two exceptions. Just after a
+ * connection was cut, requests that were surely not sent wait at most 1 s for the first attempt to reconnect. In a cluster they wait
+ * for the first connection to a master, for the command time-out at most. The head of {@code scripts/common.lua} says what stands in Redis,
  * and under which keys.
  *
  * <p>Thread-safe. Stages complete on the client's I/O thread.
@@ -70,7 +71,7 @@ public final class RedisLockStore implements LockStore {
     private static final int LAST_BYTE_OF_OURS = 511;
 
     private final KeyPrefix prefix;
-    private final Duration commandTimeout;
+    private final ConnectLimits limits;
     private final boolean startCheck;
     private final RedisErrors errors;
     private final Topology topology;
@@ -91,13 +92,13 @@ public final class RedisLockStore implements LockStore {
      */
     RedisLockStore(
             KeyPrefix prefix,
-            Duration commandTimeout,
+            ConnectLimits limits,
             boolean startCheck,
             RedisErrors errors,
             Topology topology,
             LongSupplier nanoTime) {
         this.prefix = prefix;
-        this.commandTimeout = commandTimeout;
+        this.limits = limits;
         this.startCheck = startCheck;
         this.errors = errors;
         this.topology = topology;
@@ -146,9 +147,9 @@ public final class RedisLockStore implements LockStore {
     }
 
     private void subscribe(String instance, StoreEvents events) {
-        StartCheck check = startCheck ? StartCheck.begin(topology, errors, commandTimeout, prefix.text()) : null;
+        StartCheck check = startCheck ? StartCheck.begin(topology, errors, limits.silence(), prefix.text()) : null;
         try {
-            Connections.await(topology.subscribe(MESSAGES + instance, prefix, events), errors, commandTimeout);
+            Connections.awaitWithin(topology.subscribe(MESSAGES + instance, prefix, events), errors, limits.silence());
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;
@@ -510,6 +511,7 @@ public final class RedisLockStore implements LockStore {
         private @Nullable SslOptions sslOptions;
         private KeyPrefix keyPrefix = KeyPrefix.DEFAULT;
         private Duration commandTimeout = Duration.ofSeconds(2);
+        private boolean lazy;
         private boolean startCheck = true;
 
         private Builder() {}
@@ -638,6 +640,11 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
+        /** Whether requests wait for it to connect: see {@link RedisMutex.Builder#lazy}. */
+        void lazy() {
+            lazy = true;
+        }
+
         /** See {@link RedisMutex.Builder#server}. */
         String server() {
             checkOneAddress();
@@ -661,20 +668,20 @@ public final class RedisLockStore implements LockStore {
             }
         }
 
-        private Topology topology(RedisErrors errors) {
+        private Topology topology(RedisErrors errors, ConnectLimits limits) {
             if (clusterClient != null) {
-                return ClusterPrimaries.open(clusterClient, errors, commandTimeout, keyPrefix);
+                return ClusterPrimaries.open(clusterClient, errors, limits, keyPrefix);
             }
             RedisURI server = uri;
             if (server == null) {
-                return OnePrimary.open(Objects.requireNonNull(client), errors, commandTimeout);
+                return OnePrimary.open(Objects.requireNonNull(client), errors, limits);
             }
             if (!nodes.isEmpty()) {
-                return ClusterPrimaries.open(nodes, sslOptions, errors, commandTimeout, keyPrefix);
+                return ClusterPrimaries.open(nodes, sslOptions, errors, limits, keyPrefix);
             }
             return server.getSentinels().isEmpty()
-                    ? OnePrimary.open(server, sslOptions, errors, commandTimeout)
-                    : SentinelPrimary.open(server, sslOptions, errors, commandTimeout);
+                    ? OnePrimary.open(server, sslOptions, errors, limits)
+                    : SentinelPrimary.open(server, sslOptions, errors, limits);
         }
 
         private RedisErrors errors() {
@@ -686,8 +693,9 @@ public final class RedisLockStore implements LockStore {
         private RedisLockStore open() {
             checkOneAddress();
             RedisErrors errors = errors();
+            ConnectLimits limits = lazy ? ConnectLimits.ofLazy(commandTimeout) : ConnectLimits.of(commandTimeout);
             return new RedisLockStore(
-                    keyPrefix, commandTimeout, startCheck, errors, topology(errors), System::nanoTime);
+                    keyPrefix, limits, startCheck, errors, topology(errors, limits), System::nanoTime);
         }
     }
 }

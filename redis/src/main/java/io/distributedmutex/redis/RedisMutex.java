@@ -298,19 +298,21 @@ public final class RedisMutex {
         /**
          * Connects at the first use instead of in {@link #connect}: an application whose Redis is down starts. Default: off. Until
          * Redis is there, an acquire tries again at each retry interval of its wait time, and then throws what connecting threw:
-         * {@link StoreUnreachableException} or {@link StoreRefusedException}, with the address. What {@link #startCheck} finds
-         * is found then, too.
+         * {@link StoreUnreachableException} or {@link StoreRefusedException}, with the address. A refusal that does not pass,
+         * such as that of a wrong password, is thrown at once. A call that finds no store waits until connecting has succeeded or
+         * failed, for which a silent server has 3 s or the command time-out. What {@link #startCheck} finds is found then, too.
          *
          * @return this builder
          */
         public Builder lazy() {
+            store.lazy();
             mutex.lazy();
             return this;
         }
 
         /**
-         * Where this leads, for people: {@code host:port}, a socket's path, or the Sentinels with the name of the primary;
-         * without credentials. A {@link #client(RedisClient)} of the application is called just that: Lettuce does not say where it leads.
+         * Where this leads, for people: {@code host:port}, a socket's path, the Sentinels with the name of the primary, or
+         * the nodes of a cluster that were given; without credentials. A {@link #client(RedisClient)} of the application is called just that: Lettuce does not say where it leads.
          *
          * @return the server as messages call it
          * @throws IllegalStateException if not exactly one of URI and client was given, or SSL options without a URI with TLS

@@ -1,6 +1,7 @@
 package io.distributedmutex.redis;
 
 import io.distributedmutex.StoreException;
+import io.distributedmutex.StoreRefusedException;
 import io.distributedmutex.StoreUnreachableException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
@@ -56,22 +57,22 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
     }
 
     /**
-     * Connects to the primary that the Sentinels name. Goes on trying, as {@link ConnectDeadline} says, while none of them names
+     * Connects to the primary that the Sentinels name. Goes on trying, as {@link ConnectLimits} says, while none of them names
      * one that is there and says that it is the primary.
      *
      * @param uri with the Sentinels
      * @param ssl how to speak TLS; null for as the JDK does
      * @param errors says what went wrong
-     * @param timeout how long a command may take
+     * @param limits how long it may take
      * @return the primary
      */
-    static SentinelPrimary open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, Duration timeout) {
-        OwnClient own = new OwnClient(uri, ssl, timeout);
+    static SentinelPrimary open(RedisURI uri, @Nullable SslOptions ssl, RedisErrors errors, ConnectLimits limits) {
+        OwnClient own = new OwnClient(uri, ssl, limits.command());
         boolean opened = false;
         try {
             Sentinels sentinels = Objects.requireNonNull(own.sentinels());
-            Opened first = connect(own, sentinels, errors, timeout);
-            SentinelPrimary primary = new SentinelPrimary(first.connections(), sentinels, errors, timeout);
+            Opened first = connect(own, sentinels, errors, limits);
+            SentinelPrimary primary = new SentinelPrimary(first.connections(), sentinels, errors, limits.command());
             sentinels.onMoved(primary::moved);
             if (!first.at().isAt(Objects.requireNonNull(sentinels.primary()))) {
                 // It moved before anybody was told.
@@ -90,17 +91,16 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
 
     private record Opened(Connections connections, Sentinels.Primary at) {}
 
-    private static Opened connect(OwnClient own, Sentinels sentinels, RedisErrors errors, Duration timeout) {
+    private static Opened connect(OwnClient own, Sentinels sentinels, RedisErrors errors, ConnectLimits limits) {
         sentinels.start();
-        Sentinels.Primary named = sentinels.await(
-                errors, System.nanoTime() + ConnectDeadline.stepLimit(timeout).toNanos());
-        ConnectDeadline deadline = new ConnectDeadline(timeout);
+        Sentinels.Primary named = sentinels.await(errors, limits.begin());
+        ConnectLimits.Deadline deadline = limits.begin();
         while (true) {
             StoreException failure;
             @Nullable Connections connections = null;
             boolean usable = false;
             try {
-                connections = Connections.openWithin(own, errors, deadline.left());
+                connections = Connections.tryOnce(own, errors, deadline);
                 RedisAsyncCommands<byte[], byte[]> server =
                         connections.commands().async();
                 if (Connections.awaitWithin(ServerRole.ask(server), errors, deadline.left()) == ServerRole.REPLICA) {
@@ -118,12 +118,17 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
             } catch (StoreUnreachableException e) {
                 failure = e;
                 sentinels.lookUp();
+            } catch (StoreRefusedException e) {
+                if (!e.isTransient()) {
+                    throw e;
+                }
+                failure = e;
             } finally {
                 if (connections != null && !usable) {
                     connections.drop();
                 }
             }
-            if (!deadline.goesOnAfter(failure)) {
+            if (!deadline.allowsRetry(failure)) {
                 throw failure;
             }
             named = sentinels.awaitOtherThan(named, System.nanoTime() + PAUSE_NANOS);

@@ -56,7 +56,7 @@ final class Sentinels {
     /** The first two end a failover, as the Sentinel that leads it and as the others see it; the last is by hand. */
     private static final String[] EVENTS = {"+promoted-slave", "+switch-master", "+monitor"};
 
-    /** How often a subscription is tried, while requests are sent, and how long it has to answer. */
+    /** How often a subscription is tried, while requests are sent. It has to answer before the next time. */
     private static final long BEAT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
     /** The longest pause before the second attempt to reach a Sentinel; it doubles each time. */
@@ -174,20 +174,22 @@ final class Sentinels {
      * Waits for the first Sentinel that names the primary.
      *
      * @param errors says what is wrong
-     * @param deadlineNanos how long at most
+     * @param deadline how long at most: for those that are silent longer than that, where others have said something
      * @return the primary
      * @throws StoreException if all have refused or do not know the name, or the time is up
      */
-    Primary await(RedisErrors errors, long deadlineNanos) {
+    Primary await(RedisErrors errors, ConnectLimits.Deadline deadline) {
         while (true) {
             CompletableFuture<Void> next = nextNews();
             Primary known = primary;
             if (known != null) {
                 return known;
             }
-            boolean hope = watches.stream().anyMatch(Watch::isHope);
-            if (!hope || !comes(next, deadlineNanos)) {
-                throw noPrimary(errors);
+            long said = watches.stream().filter(Watch::hasSaidNo).count();
+            if (said == watches.size() || !comes(next, System.nanoTime() + deadline.nanosLeft(said == 0))) {
+                throw Thread.currentThread().isInterrupted()
+                        ? errors.connecting(new InterruptedException())
+                        : noPrimary(errors);
             }
         }
     }
@@ -379,10 +381,10 @@ final class Sentinels {
             return RedisUris.describe(uri);
         }
 
-        /** Whether more can be expected of it: one that was silent may only have been slower than this process. */
-        boolean isHope() {
+        /** Whether it has refused, or does not know the name. One that was silent may yet name the primary. */
+        boolean hasSaidNo() {
             Throwable error = failure;
-            return !unknown && (error == null || RedisErrors.isSilence(error));
+            return unknown || (error != null && !RedisErrors.isSilence(error));
         }
 
         boolean isGone() {
@@ -632,6 +634,9 @@ final class Sentinels {
             tell(error);
             if (again) {
                 ask();
+            } else if (primary == null && error != null && RedisErrors.isSilence(error)) {
+                // As long as nobody is named, no request rings.
+                later(this::ask, FIRST_PAUSE_MILLIS);
             }
         }
     }

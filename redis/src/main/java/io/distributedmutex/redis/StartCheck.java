@@ -49,7 +49,7 @@ final class StartCheck {
 
     private final RedisAsyncCommands<byte[], byte[]> redis;
     private final RedisErrors errors;
-    private final Duration timeout;
+    private final Duration limit;
     private final String prefix;
     private final String lock;
     private final byte[][] keys;
@@ -72,14 +72,14 @@ final class StartCheck {
     private StartCheck(
             RedisAsyncCommands<byte[], byte[]> redis,
             RedisErrors errors,
-            Duration timeout,
+            Duration limit,
             String prefix,
             String clientId,
             boolean isSharded,
             boolean isCluster) {
         this.redis = redis;
         this.errors = errors;
-        this.timeout = timeout;
+        this.limit = limit;
         this.prefix = prefix;
         this.lock = prefix + PROBE + clientId;
         LockKeys all = LockKeys.of(lock);
@@ -108,10 +108,10 @@ final class StartCheck {
      *
      * @param topology where to
      * @param errors says what is wrong
-     * @param timeout how long a step may take
+     * @param limit how long a step may take
      * @param prefix of locks
      */
-    static StartCheck begin(Topology topology, RedisErrors errors, Duration timeout, String prefix) {
+    static StartCheck begin(Topology topology, RedisErrors errors, Duration limit, String prefix) {
         String id = ClientName.draw();
         // A server has one slot of three, or of fifty.
         for (int drawn = 1; drawn < MAXIMUM_DRAWN && !topology.serverHas(PROBE + id); drawn++) {
@@ -120,7 +120,7 @@ final class StartCheck {
         return new StartCheck(
                 topology.server(),
                 errors,
-                timeout,
+                limit,
                 prefix,
                 id,
                 topology.isSharded(),
@@ -139,14 +139,14 @@ final class StartCheck {
      */
     void end() {
         try {
-            List<Refused> refused = Connections.await(probe, errors, timeout);
+            List<Refused> refused = Connections.awaitWithin(probe, errors, limit);
             if (refused.stream().anyMatch(each -> each.about().isEmpty() && matches(KEY_DENIED, each))) {
                 // Which of them? Keys that a script does not announce are looked at one by one.
-                refused = Connections.await(probe(NO_KEYS), errors, timeout);
+                refused = Connections.awaitWithin(probe(NO_KEYS), errors, limit);
             }
             refused.forEach(this::note);
-            note(new Refused("EVALSHA", "", Connections.await(digest, errors, timeout)));
-            note(new Refused("ASKING", "", Connections.await(asking, errors, timeout)));
+            note(new Refused("EVALSHA", "", Connections.awaitWithin(digest, errors, limit)));
+            note(new Refused("ASKING", "", Connections.awaitWithin(asking, errors, limit)));
         } catch (StoreUnreachableException e) {
             if (Thread.currentThread().isInterrupted()) {
                 throw e;

@@ -90,7 +90,8 @@ interface Topology {
     boolean isSubscribed(String key);
 
     /**
-     * Sets what is called when another server has taken over and is connected to: before anything else is sent there.
+     * Sets what is called when another server has taken over. With Sentinels that is when it is connected to, before anything else
+     * is sent there; in a cluster soon after requests go there.
      *
      * @param moved called on the client's threads; must not block
      * @return whether that can happen

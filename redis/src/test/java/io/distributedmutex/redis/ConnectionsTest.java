@@ -26,6 +26,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -44,7 +46,7 @@ class ConnectionsTest {
             RedisURI uri = RedisURI.create("redis://name:" + server.port());
             OwnClient own = new OwnClient(
                     uri, null, TIMEOUT, Duration.ofMinutes(1), new Names("127.0.0.2", "127.0.0.3", "127.0.0.4"));
-            Connections connections = Connections.open(own, new RedisErrors(uri, 2000), TIMEOUT);
+            Connections connections = Connections.open(own, new RedisErrors(uri, 2000), ConnectLimits.of(TIMEOUT));
             try {
                 assertThat(connections.commands().isOpen()).isTrue();
                 assertThat(connections.pushes().isOpen()).isTrue();
@@ -65,7 +67,7 @@ class ConnectionsTest {
         Names names = new Names("127.0.0.2", "127.0.0.3");
         OwnClient own = new OwnClient(uri, null, TIMEOUT, Duration.ofMinutes(1), names);
         try {
-            assertThatThrownBy(() -> Connections.open(own, new RedisErrors(uri, 2000), TIMEOUT))
+            assertThatThrownBy(() -> Connections.open(own, new RedisErrors(uri, 2000), ConnectLimits.of(TIMEOUT)))
                     .isInstanceOf(StoreUnreachableException.class)
                     .hasMessageContaining("could not connect to Redis at name:1: ConnectException: Connection refused");
             assertThat(names.asked)
@@ -83,14 +85,54 @@ class ConnectionsTest {
             server.silentBehindTheFirst(1);
             RedisURI uri = RedisURI.create("redis://127.0.0.1:" + server.port());
 
-            Connections connections =
-                    Connections.open(new OwnClient(uri, null, TIMEOUT), new RedisErrors(uri, 2000), TIMEOUT);
+            Connections connections = Connections.open(
+                    new OwnClient(uri, null, TIMEOUT), new RedisErrors(uri, 2000), ConnectLimits.of(TIMEOUT));
             try {
                 assertThat(connections.commands().isOpen()).isTrue();
                 assertThat(connections.pushes().isOpen()).isTrue();
                 Await.until(
                         "the one that was answered before the other one was not is closed, too",
                         () -> server.left() == 2);
+            } finally {
+                connections.close();
+            }
+        }
+    }
+
+    /** Of two addresses one is silent at first, and nobody is at the other. */
+    @Test
+    void anAddressWhereNobodyIsDoesNotHideASilentOne() throws IOException {
+        try (Server server = new Server("127.0.0.2")) {
+            server.silentBehindTheFirst(1);
+            RedisURI uri = RedisURI.create("redis://name:" + server.port());
+            OwnClient own =
+                    new OwnClient(uri, null, TIMEOUT, Duration.ofMinutes(1), new Names("127.0.0.2", "127.0.0.3"));
+
+            Connections connections = Connections.open(own, new RedisErrors(uri, 2000), ConnectLimits.of(TIMEOUT));
+            try {
+                assertThat(connections.commands().isOpen()).isTrue();
+                assertThat(connections.pushes().isOpen()).isTrue();
+            } finally {
+                connections.close();
+            }
+        }
+    }
+
+    /** The time for the handshake is over before TCP has begun to connect. Where the name leads is known for the next try. */
+    @Test
+    void aNameThatIsLookedUpForLongIsTriedAgain() throws IOException {
+        try (Server server = new Server("127.0.0.1")) {
+            RedisURI uri = RedisURI.create("redis://name:" + server.port());
+            Names names = new Names("127.0.0.1");
+            names.firstAfterMillis = TIMEOUT.toMillis() + 500;
+
+            Connections connections = Connections.open(
+                    new OwnClient(uri, null, TIMEOUT, Duration.ofMinutes(1), names),
+                    new RedisErrors(uri, 2000),
+                    ConnectLimits.of(TIMEOUT));
+            try {
+                assertThat(connections.commands().isOpen()).isTrue();
+                assertThat(names.asked).hasValueGreaterThan(2);
             } finally {
                 connections.close();
             }
@@ -121,6 +163,9 @@ class ConnectionsTest {
         private final List<InetAddress> addresses = new ArrayList<>();
         private final AtomicInteger asked = new AtomicInteger();
 
+        /** How long the first look of each of two connections lasts. */
+        private long firstAfterMillis;
+
         Names(String... literals) {
             for (String literal : literals) {
                 addresses.add(address(literal));
@@ -137,8 +182,12 @@ class ConnectionsTest {
 
                 @Override
                 protected void doResolveAll(String name, Promise<List<InetAddress>> promise) {
-                    asked.incrementAndGet();
-                    promise.setSuccess(addresses);
+                    if (asked.getAndIncrement() < 2 && firstAfterMillis > 0) {
+                        Future<?> unused = executor.schedule(
+                                () -> promise.trySuccess(addresses), firstAfterMillis, TimeUnit.MILLISECONDS);
+                    } else {
+                        promise.setSuccess(addresses);
+                    }
                 }
             }.asAddressResolver();
         }

@@ -38,7 +38,8 @@ class LateConnectionTest {
             try {
                 Sentinels sentinels = Objects.requireNonNull(own.sentinels());
                 sentinels.start();
-                sentinels.await(new RedisErrors(uri, 2000), System.nanoTime() + TIMEOUT.toNanos());
+                sentinels.await(
+                        new RedisErrors(uri, 2000), ConnectLimits.of(TIMEOUT).begin());
 
                 StatefulRedisConnection<String, String> connection =
                         own.client().connect(own.uri());

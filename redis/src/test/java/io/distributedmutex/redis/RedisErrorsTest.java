@@ -17,6 +17,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.nio.channels.ClosedChannelException;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -33,6 +34,25 @@ import org.junit.jupiter.params.provider.MethodSource;
 class RedisErrorsTest {
 
     private static final Request REQUEST = Request.script(Script.ACQUIRE, "job:42", new Arguments());
+
+    @Test
+    void silenceIsToldFromARefusal() {
+        assertThat(RedisErrors.isSilence(new RedisConnectionException("x", new TimeoutException())))
+                .isTrue();
+        assertThat(RedisErrors.isSilence(new CompletionException(new ClosedChannelException())))
+                .isTrue();
+        assertThat(RedisErrors.isSilence(
+                        new RedisCommandTimeoutException("Connection initialization timed out after 2 second(s)")))
+                .isTrue();
+        assertThat(RedisErrors.isSilence(new ConnectException("connection timed out after 2000 ms: /192.0.2.1:6379")))
+                .isTrue();
+        assertThat(RedisErrors.isSilence(new ConnectException("Connection refused")))
+                .isFalse();
+        assertThat(RedisErrors.isSilence(new RedisConnectionException("Connection closed prematurely")))
+                .isFalse();
+        assertThat(RedisErrors.isSilence(new UnknownHostException("no-such-host")))
+                .isFalse();
+    }
 
     private final RedisErrors errors = new RedisErrors(RedisURI.create("redis://example.com:6379"), 2000);
 

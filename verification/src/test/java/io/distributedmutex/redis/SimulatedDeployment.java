@@ -106,7 +106,12 @@ public final class SimulatedDeployment {
 
     private static LockStore store(Wire wire, RedisErrors errors, Topology topology) {
         return new RedisLockStore(
-                KeyPrefix.DEFAULT, TIMEOUT, false, errors, new ObservedTopology(topology, wire), wire::nanoTime);
+                KeyPrefix.DEFAULT,
+                ConnectLimits.of(TIMEOUT),
+                false,
+                errors,
+                new ObservedTopology(topology, wire),
+                wire::nanoTime);
     }
 
     /** The slot of what stands in Redis under this name. */

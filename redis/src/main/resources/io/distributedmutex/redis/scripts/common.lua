@@ -1,4 +1,4 @@
--- Every script begins with this. A line "-- include NAME" stands for the text of NAME.lua. An argument that a command takes as it
+-- Every script but free, probe and those that write for users begins with this. A line "-- include NAME" stands for the text of NAME.lua. An argument that a command takes as it
 -- came stays text: turning a number into an argument costs as much as a command. Each key and argument costs a quarter as much.
 --
 -- KEYS[1] lock     STRING  the owner, always with a TTL. Absent: free. Three forms:

@@ -8,7 +8,7 @@ local BLOCK = 64
 -- nobody received its push though it is subscribed here. A dropped waiter that lives queues again with its next poll. Every turn of
 -- the loop removes an entry, so the cost is constant per entry ever queued.
 -- Returns 'self' if the first live waiter is the entry `self`, whom the caller then grants; 'other' if another got the lock;
--- nil if nobody waits: then the lock is as it was, or deleted.
+-- nil if nobody waits: then the lock is as it was, or ends in 1 ms.
 local function grant_next(self)
   local first
   while true do

@@ -1,4 +1,4 @@
--- Tries once each command that the other scripts run, on keys that nobody else knows, so as to tell what the user may not
+-- Tries once each command that the other scripts run (but PUBSUB, without which they go on), on keys that nobody else knows, so as to tell what the user may not
 -- do. Changes nothing: of what it would write to none is there, or what it says has no proper form.
 --
 -- KEYS as in common.lua, or none, where some of them are refused as a whole

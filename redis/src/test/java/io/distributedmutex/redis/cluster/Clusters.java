@@ -13,7 +13,7 @@ final class Clusters {
     private static final String LEAST_RIGHTS =
             "~lock:* ~dmutex:* resetchannels &dmutex:grants:* &dmutex:instance:* -@all"
                     + " +eval +evalsha +get +set +del +exists +pttl +pexpire +zadd +zscore +zpopmin +zrem +zcard +hget +hset +hdel"
-                    + " +xadd +xsetid +setrange +getrange +publish +subscribe +unsubscribe +hello +auth +ping +info +scan +type +select"
+                    + " +xadd +xsetid +setrange +getrange +publish +subscribe +unsubscribe +hello +auth +ping +info +scan"
                     + " +cluster|slots +asking";
 
     /** From Redis 7.0 on. */

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.distributedmutex.DistributedMutex;
 import io.distributedmutex.Lease;
 import io.distributedmutex.StoreRefusedException;
@@ -14,6 +17,7 @@ import io.distributedmutex.redis.RedisLockStore;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedCluster;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
@@ -35,6 +39,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 
 /** Connecting to a cluster: what works, and what each thing that is wrong is called. */
 @Timeout(180)
@@ -276,11 +281,44 @@ class ConnectingToClusterTest {
         }
     }
 
+    /** It is tried for 3 s, as a failover may be on; that is no silence. */
     @Test
     void nobodyIsThere() {
-        assertThatThrownBy(() -> RedisMutex.connect("redis-cluster://127.0.0.1:1,127.0.0.1:2"))
-                .isInstanceOf(StoreUnreachableException.class)
-                .hasMessageContaining("127.0.0.1:");
+        try (Stalls stalls = Stalls.watchMachine()) {
+            long begun = System.nanoTime();
+            assertThatThrownBy(() -> RedisMutex.connect("redis-cluster://127.0.0.1:1,127.0.0.1:2"))
+                    .isInstanceOf(StoreUnreachableException.class)
+                    .hasMessageContaining("127.0.0.1:")
+                    .hasMessageContaining("Connection refused");
+            assertThat(Stalls.millisSince(begun)).isBetween(2_900L, 4_500L + stalls.allowanceMillis());
+        }
+    }
+
+    @Test
+    void aMasterThatIsSilentIsNamedAloneAndTheOthersServe() {
+        EmbeddedRedis silent = redis.masters().get(1);
+        String uri =
+                "redis-cluster://:data@127.0.0.1:" + redis.port(redis.masters().get(0));
+        String key = Clusters.keyOn(redis, redis.masters().get(2), "k");
+        Logger logger = (Logger) LoggerFactory.getLogger(RedisLockStore.class);
+        ListAppender<ILoggingEvent> lines = new ListAppender<>();
+        lines.start();
+        logger.addAppender(lines);
+        silent.pause();
+        try (DistributedMutex mutex = RedisMutex.builder()
+                .uri(uri)
+                .commandTimeout(Duration.ofSeconds(4))
+                .connect()) {
+            assertThat(lines.list)
+                    .filteredOn(line -> line.getFormattedMessage().startsWith("a master of the cluster cannot be used"))
+                    .singleElement()
+                    .asString()
+                    .contains("127.0.0.1:" + redis.port(silent));
+            assertThat(mutex.tryAcquire(key)).isPresent();
+        } finally {
+            silent.resume();
+            logger.detachAppender(lines);
+        }
     }
 
     @Test

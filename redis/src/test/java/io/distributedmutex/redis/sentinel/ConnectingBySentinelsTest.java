@@ -10,6 +10,7 @@ import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.distributedmutex.testkit.server.EmbeddedSentinel;
@@ -155,10 +156,8 @@ class ConnectingBySentinelsTest {
     void aSentinelThatIsSilentAtFirstIsHeard() throws Exception {
         try (FaultyProxy proxy = FaultyProxy.to(redis.sentinels().get(0).port())) {
             proxy.hold(FaultyProxy.Direction.TO_CLIENT);
-            RedisURI.Builder uri = RedisURI.Builder.sentinel("127.0.0.1", proxy.port(), redis.name(), "watch")
-                    .withPassword("data".toCharArray());
             CompletableFuture<DistributedMutex> connecting =
-                    CompletableFuture.supplyAsync(() -> connect(uri), OwnThread.EACH);
+                    CompletableFuture.supplyAsync(() -> connect(silentOne(proxy, redis.name())), OwnThread.EACH);
             Await.until("it is tried again", () -> proxy.accepted() > 2);
 
             proxy.heal();
@@ -166,6 +165,44 @@ class ConnectingBySentinelsTest {
             try (DistributedMutex mutex = connecting.get(20, TimeUnit.SECONDS)) {
                 mutex.acquire("k").close();
             }
+        }
+    }
+
+    private static RedisURI.Builder silentOne(FaultyProxy proxy, String name) {
+        return RedisURI.Builder.sentinel("127.0.0.1", proxy.port(), name, "watch")
+                .withPassword("data".toCharArray());
+    }
+
+    /** Both questions to it were answered too late; nothing rings for a third. */
+    @Test
+    void aSentinelThatWasSlowToAnswerIsAskedAgain() throws Exception {
+        try (FaultyProxy proxy = FaultyProxy.to(redis.sentinels().get(0).port())) {
+            proxy.delay(FaultyProxy.Direction.TO_CLIENT, Duration.ofMillis(1_300));
+            CompletableFuture<DistributedMutex> connecting =
+                    CompletableFuture.supplyAsync(() -> connect(silentOne(proxy, redis.name())), OwnThread.EACH);
+            Await.until("it is asked a third time", () -> proxy.accepted() > 3);
+
+            proxy.heal();
+
+            try (DistributedMutex mutex = connecting.get(20, TimeUnit.SECONDS)) {
+                mutex.acquire("k").close();
+            }
+        }
+    }
+
+    /** What the others say is said without waiting for 10 s. */
+    @Test
+    void aSilentSentinelDoesNotHoldBackWhatTheOthersSay() {
+        try (Stalls stalls = Stalls.watchMachine();
+                FaultyProxy proxy = FaultyProxy.to(redis.sentinels().get(0).port())) {
+            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
+            long begun = System.nanoTime();
+
+            assertThatThrownBy(() -> connect(withSentinels(silentOne(proxy, "mymaster"), "watch")))
+                    .isInstanceOf(StoreRefusedException.class)
+                    .hasMessageContaining("they know no primary 'mymaster'; they know 'primary'");
+
+            assertThat(Stalls.millisSince(begun)).isLessThan(6_000 + stalls.allowanceMillis());
         }
     }
 

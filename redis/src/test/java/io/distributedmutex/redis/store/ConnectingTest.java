@@ -9,6 +9,7 @@ import io.distributedmutex.StoreUnreachableException;
 import io.distributedmutex.redis.RedisMutex;
 import io.distributedmutex.testing.Await;
 import io.distributedmutex.testing.OwnThread;
+import io.distributedmutex.testing.Stalls;
 import io.distributedmutex.testkit.proxy.FaultyProxy;
 import io.distributedmutex.testkit.server.EmbeddedRedis;
 import io.lettuce.core.ClientOptions;
@@ -99,6 +100,45 @@ class ConnectingTest {
                 late.restart();
                 waits.join().close();
             }
+        }
+    }
+
+    /** Who asks waits for the connection, and the next one tries again: so it is not tried for 10 s. */
+    @Test
+    void aLazyMutexGivesUpASilentServerSoon() {
+        try (Stalls stalls = Stalls.watchMachine();
+                FaultyProxy proxy = FaultyProxy.to(redis.port());
+                DistributedMutex mutex =
+                        RedisMutex.builder().uri(proxy.uri()).lazy().connect()) {
+            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
+            long begun = System.nanoTime();
+
+            assertThat(unreachable(() -> mutex.tryAcquire("k")))
+                    .hasMessageContaining("could not connect to Redis at 127.0.0.1:" + proxy.port());
+
+            assertThat(Stalls.millisSince(begun)).isLessThan(5_500 + stalls.allowanceMillis());
+        }
+    }
+
+    @Test
+    void aLazyMutexThatIsClosedConnectsNoMore() {
+        try (Stalls stalls = Stalls.watchMachine();
+                FaultyProxy proxy = FaultyProxy.to(redis.port())) {
+            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
+            DistributedMutex mutex =
+                    RedisMutex.builder().uri(proxy.uri()).lazy().connect();
+            CompletableFuture<Lease> waits = mutex.acquireAsync("k");
+            Await.until("it connects", () -> proxy.accepted() > 0);
+            long begun = System.nanoTime();
+
+            mutex.close();
+
+            assertThat(waits).isCompletedExceptionally();
+            Await.until(
+                    "nothing connects any more",
+                    () -> Await.threads("dmutex-connect").isEmpty()
+                            && Await.threads("dmutex-redis").isEmpty());
+            assertThat(Stalls.millisSince(begun)).isLessThan(3_000 + stalls.allowanceMillis());
         }
     }
 
