@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A key is any non-empty text of at most 512 characters that is well-formed Unicode; case matters. Every method that
  * takes one throws {@link IllegalArgumentException} for another, {@link NullPointerException} for null, and
- * {@link MutexClosedException} after {@link #close}.
+ * {@link MutexClosedException} after {@link #close}; of {@link #asLock} it is the view that throws this, when it locks.
  *
  * <p>A view made by {@link #with(UnaryOperator)} shares everything with the instance that it was made from but the options.
  */
@@ -112,7 +112,8 @@ public final class DistributedMutex implements AutoCloseable {
      * @return the lease; use try-with-resources
      * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left.
      *     {@link DeadlockException} if this wait was ended to break a deadlock
-     * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
+     * @throws StoreException if the store could not be reached or refused. What it may have granted is given back in the
+     *     background, and ends with the lease time at the latest
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
     public Lease acquire(String key) {
@@ -128,7 +129,8 @@ public final class DistributedMutex implements AutoCloseable {
      * @throws IllegalArgumentException if the time is out of bounds
      * @throws LockNotAcquiredException if others held the key all the time; it names the holder and the time left.
      *     {@link DeadlockException} if this wait was ended to break a deadlock
-     * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
+     * @throws StoreException if the store could not be reached or refused. What it may have granted is given back in the
+     *     background, and ends with the lease time at the latest
      * @throws LockInterruptedException if the thread is interrupted; its flag is kept, nothing is left behind
      */
     public Lease acquire(String key, Duration waitTime) {
@@ -136,8 +138,8 @@ public final class DistributedMutex implements AutoCloseable {
     }
 
     /**
-     * Acquires a key if it is free now. Never waits for other holders and never queues behind them. Takes one round trip, or
-     * none if this instance holds the key. Takes no notice of an interrupt (the flag is kept), unlike an
+     * Acquires a key if it is free now. Never waits for other holders and never queues behind them. Takes one round
+     * trip, or two if it finds the key taken, or none if this instance holds it. Takes no notice of an interrupt (the flag is kept), unlike an
      * {@link #acquire(String, Duration) acquire} with a wait time of zero.
      *
      * @param key the key
@@ -157,7 +159,8 @@ public final class DistributedMutex implements AutoCloseable {
      *     rounded up
      * @return the lease, or empty if others held the key all the time, or this wait was ended to break a deadlock
      * @throws IllegalArgumentException if the time is out of bounds
-     * @throws StoreException if the store could not be reached or refused; nothing is left behind in it
+     * @throws StoreException if the store could not be reached or refused. What it may have granted is given back in the
+     *     background, and ends with the lease time at the latest
      * @throws LockInterruptedException if the thread is interrupted while it waits; its flag is kept, nothing is left
      *     behind
      */

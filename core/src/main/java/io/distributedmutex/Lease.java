@@ -10,11 +10,11 @@ import java.util.function.Consumer;
  * release it. All methods are safe for use by many threads.
  *
  * <p>Validity is decided by a deadline on the monotonic clock of this process, counted from before the request was sent
- * and less a drift margin of 1 % + 2 ms, so that it always ends before the store's expiry. No method but
- * {@link #extend}, {@link #ensure} and {@link #release} does I/O.
+ * and less a drift margin of 1 % + 2 ms, so that it always ends before the store's expiry. Only {@link #extend},
+ * {@link #ensure} and {@link #release} wait for the store. {@link #close} sends a request; the other methods do no I/O.
  *
- * <p>Right after a hand-off from another instance, and until the store's answer to a background request arrives (a round
- * trip), a lease may be shorter than its lease time: not less than what is left of the claim time of 2 s.
+ * <p>Right after a hand-off from another instance a lease may be shorter than its lease time: not less than what is left of the
+ * claim time of 2 s. A background request lengthens it. It is sent after 50 ms, or at once if little is left.
  */
 public interface Lease extends AutoCloseable {
 

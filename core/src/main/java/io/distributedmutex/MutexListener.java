@@ -6,8 +6,8 @@ import java.time.Duration;
  * Hears of everything that happens to the locks of one instance. All methods default to doing nothing.
  *
  * <p>Calls come one at a time and in order, on a callback thread of the instance. Exceptions of a listener are logged. A
- * listener that blocks delays only its own calls: up to 10,000 of them wait, further ones are dropped, and a WARN line counts
- * them. {@linkplain #isImmediate() Immediate} listeners are called otherwise.
+ * listener that blocks delays no lock, but all listeners that are not {@linkplain #isImmediate() immediate}: up to 10,000 calls
+ * wait, further ones are dropped, and a WARN line counts them. Immediate listeners are called otherwise.
  */
 public interface MutexListener {
 

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>This is lock cohorting (Dice, Marathe and Shavit, "Lock Cohorting", PPoPP 2012): threads stand in a local queue, the
  * instance has one entry in the store's queue, and a lease passes from thread to thread without the store for a bounded
- * number of times ({@code BLOCK} fencing tokens in fence.lua) and a bounded time ({@link Holding#PASS_WINDOW_NANOS}); then one
+ * number of times ({@code BLOCK} fencing tokens in grant.lua) and a bounded time ({@link Holding#PASS_WINDOW_NANOS}); then one
  * request lets other instances in.
  *
  * <p>The three parts change independently, under the monitor ({@link Steps} says how changes and what follows from them are

@@ -48,11 +48,6 @@ public final class SystemClock implements LongSupplier {
     /** How much time the monotonic clock has missed so far. */
     private volatile long missed;
 
-    /** The system's clocks, which tell of a suspension on the thread that notices it. */
-    SystemClock() {
-        this(true, Runnable::run);
-    }
-
     /**
      * The system's clocks.
      *

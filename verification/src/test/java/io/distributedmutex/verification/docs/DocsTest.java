@@ -13,9 +13,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -36,7 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
-/** The Java of README, docs and Javadoc compiles against the library as it is, and links lead somewhere. */
+/** The Java of README, docs and Javadoc compiles against the library as it is, and links and names lead somewhere. */
 class DocsTest {
 
     @TempDir
@@ -60,6 +62,14 @@ class DocsTest {
 
     /** A page of the docs that code, scripts or other pages name. */
     private static final Pattern NAMED_PAGE = Pattern.compile("\\bdocs/[\\w/-]+\\.(md|svg|csv)");
+
+    /** A class, and maybe one of its members, whose name may be cut off. */
+    private static final Pattern NAMED_MEMBER = Pattern.compile("`([A-Z]\\w*)(?:\\.([a-z]\\w*)(\\.\\.\\.)?)?");
+
+    /** What the pages mean by them is not ours: Hibernate's session. */
+    private static final Set<String> NAMES_OF_OTHERS = Set.of("Session");
+
+    private static final int LONGEST_LINE = 100;
 
     private static final JavaCompiler COMPILER = ToolProvider.getSystemJavaCompiler();
 
@@ -198,9 +208,7 @@ class DocsTest {
 
     @Test
     void everyLocalLinkLeadsToAFileAndAHeading() throws IOException {
-        List<Path> pages = new ArrayList<>(List.of(ROOT.resolve("README.md"), ROOT.resolve("CONTRIBUTING.md")));
-        pages.addAll(filesBelow(ROOT.resolve("docs"), Set.of("md")));
-        for (Path page : pages) {
+        for (Path page : pages()) {
             for (MatchResult link :
                     LINK.matcher(Files.readString(page)).results().toList()) {
                 Path target = link.group(1).isEmpty() ? page : page.resolveSibling(link.group(1));
@@ -228,6 +236,76 @@ class DocsTest {
                 assertThat(ROOT.resolve(named.group())).as("named in %s", file).exists();
             }
         }
+    }
+
+    /** Such as {@code KeyQueue.handOn}, and the class of a test, such as {@code KeyQueueTest}. */
+    @Test
+    void everyMemberOfAClassThatAPageNamesIsThere() throws IOException {
+        Map<String, String> sources = new HashMap<>();
+        for (Path file : filesBelow(ROOT, Set.of("java"))) {
+            sources.merge(
+                    file.getFileName().toString().replace(".java", ""),
+                    Files.readString(file),
+                    (one, other) -> one + other);
+        }
+        int members = 0;
+        for (Path page : pages()) {
+            for (MatchResult named : NAMED_MEMBER.matcher(prose(page)).results().toList()) {
+                String source = sources.get(named.group(1));
+                if (named.group(1).endsWith("Test") && named.group(1).length() > "Test".length()) {
+                    assertThat(source)
+                            .as("the class of %s in %s", named.group(), page)
+                            .isNotNull();
+                }
+                if (source != null && named.group(2) != null && !NAMES_OF_OTHERS.contains(named.group(1))) {
+                    members++;
+                    // Three dots stand for the rest of a long name.
+                    assertThat(source)
+                            .as("the source of %s in %s", named.group(), page)
+                            .containsPattern("\\b" + named.group(2) + (named.group(3) == null ? "\\b" : ""));
+                }
+            }
+        }
+        assertThat(members).isGreaterThan(100);
+    }
+
+    @Test
+    void noLineOfProseIsTooLong() throws IOException {
+        for (Path page : pages()) {
+            assertThat(prose(page).lines().filter(line -> !line.startsWith("|") && !line.startsWith("    ")))
+                    .as("lines of %s", page)
+                    .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(LONGEST_LINE));
+        }
+    }
+
+    @Test
+    void thePageOnTheContractCountsItsTests() throws IOException {
+        Path contract = ROOT.resolve("testkit/src/main/java/io/distributedmutex/testkit/contract");
+        String page = Files.readString(ROOT.resolve("docs/writing-a-store.md"));
+        int all = 0;
+        for (Path file : filesBelow(contract, Set.of("java"))) {
+            int tests = Files.readString(file).split("@Test\\b").length - 1;
+            all += tests;
+            if (tests > 0) {
+                assertThat(page)
+                        .contains("| `" + file.getFileName().toString().replace(".java", "") + "` | " + tests + " |");
+            }
+        }
+        assertThat(page).contains("The contract has " + all + " tests.");
+    }
+
+    private static List<Path> pages() throws IOException {
+        List<Path> pages = new ArrayList<>();
+        for (String page : List.of("README.md", "CONTRIBUTING.md", "CHANGELOG.md")) {
+            pages.add(ROOT.resolve(page));
+        }
+        pages.addAll(filesBelow(ROOT.resolve("docs"), Set.of("md")));
+        return pages;
+    }
+
+    /** A page without its blocks of code. */
+    private static String prose(Path page) throws IOException {
+        return Files.readString(page).replaceAll("(?s)```.*?```", "");
     }
 
     @Test
