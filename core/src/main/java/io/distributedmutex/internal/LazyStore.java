@@ -34,9 +34,7 @@ public final class LazyStore implements LockStore {
 
     // Guarded by this.
     private final ArrayDeque<Waiting<?>> waiting = new ArrayDeque<>();
-    /** What makes the store; null while nothing does. */
-    private @Nullable Thread maker;
-
+    private boolean making;
     private boolean closed;
 
     /**
@@ -96,11 +94,11 @@ public final class LazyStore implements LockStore {
             answer.completeExceptionally(closedBefore());
             return answer;
         }
-        if (maker == null) {
-            Thread thread = new Thread(this::make, "dmutex-connect");
-            thread.setDaemon(true);
-            thread.start();
-            maker = thread;
+        if (!making) {
+            Thread maker = new Thread(this::make, "dmutex-connect");
+            maker.setDaemon(true);
+            maker.start();
+            making = true;
         }
         waiting.add(new Waiting<>(request, answer));
         return answer;
@@ -118,7 +116,7 @@ public final class LazyStore implements LockStore {
         List<Runnable> answers = new ArrayList<>();
         boolean kept;
         synchronized (this) {
-            maker = null;
+            making = false;
             kept = failure == null && !closed;
             StoreException why = failure == null ? closedBefore() : Outcomes.notSent(Outcomes.ofStore(failure));
             for (Waiting<?> request : waiting) {
@@ -130,8 +128,6 @@ public final class LazyStore implements LockStore {
                 store = made;
             }
         }
-        // Nobody interrupts it any more, and what follows is not to be cut short.
-        boolean unused = Thread.interrupted();
         try {
             if (!kept && made != null) {
                 made.close();
@@ -185,16 +181,13 @@ public final class LazyStore implements LockStore {
         return ask(made -> made.sendToHolder(key, message));
     }
 
-    /** Does not wait for a store that is being made: that is interrupted, and closed if it is there all the same. */
+    /** Does not wait for a store that is being made: it is closed as soon as it is there. */
     @Override
     public void close() {
         LockStore made;
         List<Waiting<?>> told;
         synchronized (this) {
             closed = true;
-            if (maker != null) {
-                maker.interrupt();
-            }
             made = store;
             told = List.copyOf(waiting);
             waiting.clear();

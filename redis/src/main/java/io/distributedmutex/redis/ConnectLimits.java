@@ -57,6 +57,9 @@ record ConnectLimits(Duration command, Duration attempt, Duration silence) {
 
         private boolean begun;
 
+        /** When silence ended, from the beginning. What follows it has its own time: much happens for the first time then. */
+        private long silentNanos;
+
         private Deadline() {}
 
         private long elapsedNanos() {
@@ -85,22 +88,29 @@ record ConnectLimits(Duration command, Duration attempt, Duration silence) {
         /**
          * How long it may be tried again.
          *
-         * @param silent whether there was nothing but silence until now
+         * @param silent whether somebody was silent, and nobody said anything
          * @return not more than 0 if it is over
          */
         long nanosLeft(boolean silent) {
-            return (silent ? silence : attempt).toNanos() - elapsedNanos();
+            long end = silent ? silence.toNanos() : Math.min(silentNanos + attempt.toNanos(), silence.toNanos());
+            return end - elapsedNanos();
         }
 
-        /** Whether to try again after a failure: there is time, and nobody has interrupted this thread. */
-        boolean allowsRetry(Throwable failure) {
-            return nanosLeft(RedisErrors.isSilence(failure)) > 0
-                    && !Thread.currentThread().isInterrupted();
+        /**
+         * Whether to try again after a failure: there is time, and nobody has interrupted this thread.
+         *
+         * @param silent as in {@link #nanosLeft}
+         */
+        boolean allowsRetry(boolean silent) {
+            if (silent) {
+                silentNanos = elapsedNanos();
+            }
+            return nanosLeft(silent) > 0 && !Thread.currentThread().isInterrupted();
         }
 
         /** As {@link #allowsRetry}; pauses for 0.1 s if so. An interrupt ends the pause, and the trying. */
-        boolean pausesForRetry(Throwable failure) {
-            if (!allowsRetry(failure)) {
+        boolean pausesForRetry(boolean silent) {
+            if (!allowsRetry(silent)) {
                 return false;
             }
             try {

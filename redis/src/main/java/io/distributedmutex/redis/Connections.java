@@ -103,7 +103,7 @@ final class Connections {
             try {
                 return tryOnce(own, errors, deadline);
             } catch (StoreUnreachableException e) {
-                if (!RedisErrors.isSilence(e) || !deadline.pausesForRetry(e)) {
+                if (!RedisErrors.isSilence(e) || !deadline.pausesForRetry(true)) {
                     throw e;
                 }
             }

@@ -72,8 +72,10 @@ record FoundCluster(
         Map<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> attempts =
                 connectAll(client, seeds);
         ConnectLimits.Deadline deadline = limits.begin();
+        StoreException failure = errors.connecting(new TimeoutException("no node was asked"));
         while (true) {
-            StoreException failure = errors.connecting(new TimeoutException("no node was asked"));
+            boolean silent = false;
+            boolean said = false;
             @Nullable FoundCluster found = null;
             for (Map.Entry<NodeAddress, CompletableFuture<StatefulRedisConnection<byte[], byte[]>>> each :
                     attempts.entrySet()) {
@@ -84,6 +86,7 @@ record FoundCluster(
                     found = ask(connection, each.getKey(), ofNode, errors, deadline.left());
                     break;
                 } catch (StoreUnreachableException e) {
+                    silent |= RedisErrors.isSilence(e);
                     // What a node has said says more than that there is none, and that says more than silence.
                     failure = RedisErrors.isSilence(failure) ? e : failure;
                 } catch (StoreRefusedException e) {
@@ -91,6 +94,7 @@ record FoundCluster(
                         settle(attempts.values());
                         throw e;
                     }
+                    said = true;
                     failure = e;
                 }
                 if (Thread.currentThread().isInterrupted()) {
@@ -101,7 +105,7 @@ record FoundCluster(
                 end(attempts.values(), found.connection());
                 return found;
             }
-            if (!deadline.pausesForRetry(failure)) {
+            if (!deadline.pausesForRetry(silent && !said)) {
                 settle(attempts.values());
                 throw failure;
             }

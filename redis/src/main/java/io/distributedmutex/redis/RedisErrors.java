@@ -464,7 +464,8 @@ final class RedisErrors {
     static boolean isSilence(Throwable error) {
         return Causes.of(error).stream()
                 .anyMatch(each -> each instanceof TimeoutException
-                        || each instanceof ClosedChannelException
+                        // TLS that is ended by the other side says so beside it.
+                        || (each instanceof ClosedChannelException && each.getSuppressed().length == 0)
                         || String.valueOf(each.getMessage()).contains("timed out"));
     }
 

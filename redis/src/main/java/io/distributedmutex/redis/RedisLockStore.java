@@ -29,6 +29,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Leases in one Redis deployment: a standalone server, the primary that Sentinels name, or the masters of a Redis Cluster. Most users start at
@@ -46,6 +48,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe. Stages complete on the client's I/O thread.
  */
 public final class RedisLockStore implements LockStore {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLockStore.class);
 
     /** What the names of the channels begin with by which grants are pushed, each to one instance. */
     static final String GRANTS = "dmutex:grants:";
@@ -138,7 +142,8 @@ public final class RedisLockStore implements LockStore {
      * <p>Unlike the operations, this waits for the server: until grants can be received.
      *
      * @throws StoreException if the server did not confirm the subscription within the command time-out or 10 s, whichever
-     *     is longer; or, with {@link Builder#startCheck}, does not let us do all that locks need
+     *     is longer; or, with {@link Builder#startCheck}, does not let us do all that locks need. In a cluster a master that
+     *     does not answer is not waited for any longer than 3 s, and no error
      */
     @Override
     public void start(String label, String instance, StoreEvents events) {
@@ -148,8 +153,20 @@ public final class RedisLockStore implements LockStore {
 
     private void subscribe(String instance, StoreEvents events) {
         StartCheck check = startCheck ? StartCheck.begin(topology, errors, limits.silence(), prefix.text()) : null;
+        boolean isCluster = topology.shardOf(instance).isPresent();
         try {
-            Connections.awaitWithin(topology.subscribe(MESSAGES + instance, prefix, events), errors, limits.silence());
+            Connections.awaitWithin(
+                    topology.subscribe(MESSAGES + instance, prefix, events),
+                    errors,
+                    isCluster ? limits.attempt() : limits.silence());
+        } catch (StoreUnreachableException e) {
+            if (!isCluster || Thread.currentThread().isInterrupted()) {
+                throw e;
+            }
+            // Any master may be that of the messages, and one that is away is not held against the others.
+            log.warn(
+                    "messages to this instance do not arrive until a master of the cluster answers: {}",
+                    e.getMessage());
         } catch (StoreRefusedException e) {
             if (check == null || e.reason() != Reason.PERMISSION) {
                 throw e;

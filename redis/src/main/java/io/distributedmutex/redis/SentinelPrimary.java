@@ -95,6 +95,7 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
         sentinels.start();
         Sentinels.Primary named = sentinels.await(errors, limits.begin());
         ConnectLimits.Deadline deadline = limits.begin();
+        @Nullable StoreException said = null;
         while (true) {
             StoreException failure;
             @Nullable Connections connections = null;
@@ -128,8 +129,10 @@ final class SentinelPrimary implements PrimaryTopology, RoleListener {
                     connections.drop();
                 }
             }
-            if (!deadline.allowsRetry(failure)) {
-                throw failure;
+            boolean silent = RedisErrors.isSilence(failure);
+            said = silent ? said : failure;
+            if (!deadline.allowsRetry(silent)) {
+                throw said == null ? failure : said;
             }
             named = sentinels.awaitOtherThan(named, System.nanoTime() + PAUSE_NANOS);
         }

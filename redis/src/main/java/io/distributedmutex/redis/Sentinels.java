@@ -174,7 +174,7 @@ final class Sentinels {
      * Waits for the first Sentinel that names the primary.
      *
      * @param errors says what is wrong
-     * @param deadline how long at most: for those that are silent longer than that, where others have said something
+     * @param deadline how long at most: longer where one is silent, and none has said anything
      * @return the primary
      * @throws StoreException if all have refused or do not know the name, or the time is up
      */
@@ -185,8 +185,9 @@ final class Sentinels {
             if (known != null) {
                 return known;
             }
-            long said = watches.stream().filter(Watch::hasSaidNo).count();
-            if (said == watches.size() || !comes(next, System.nanoTime() + deadline.nanosLeft(said == 0))) {
+            boolean hope = watches.stream().anyMatch(Watch::mayAnswer);
+            boolean silent = watches.stream().noneMatch(Watch::hasSaidNo);
+            if (!hope || !comes(next, System.nanoTime() + deadline.nanosLeft(silent))) {
                 throw Thread.currentThread().isInterrupted()
                         ? errors.connecting(new InterruptedException())
                         : noPrimary(errors);
@@ -381,10 +382,16 @@ final class Sentinels {
             return RedisUris.describe(uri);
         }
 
-        /** Whether it has refused, or does not know the name. One that was silent may yet name the primary. */
+        /** Whether more can be expected of it: one that was silent may yet name the primary. */
+        boolean mayAnswer() {
+            Throwable error = failure;
+            return !unknown && (error == null || RedisErrors.isSilence(error));
+        }
+
+        /** Whether it has refused, or does not know the name. */
         boolean hasSaidNo() {
             Throwable error = failure;
-            return unknown || (error != null && !RedisErrors.isSilence(error));
+            return unknown || (error != null && RedisErrors.refusal(error) != null);
         }
 
         boolean isGone() {

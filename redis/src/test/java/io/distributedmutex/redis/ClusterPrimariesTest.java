@@ -1,7 +1,9 @@
 package io.distributedmutex.redis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 
+import io.distributedmutex.spi.StoreEvents;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.protocol.CommandType;
@@ -51,6 +53,32 @@ class ClusterPrimariesTest {
                 new RedisErrors(RedisURI.create("a", 1), TIMEOUT.toMillis()),
                 TIMEOUT,
                 KeyPrefix.DEFAULT);
+    }
+
+    /** Any master may be the one by which an instance gets its messages. */
+    @Test
+    void aMasterThatIsAwayKeepsNoStoreFromStarting() {
+        try (RedisLockStore store = new RedisLockStore(
+                KeyPrefix.DEFAULT,
+                new ConnectLimits(TIMEOUT, Duration.ofMillis(50), Duration.ofMinutes(2)),
+                false,
+                new RedisErrors(RedisURI.create("a", 1), TIMEOUT.toMillis()),
+                cluster,
+                client::nanoTime)) {
+            assertThatCode(() -> store.start("label", "instance-id", new Deaf()))
+                    .doesNotThrowAnyException();
+        }
+    }
+
+    private static final class Deaf implements StoreEvents {
+        @Override
+        public void granted(String key, String token, long fencingToken, int fencingTokens) {}
+
+        @Override
+        public void message(String text) {}
+
+        @Override
+        public void reconnected() {}
     }
 
     @Test
@@ -242,6 +270,12 @@ class ClusterPrimariesTest {
             FakeNode made = new FakeNode(roles);
             nodes.put(address, made);
             return CompletableFuture.completedFuture(made);
+        }
+
+        /** None of them is there for pushes. */
+        @Override
+        public CompletionStage<PushConnection> connectPushes(NodeAddress address) {
+            return new CompletableFuture<>();
         }
 
         @Override

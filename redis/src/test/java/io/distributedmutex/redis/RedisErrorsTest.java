@@ -24,6 +24,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.Timeout.ThreadMode;
@@ -48,6 +49,9 @@ class RedisErrorsTest {
                 .isTrue();
         assertThat(RedisErrors.isSilence(new ConnectException("Connection refused")))
                 .isFalse();
+        ClosedChannelException tlsEnded = new ClosedChannelException();
+        tlsEnded.addSuppressed(new SSLException("Connection closed while SSL/TLS handshake was in progress"));
+        assertThat(RedisErrors.isSilence(tlsEnded)).isFalse();
         assertThat(RedisErrors.isSilence(new RedisConnectionException("Connection closed prematurely")))
                 .isFalse();
         assertThat(RedisErrors.isSilence(new UnknownHostException("no-such-host")))

@@ -178,8 +178,12 @@ class ConnectingBySentinelsTest {
     void aSentinelThatWasSlowToAnswerIsAskedAgain() throws Exception {
         try (FaultyProxy proxy = FaultyProxy.to(redis.sentinels().get(0).port())) {
             proxy.delay(FaultyProxy.Direction.TO_CLIENT, Duration.ofMillis(1_300));
-            CompletableFuture<DistributedMutex> connecting =
-                    CompletableFuture.supplyAsync(() -> connect(silentOne(proxy, redis.name())), OwnThread.EACH);
+            CompletableFuture<DistributedMutex> connecting = CompletableFuture.supplyAsync(
+                    () -> RedisMutex.builder()
+                            .uri(silentOne(proxy, redis.name()).build())
+                            .commandTimeout(Duration.ofSeconds(20)) // which bounds the handshakes
+                            .connect(),
+                    OwnThread.EACH);
             Await.until("it is asked a third time", () -> proxy.accepted() > 3);
 
             proxy.heal();

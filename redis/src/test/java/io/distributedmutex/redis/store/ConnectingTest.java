@@ -121,28 +121,6 @@ class ConnectingTest {
     }
 
     @Test
-    void aLazyMutexThatIsClosedConnectsNoMore() {
-        try (Stalls stalls = Stalls.watchMachine();
-                FaultyProxy proxy = FaultyProxy.to(redis.port())) {
-            proxy.hold(FaultyProxy.Direction.TO_CLIENT);
-            DistributedMutex mutex =
-                    RedisMutex.builder().uri(proxy.uri()).lazy().connect();
-            CompletableFuture<Lease> waits = mutex.acquireAsync("k");
-            Await.until("it connects", () -> proxy.accepted() > 0);
-            long begun = System.nanoTime();
-
-            mutex.close();
-
-            assertThat(waits).isCompletedExceptionally();
-            Await.until(
-                    "nothing connects any more",
-                    () -> Await.threads("dmutex-connect").isEmpty()
-                            && Await.threads("dmutex-redis").isEmpty());
-            assertThat(Stalls.millisSince(begun)).isLessThan(3_000 + stalls.allowanceMillis());
-        }
-    }
-
-    @Test
     void aLazyMutexToNowhereIsRefusedAtOnce() {
         assertThat(catchThrowable(() -> RedisMutex.builder().lazy().connect()))
                 .isInstanceOf(IllegalStateException.class)
